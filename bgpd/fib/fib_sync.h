@@ -1,0 +1,82 @@
+// Puts learned routes (protocol 134) and aggregates' blackholes (protocol 133) into the kernel: desired state in,
+// batched netlink out, from a worker thread of its own, so that keepalives never wait for the kernel. Of a prefix that
+// was not yet written the last state wins. Ownership: the first install of a route is exclusive; only what we know is
+// ours is replaced or deleted; every delete carries table, protocol, metric and type; a foreign route in the same place
+// is a conflict, shown and retried, neither merged nor overwritten.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bgpd/fib/delta.h"
+#include "common/ip.h"
+#include "common/result.h"
+#include "common/strong.h"
+
+namespace slash32::bgp {
+
+struct FibSettings {
+  bool install = true;  // false: keeps the tables, writes nothing learned
+  TableId table{254};
+  std::uint32_t metric = 512;
+  std::uint32_t max_routes = 100000;  // beyond it nothing more is installed; shown as a condition
+  std::optional<IpAddress> pref_src4;
+  std::optional<IpAddress> pref_src6;
+  bool operator==(const FibSettings&) const = default;
+};
+
+struct FibReport {
+  std::vector<Prefix> aggregates_ready;   // the blackhole is in place: may be announced
+  std::vector<Prefix> aggregates_failed;  // with a reason in `problems`
+  std::vector<std::string> problems;      // for the log: conflicts, errors of the kernel, with prefix and reason
+};
+
+struct FibStatus {
+  std::uint64_t desired = 0;
+  std::uint64_t installed = 0;
+  std::uint64_t pending = 0;
+  std::uint64_t conflicts = 0;
+  bool over_limit = false;
+  bool stale_marked = false;  // routes of an earlier life are still kept
+  std::uint64_t stale = 0;
+};
+
+class FibSync {
+ public:
+  /// Opens sockets in the caller's namespace, dumps our own routes (133, 134 of this table) and marks them stale: they
+  /// stay until confirmed by apply() or removed by sweep(). Starts the worker.
+  static Result<FibSync> open(FibSettings settings);
+  ~FibSync();  // stops the worker after what it is writing; routes stay
+  FibSync(FibSync&&) noexcept;
+  FibSync& operator=(FibSync&&) noexcept;
+
+  void reconfigure(FibSettings settings);
+  /// How many of our learned routes an earlier life left, per family, for the F bits (RFC 4724).
+  std::uint64_t found_at_start(AddressFamily family) const;
+  void apply(std::vector<FibDelta> deltas);
+  /// The desired set of aggregates; each is reported ready once its blackhole stands. What is gone is removed.
+  void set_aggregates(std::vector<Prefix> aggregates);
+  /// Removes what is still marked stale from an earlier life.
+  void sweep();
+  /// Routes through these interfaces may have vanished silently: the plan for them is derived again from a dump.
+  void heal(const std::vector<IfIndex>& links);
+  /// Removes every route of ours, learned and aggregates, and waits for it (leaving for good).
+  void remove_all();
+
+  /// Readable when take_report() has something.
+  int fd() const;
+  FibReport take_report();
+  FibStatus status() const;
+  /// Whether the kernel has this learned route as desired (for `/v1/routes`).
+  bool installed(const Prefix& prefix) const;
+
+ private:
+  struct Impl;
+  explicit FibSync(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace slash32::bgp

@@ -1,0 +1,72 @@
+// What the kernel tells bgpd: pods (routes of protocol 132 together with their links, since IPv4 routes vanish silently
+// when a link goes), the node's addresses, and how next hops resolve. Reads only; writes are fib_sync.h's.
+// One netlink event socket, filtered so that our own protocol's echoes never arrive; after an overrun everything is
+// dumped again and the difference reported. Never blocks.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "bgpd/fib/delta.h"
+#include "common/clock.h"
+#include "common/ip.h"
+#include "common/result.h"
+#include "common/strong.h"
+
+namespace slash32::bgp {
+
+struct PodEvent {
+  Prefix pod;  // a /32 or /128
+  bool live = false;
+  bool operator==(const PodEvent&) const = default;
+};
+
+struct KernelEvents {
+  std::vector<PodEvent> pods;               // in order; the last of a prefix is its state
+  bool next_hops_may_have_changed = false;  // links, addresses or foreign routes moved: ask resolve() again
+  std::vector<IfIndex> links_changed;  // up, down, gone: learned routes through them must be put back (FibSync::heal)
+  bool overrun = false;                // a full dump was taken
+};
+
+struct Resolution {
+  bool resolved = false;  // on link, through an interface that is up
+  IfIndex oif;
+  bool operator==(const Resolution&) const = default;
+};
+
+class KernelWatch {
+ public:
+  /// Opens the sockets in the calling thread's network namespace and dumps links, addresses and routes. The first
+  /// read() reports every live pod.
+  static Result<KernelWatch> open(TableId table);
+  ~KernelWatch();
+  KernelWatch(KernelWatch&&) noexcept;
+  KernelWatch& operator=(KernelWatch&&) noexcept;
+
+  /// Readable when read() has something.
+  int fd() const;
+  /// Takes what is there, a bounded number of messages a call; call again while fd() is readable.
+  Result<KernelEvents> read();
+  /// A slow audit: dumps everything again and reports the difference (there should be none).
+  Result<KernelEvents> audit();
+
+  /// Connected resolution: the gateway is in the subnet of an address on an interface that is up with carrier. Never
+  /// through a learned route, never through a default route.
+  Resolution resolve(const IpAddress& next_hop) const;
+  /// A global address of `family` on the interface that carries `local` (the address of a session's socket): the next
+  /// hop self for the other family. Nothing where there is none.
+  std::optional<IpAddress> address_beside(const IpAddress& local, AddressFamily family) const;
+  std::optional<IpAddress> link_local_beside(const IpAddress& local) const;
+  /// The lowest global IPv4 address of the node, for the default router ID.
+  std::optional<IpAddress> lowest_global_v4() const;
+  /// Whether `address` is one of the node's own.
+  bool is_local(const IpAddress& address) const;
+
+ private:
+  struct Impl;
+  explicit KernelWatch(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace slash32::bgp

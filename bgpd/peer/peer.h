@@ -1,0 +1,155 @@
+// One neighbour's sessions, sans I/O: bytes, events and times in; bytes, events and the next deadline out.
+// Framing over wire over fsm, for up to two connections at once (RFC 4271 section 6.8). Knows no socket and no clock:
+// whoever owns a Peer opens and closes TCP connections as the actions say, and calls on_time() when next_deadline() has
+// come. Graceful restart (RFC 4724) as helper: SessionDown says which families to retain, StaleExpired when to drop
+// them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "bgpd/wire/message.h"
+#include "common/clock.h"
+#include "common/ip.h"
+#include "common/strong.h"
+
+namespace slash32::bgp {
+
+/// Chance, injected: a number from 0 (included) to 1 (excluded), for timer jitter (RFC 4271 section 10).
+using Random = double (*)(void* context);
+
+/// FSM states of RFC 4271 section 8.2.2; of two connections the further one counts.
+enum class PeerState : std::uint8_t { Idle, Connect, Active, OpenSent, OpenConfirm, Established };
+std::string_view to_string(PeerState state);
+
+/// A TCP connection as Peer and its owner name it; never used twice.
+using ConnectionId = std::uint64_t;
+
+/// Everything a Peer needs to know; a change of any of it means a new session.
+struct PeerSettings {
+  Asn local_as;
+  RouterId local_id;
+  std::optional<Asn> remote_as;  // nothing: any AS but (external) or only (internal) local_as
+  bool external = false;         // which of the two, when remote_as is nothing
+  bool passive = false;
+  Seconds hold_time{90};
+  std::optional<Seconds> keepalive_time;
+  Milliseconds connect_retry_time{5000};
+  std::vector<AddressFamily> families;
+  bool graceful_restart = true;
+  Seconds restart_time{120};
+  bool operator==(const PeerSettings&) const = default;
+};
+
+/// What both sides agreed on, valid while Established.
+struct Session {
+  ConnectionId connection = 0;
+  Open remote;            // the peer's OPEN
+  bool external = false;  // eBGP
+  Seconds hold_time{0};   // 0: no keepalives
+  Seconds keepalive_time{0};
+  std::vector<AddressFamily> families;  // negotiated
+  bool four_octet_as = false;           // both sides: AS_PATH carries four octets
+  bool route_refresh = false;
+  bool graceful_restart = false;  // both sides sent the capability
+};
+
+namespace act {
+struct Connect {
+  ConnectionId id;
+};  // open TCP to the neighbour
+struct Send {
+  ConnectionId id;
+  std::vector<std::uint8_t> bytes;
+};  // whole messages
+struct Close {
+  ConnectionId id;
+};  // after what is queued was flushed
+struct SessionUp {
+  Session session;
+};
+struct SessionDown {
+  std::string reason;                 // for people: "hold timer expired", "received Cease/..."
+  std::vector<AddressFamily> retain;  // keep these families' routes as stale (RFC 4724 section 4.2)
+};
+struct StaleExpired {
+  std::vector<AddressFamily> families;
+};  // drop what is still stale of these
+struct UpdateReceived {
+  Update update;
+};  // verdict is never SessionReset here
+struct RefreshReceived {
+  AddressFamily family;
+};
+}  // namespace act
+
+using Action = std::variant<act::Connect, act::Send, act::Close, act::SessionUp, act::SessionDown, act::StaleExpired,
+                            act::UpdateReceived, act::RefreshReceived>;
+using Actions = std::vector<Action>;
+
+/// For `/v1/neighbors`.
+struct PeerStatus {
+  PeerState state = PeerState::Idle;
+  std::optional<Instant> established_at;
+  std::uint64_t flaps = 0;  // times Established was left
+  std::string last_error;   // of either direction, for people; empty: none
+  std::optional<Notification> last_sent;
+  std::optional<Notification> last_received;
+  std::uint64_t messages_in = 0, messages_out = 0, updates_in = 0;
+  std::optional<Session> session;  // while Established
+};
+
+class Peer {
+ public:
+  Peer(PeerSettings settings, Random random, void* random_context);
+  ~Peer();
+  Peer(Peer&&) noexcept;
+  Peer& operator=(Peer&&) noexcept;
+
+  /// While `restarting`, OPENs carry R and `preserved` families carry F (RFC 4724 section 4.1). Used at the next OPEN.
+  void set_restarting(bool restarting, std::vector<AddressFamily> preserved);
+
+  /// ManualStart (RFC 4271 section 8.1.2).
+  Actions start(Instant now);
+  /// ManualStop: sends `cease` where a session or OPEN is there, closes, stays Idle. Nothing is retained.
+  Actions stop(Instant now, Notification cease);
+  /// Closes without a NOTIFICATION, so that a helper keeps our routes (RFC 4724 section 4: a restart). Stays Idle.
+  Actions close_for_restart(Instant now);
+
+  /// The connection asked for by act::Connect is there, or failed.
+  Actions on_connected(ConnectionId id, Instant now);
+  Actions on_connect_failed(ConnectionId id, const std::string& why, Instant now);
+  /// An incoming connection from this neighbour's address. The actions may close it at once (Idle, or a collision).
+  std::pair<ConnectionId, Actions> on_accepted(Instant now);
+  /// Bytes as they came; partial messages are kept. Bytes of a connection that is gone are dropped.
+  Actions on_bytes(ConnectionId id, std::span<const std::uint8_t> bytes, Instant now);
+  /// The other side closed, or an error ended it.
+  Actions on_closed(ConnectionId id, const std::string& why, Instant now);
+
+  /// When on_time() wants to be called next; nothing: no timer runs.
+  std::optional<Instant> next_deadline() const;
+  Actions on_time(Instant now);
+
+  /// The owner wrote an UPDATE itself (the RIB encodes them): restarts the keepalive timer, counts it.
+  void note_update_sent(Instant now, std::uint64_t messages);
+  /// A ROUTE-REFRESH to send, where negotiated; else nothing.
+  Actions request_refresh(AddressFamily family, Instant now);
+  /// End-of-RIB of this family came in, so nothing of it is stale any more: the owner's RIB swept it.
+  void note_end_of_rib(AddressFamily family);
+
+  PeerStatus status() const;
+  const PeerSettings& settings() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace slash32::bgp

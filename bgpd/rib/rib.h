@@ -1,0 +1,170 @@
+// The routing information bases (RFC 4271 section 3.2), sans I/O: Adj-RIB-In, Loc-RIB and Adj-RIB-Out behind one door.
+// Routes go in as decoded UPDATEs; work is done in bounded turns; out come deltas for the kernel and, per peer, encoded
+// UPDATE messages of a route-level queue in which the last state wins. No clock, no socket, no log.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bgpd/fib/delta.h"
+#include "bgpd/wire/message.h"
+#include "common/ip.h"
+#include "common/strong.h"
+#include "config/bgpd_conf.h"
+
+namespace slash32::bgp {
+
+using PeerId = std::uint32_t;  // allotted by the owner, never used twice while the process lives
+
+/// A neighbour as the RIB sees it while its session is Established.
+struct RibPeer {
+  std::string name;
+  bool external = false;
+  Asn local_as;  // the AS the session shows (localAs of the neighbour, or the speaker's)
+  Asn remote_as;
+  RouterId remote_id;
+  IpAddress address;
+  std::vector<AddressFamily> families;  // negotiated
+  bool four_octet_as = true;
+  std::optional<IpAddress> local_v4;  // next hop self, per family; a family without one is held: nothing of it is sent
+  std::optional<IpAddress> local_v6;
+  std::optional<IpAddress> local_link_local;
+  bool route_reflector_client = false;
+  std::uint8_t allow_own_as = 0;
+  config::NextHopMode next_hop = config::NextHopMode::Auto;
+  config::Allow allow;
+  std::optional<std::vector<std::string>> import_policies;  // absent: eBGP rejects all, iBGP accepts all
+  std::optional<std::vector<std::string>> export_policies;  // absent: eBGP sends what we originate, iBGP all
+  std::optional<std::uint32_t> max_prefixes_in;             // per family
+  std::uint16_t max_message_size = 4096;
+};
+
+/// A route of our own: an aggregate, or a pod's /32 or /128.
+struct LocalRoute {
+  Prefix prefix;
+  std::vector<Community> communities;
+  std::optional<std::uint32_t> local_pref;
+  std::optional<std::uint32_t> med;
+  bool operator==(const LocalRoute&) const = default;
+};
+
+/// What the kernel can do with a next hop. `igp_cost` is RFC 4271 section 9.1.2.2 e)'s interior cost.
+struct NextHopState {
+  bool resolved = false;
+  IfIndex oif;
+  std::uint32_t igp_cost = 0;
+  bool operator==(const NextHopState&) const = default;
+};
+using NextHopResolver = std::function<NextHopState(const IpAddress& next_hop)>;
+
+struct RibSettings {
+  Asn local_as;
+  RouterId router_id;
+  RouterId cluster_id;
+  std::uint16_t multipath = 16;
+  std::map<std::string, config::Policy> policies;
+};
+
+/// One path of one prefix, for `/v1/routes`.
+struct PathView {
+  Prefix prefix;
+  std::optional<PeerId> peer;  // nothing: local
+  AttributesPtr attributes;    // after import policy
+  bool best = false;
+  bool multipath = false;  // in the ECMP set
+  bool stale = false;
+  bool resolved = false;
+  std::string why_not;  // why it was refused or lost; empty for the best
+};
+
+struct FamilyCounts {
+  std::uint64_t received = 0;    // in Adj-RIB-In
+  std::uint64_t accepted = 0;    // past guard and import policy
+  std::uint64_t advertised = 0;  // in Adj-RIB-Out, as sent
+};
+
+/// A neighbour that must be torn down: its prefix limit was passed (Cease/1).
+struct PrefixLimitExceeded {
+  PeerId peer = 0;
+  AddressFamily family = AddressFamily::IPv4;
+  std::uint32_t limit = 0;
+};
+
+class Rib {
+ public:
+  Rib(RibSettings settings, NextHopResolver resolve);
+  ~Rib();
+
+  // ------------------------------------------------------------ settings and what is ours
+  /// New policies or AS: routes are evaluated again; what comes out the same is not sent again.
+  void reconfigure(RibSettings settings);
+  /// The desired set of own routes; the difference is computed here.
+  void set_local_routes(std::vector<LocalRoute> routes);
+  /// The node's own ranges, for the guard before import policy (design: exact own range and what covers it refused; a
+  /// more specific accepted from iBGP, refused from eBGP; nothing of a default route unless allowed).
+  void set_own_ranges(std::vector<Prefix> ranges);
+  /// A pod's /32 or /128 came up or went: no peer may claim it while it lives.
+  void set_live_pod(const Prefix& pod, bool live);
+
+  // ------------------------------------------------------------ peers
+  /// The session is Established. A peer with stale routes keeps those of `preserved` families until End-of-RIB and
+  /// loses the others at once (RFC 4724 section 4.2).
+  void peer_up(PeerId id, RibPeer peer, const std::vector<AddressFamily>& preserved);
+  /// The same session with other policies or flags (reload): evaluated again both ways.
+  void peer_changed(PeerId id, RibPeer peer);
+  /// Routes of `retain` families become stale, all others go.
+  void peer_down(PeerId id, const std::vector<AddressFamily>& retain);
+  /// Drops what is still stale.
+  void stale_expired(PeerId id, const std::vector<AddressFamily>& families);
+  /// The neighbour is no longer configured.
+  void peer_removed(PeerId id);
+
+  // ------------------------------------------------------------ routes
+  /// Applies a decoded UPDATE, End-of-RIB included (which sweeps stale routes of its family).
+  std::optional<PrefixLimitExceeded> update(PeerId id, const Update& update);
+  /// ROUTE-REFRESH: the family's Adj-RIB-Out is sent again (RFC 2918).
+  void refresh(PeerId id, AddressFamily family);
+  /// These next hops resolve differently now; every route through them is evaluated again.
+  void next_hops_changed(const std::vector<IpAddress>& next_hops);
+  /// The next hops that some path uses, for tracking.
+  std::vector<IpAddress> next_hops() const;
+  /// While on, learned routes are neither selected, installed nor sent on, and no End-of-RIB is sent; local routes are
+  /// selected and sent at once (RFC 4724 section 4.1's deferral; announcing local prefixes first deviates on purpose).
+  void set_deferral(bool on);
+
+  // ------------------------------------------------------------ work and results
+  /// Evaluates up to `budget` changed prefixes. True while some are left.
+  bool run(std::size_t budget);
+  /// What changed for the kernel since the last call; last state wins.
+  std::vector<FibDelta> take_fib_deltas();
+  /// The whole desired kernel table, for a resync.
+  std::vector<FibDelta> fib() const;
+  /// There is something to send to this peer.
+  bool has_output(PeerId id) const;
+  /// Whole UPDATE messages, withdrawals first, about `max_bytes` in all; End-of-RIB behind the initial table of each
+  /// family.
+  struct Output {
+    std::vector<std::uint8_t> bytes;
+    std::uint64_t messages = 0;
+  };
+  Output take_output(PeerId id, std::size_t max_bytes);
+
+  // ------------------------------------------------------------ for show
+  FamilyCounts counts(PeerId id, AddressFamily family) const;
+  /// Calls `visit` for every path, in prefix order within a family. With `only`: that prefix.
+  void visit_paths(const std::optional<Prefix>& only, const std::function<void(const PathView&)>& visit) const;
+  /// What was last sent to this peer (Adj-RIB-Out), in prefix order.
+  void visit_advertised(PeerId id, const std::function<void(const Prefix&, const AttributesPtr&)>& visit) const;
+  std::size_t prefixes() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace slash32::bgp

@@ -1,0 +1,79 @@
+// Path attributes as values (RFC 4271 section 5, RFC 4456, RFC 1997, RFC 4360, RFC 8092). Decoding and encoding:
+// update.h. A set is immutable once shared; equal sets are interned (rib/interner.h), so equality there is a pointer's.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "common/community.h"
+#include "common/ip.h"
+#include "common/strong.h"
+
+namespace slash32::bgp {
+
+enum class Origin : std::uint8_t { Igp = 0, Egp = 1, Incomplete = 2 };  // RFC 4271 section 5.1.1
+
+enum class SegmentType : std::uint8_t { AsSet = 1, AsSequence = 2, ConfedSequence = 3, ConfedSet = 4 };
+
+struct AsPathSegment {
+  SegmentType type = SegmentType::AsSequence;
+  std::vector<Asn> asns;
+  bool operator==(const AsPathSegment&) const = default;
+};
+
+struct AsPath {
+  std::vector<AsPathSegment> segments;
+
+  /// RFC 4271 section 9.1.2.2 a): an AS_SET counts as one; RFC 5065 section 5.3: confederation segments as none.
+  std::uint32_t length() const;
+  /// How often `asn` occurs, in segments of any kind.
+  std::uint32_t count(Asn asn) const;
+  /// The first AS of a leading AS_SEQUENCE: the neighbouring AS. Nothing for an empty path or a leading set.
+  std::optional<Asn> first() const;
+  /// Puts `asn` in front `times` times, opening a segment where the first one is full (255) or not a sequence.
+  void prepend(Asn asn, std::uint32_t times = 1);
+  bool operator==(const AsPath&) const = default;
+};
+
+struct Aggregator {
+  Asn asn;
+  RouterId id;
+  bool operator==(const Aggregator&) const = default;
+};
+
+using ExtendedCommunity = std::array<std::uint8_t, 8>;
+
+/// An optional transitive attribute we do not know: kept byte for byte, sent with Partial set (RFC 4271 section 5).
+struct UnknownAttribute {
+  std::uint8_t flags = 0;  // as received, Extended Length left out
+  std::uint8_t type = 0;
+  std::vector<std::uint8_t> value;
+  bool operator==(const UnknownAttribute&) const = default;
+};
+
+struct PathAttributes {
+  Origin origin = Origin::Igp;
+  AsPath as_path;
+  IpAddress next_hop;                   // of the routes' own family, or IPv6 for IPv4 routes (RFC 8950)
+  std::optional<IpAddress> link_local;  // the second next hop of MP_REACH_NLRI (RFC 2545 section 3)
+  std::optional<std::uint32_t> med;
+  std::optional<std::uint32_t> local_pref;
+  bool atomic_aggregate = false;
+  std::optional<Aggregator> aggregator;
+  std::vector<Community> communities;  // in the order received
+  std::vector<ExtendedCommunity> extended_communities;
+  std::vector<LargeCommunity> large_communities;
+  std::optional<RouterId> originator_id;
+  std::vector<RouterId> cluster_list;
+  std::vector<UnknownAttribute> unknown;  // ordered by type
+  bool operator==(const PathAttributes&) const = default;
+};
+
+using AttributesPtr = std::shared_ptr<const PathAttributes>;
+
+std::size_t hash_value(const PathAttributes& attributes);
+
+}  // namespace slash32::bgp

@@ -1,0 +1,50 @@
+// File descriptors that close themselves, and whole-file reads and writes.
+#pragma once
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "common/result.h"
+
+namespace slash32 {
+
+class UniqueFd {
+ public:
+  UniqueFd() = default;
+  explicit UniqueFd(int fd) : fd_(fd) {}
+  UniqueFd(UniqueFd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  UniqueFd& operator=(UniqueFd&& other) noexcept {
+    if (this != &other) reset(std::exchange(other.fd_, -1));
+    return *this;
+  }
+  UniqueFd(const UniqueFd&) = delete;
+  UniqueFd& operator=(const UniqueFd&) = delete;
+  ~UniqueFd() { reset(); }
+
+  int get() const { return fd_; }
+  int release() { return std::exchange(fd_, -1); }
+  void reset(int fd = -1) {
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = fd;
+  }
+  explicit operator bool() const { return fd_ >= 0; }
+
+ private:
+  int fd_ = -1;
+};
+
+/// The whole file. Error: names the path and the reason (errno text).
+Result<std::string> read_file(const std::filesystem::path& path);
+/// Everything up to end of file; EINTR is retried.
+Result<std::string> read_all(int fd);
+/// Writes all of `data`; EINTR and short writes are retried.
+Status write_all(int fd, std::string_view data);
+/// Temporary file in the same directory (a suffix that no CNI runtime loads), fsync, rename over `path`, fsync of the
+/// directory: readers see the old file or the new one, never half of it. `mode` as for open(2).
+Status write_atomic(const std::filesystem::path& path, std::string_view data, unsigned mode = 0644);
+
+}  // namespace slash32

@@ -1,0 +1,203 @@
+// bgpd's configuration as values. Keys and defaults: config/README.md. Reading and checking: bgpd_conf.cc.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/community.h"
+#include "common/ip.h"
+#include "common/result.h"
+#include "common/strong.h"
+
+namespace slash32::config {
+
+// ---------------------------------------------------------------- policies
+
+/// Where a route came from, as `match.source` names it.
+enum class RouteSource : std::uint8_t { Local, Ebgp, Ibgp };
+
+/// {"prefix": "10.0.0.0/8", "ge": 24, "le": 32}; without ge and le the prefix itself only.
+struct PrefixMatch {
+  Prefix prefix;
+  std::uint8_t min_length = 0;
+  std::uint8_t max_length = 0;
+  bool operator==(const PrefixMatch&) const = default;
+};
+
+/// Every kind that is given must match; within a kind one element is enough. An empty match matches everything.
+struct PolicyMatch {
+  std::vector<PrefixMatch> prefixes;
+  std::vector<Community> communities;
+  std::vector<LargeCommunity> large_communities;
+  std::vector<Asn> as_path_contains;
+  std::vector<std::string> neighbors;
+  std::vector<RouteSource> sources;
+  std::vector<AddressFamily> families;
+  bool operator==(const PolicyMatch&) const = default;
+};
+
+struct PolicySet {
+  std::optional<std::uint32_t> local_pref;
+  std::optional<std::uint32_t> med;
+  std::optional<std::vector<Community>> communities;  // replaces all
+  std::vector<Community> add_communities;
+  std::vector<Community> remove_communities;
+  std::vector<LargeCommunity> add_large_communities;
+  std::uint8_t prepend = 0;  // own AS, so many times
+  bool operator==(const PolicySet&) const = default;
+};
+
+enum class PolicyOutcome : std::uint8_t { Accept, Reject, Next };
+
+struct PolicyTerm {
+  std::string name;
+  PolicyMatch match;
+  PolicySet set;
+  PolicyOutcome then = PolicyOutcome::Next;
+  bool operator==(const PolicyTerm&) const = default;
+};
+
+/// Terms in order; a route that no term accepts or rejects is rejected.
+using Policy = std::vector<PolicyTerm>;
+
+// ---------------------------------------------------------------- neighbours
+
+enum class RemoteAsKind : std::uint8_t { Number, External, Internal };
+
+struct RemoteAs {
+  RemoteAsKind kind = RemoteAsKind::Number;
+  Asn asn;  // for Number
+  bool operator==(const RemoteAs&) const = default;
+};
+
+struct GracefulRestartConf {
+  bool enabled = true;
+  Seconds restart_time{120};  // RFC 4724 section 3: 0 to 4095
+  bool operator==(const GracefulRestartConf&) const = default;
+};
+
+struct MaxPrefixes {
+  std::optional<std::uint32_t> in;  // per family; beyond it: Cease/1
+  std::optional<std::uint32_t> out;
+  bool operator==(const MaxPrefixes&) const = default;
+};
+
+/// What the guard before import policy lets through for this neighbour ("allow").
+struct Allow {
+  bool default_route = false;
+  bool own_ranges = false;
+  bool martians = false;
+  bool operator==(const Allow&) const = default;
+};
+
+enum class NextHopMode : std::uint8_t { Auto, Self, Keep };  // Auto: RFC 4271 section 5.1.3
+
+struct NeighborConf {
+  std::string name;
+  IpAddress address;
+  RemoteAs remote_as;
+  std::uint16_t port = 179;
+  bool passive = false;
+  bool enabled = true;
+  std::string description;
+  std::string group;
+  std::optional<IpAddress> local_address;
+  std::optional<std::string> bind_interface;
+  std::optional<std::string> password_file;
+  Seconds hold_time{90};                  // RFC 4271 section 4.2: 0 or at least 3
+  std::optional<Seconds> keepalive_time;  // default: a third of the negotiated hold time
+  Milliseconds connect_retry_time{5000};
+  std::optional<std::uint8_t> ttl_security;  // hops; RFC 5082
+  std::optional<std::uint8_t> multihop;      // TTL; default: 1 for eBGP, 64 for iBGP
+  std::vector<AddressFamily> families{AddressFamily::IPv4, AddressFamily::IPv6};
+  GracefulRestartConf graceful_restart;
+  bool route_reflector_client = false;
+  std::uint8_t allow_own_as = 0;  // how often the own AS may occur in a received AS_PATH
+  std::optional<Asn> local_as;
+  NextHopMode next_hop = NextHopMode::Auto;
+  Allow allow;
+  MaxPrefixes max_prefixes;
+  std::optional<std::vector<std::string>>
+      import_policies;  // names, tried in order; absent: the default of the peer's type
+  std::optional<std::vector<std::string>> export_policies;
+  bool operator==(const NeighborConf&) const = default;
+};
+
+/// dynamicNeighbors[]: everything a neighbour has, with a range in the address's place.
+struct DynamicNeighborConf {
+  Prefix range;
+  std::uint32_t limit = 100;
+  NeighborConf settings;
+  bool operator==(const DynamicNeighborConf&) const = default;
+};
+
+// ---------------------------------------------------------------- the rest
+
+struct ListenConf {
+  IpAddress address;
+  std::uint16_t port = 179;
+  bool operator==(const ListenConf&) const = default;
+};
+
+/// One of originate.prefixes: a string, or an object.
+struct OriginatedPrefix {
+  Prefix prefix;
+  bool blackhole = true;  // install the discard route (protocol 133) before it is announced
+  std::vector<Community> communities;
+  std::optional<std::uint32_t> local_pref;
+  std::optional<std::uint32_t> med;
+  bool operator==(const OriginatedPrefix&) const = default;
+};
+
+enum class PodRoutes : std::uint8_t { OutsideAggregates, All, None };
+
+struct OriginateConf {
+  std::vector<OriginatedPrefix> prefixes;
+  PodRoutes pod_routes = PodRoutes::OutsideAggregates;
+  bool operator==(const OriginateConf&) const = default;
+};
+
+struct KernelConf {
+  bool install = true;
+  TableId table{254};
+  std::uint32_t metric = 512;  // above 128
+  std::uint16_t multipath = 16;
+  std::uint32_t max_routes = 100000;
+  std::optional<IpAddress> pref_src4;
+  std::optional<IpAddress> pref_src6;
+  bool operator==(const KernelConf&) const = default;
+};
+
+enum class OnStop : std::uint8_t { Restart, Final };
+
+struct ControlConf {
+  std::string socket = "/run/slash32/bgpd.sock";
+  bool operator==(const ControlConf&) const = default;
+};
+
+struct BgpdConf {
+  Asn local_as;
+  std::optional<RouterId> router_id;  // default: chosen at start (lowest global IPv4 address, else a hash)
+  std::vector<ListenConf> listen{{IpAddress::v4(0), 179}, {IpAddress::v6({}), 179}};
+  std::optional<RouterId> cluster_id;
+  OriginateConf originate;
+  KernelConf kernel;
+  std::vector<NeighborConf> neighbors;
+  std::vector<DynamicNeighborConf> dynamic_neighbors;
+  std::map<std::string, Policy> policies;
+  ControlConf control;
+  std::string log_level = "info";
+  std::string state_file = "/run/slash32/bgpd.state";  // boot-scoped: whether our routes are still in the kernel
+  OnStop on_stop = OnStop::Restart;
+  bool operator==(const BgpdConf&) const = default;
+};
+
+/// Reads and checks a whole document. Every error names the JSON path; nothing is half-read.
+Result<BgpdConf> read_bgpd_conf(std::string_view text);
+
+}  // namespace slash32::config

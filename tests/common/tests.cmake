@@ -1,0 +1,1 @@
+slash32_test(common_tests common slash32_common)
