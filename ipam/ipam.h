@@ -1,0 +1,103 @@
+// The IPAM as a library: acquire, release, check, collect. The plugin calls it in process; main.cc makes it a CNI IPAM
+// binary. One store transaction per verb, under the store's own lock, so no ownerless claim can exist.
+// What the kernel knows (aliases, routes, links) comes in through KernelView: nothing here opens a netlink socket.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/ip.h"
+#include "common/result.h"
+#include "config/ipam_conf.h"
+
+namespace slash32::ipam {
+
+/// Who holds an address. CNI: network name, CNI_CONTAINERID, CNI_IFNAME; never a pod's name.
+struct Key {
+  std::string network;
+  std::string container_id;
+  std::string ifname;
+  auto operator<=>(const Key&) const = default;
+};
+
+/// One address of a lease and the range's subnet it came from.
+struct LeasedAddress {
+  IpAddress address;
+  Prefix subnet;
+};
+
+/// At most one address of each family, IPv4 first.
+struct Lease {
+  std::vector<LeasedAddress> addresses;
+};
+
+/// What an ADD may ask for by name (capability `ips`, args.cni.ips, CNI_ARGS IP). Granted, also while cooling, or
+/// refused with the reason.
+struct Request {
+  std::vector<IpAddress> addresses;
+};
+
+/// One allocation as stored.
+struct Record {
+  Key key;
+  IpAddress address;
+  Prefix subnet;
+  std::chrono::nanoseconds since{};  // CLOCK_BOOTTIME when it was taken
+};
+
+/// An address and who holds it, as a link's alias says.
+struct Held {
+  Key key;
+  IpAddress address;
+};
+
+/// What the kernel says. Empty functions: nothing is known (the IPAM as a binary of its own, called by another plugin).
+struct KernelView {
+  /// An address is passed over when this says so: it is local to the node, or a unicast host route or an alias of a
+  /// link other than this key's own holds it.
+  std::function<bool(const Key&, const IpAddress&)> in_use;
+  /// Whether the host link of this key exists. A record without one that is older than 60 s is dead.
+  std::function<bool(const Key&)> link_alive;
+  /// Every address the aliases of our host links claim, with the key they carry: a store that is new, damaged or from
+  /// another boot is filled from it.
+  std::function<Result<std::vector<Held>>()> held;
+};
+
+/// Times are CLOCK_BOOTTIME, so that a test can turn the clock by hand.
+class Ipam {
+ public:
+  /// `now` is asked once per verb. `deadline_wait` bounds the wait for the store's lock (then CNI code 11).
+  Ipam(config::IpamConf conf, KernelView kernel, std::function<std::chrono::nanoseconds()> now,
+       std::chrono::milliseconds deadline_wait);
+
+  /// Takes one address per configured family, all or none. A second acquire for the same key is an error (CNI 999);
+  /// full is CNI code 11 with the numbers in `details`.
+  Result<Lease> acquire(const Key& key, const Request& request);
+  /// Puts the key's addresses into the cool-down queue. A key that holds nothing is success; so is a store that was
+  /// never made.
+  Status release(const Key& key);
+  /// The key holds exactly these addresses.
+  Status check(const Key& key, const std::vector<IpAddress>& addresses);
+  /// Releases every record of `network` whose key is not in `valid`.
+  Status collect(const std::string& network, const std::vector<Key>& valid);
+  /// Ranges (or node.json) are there and the state directory is usable. Takes no lock.
+  Status status();
+  /// Every record, ordered by address. For `slash32ctl ipam show`.
+  Result<std::vector<Record>> records();
+
+ private:
+  config::IpamConf conf_;
+  KernelView kernel_;
+  std::function<std::chrono::nanoseconds()> now_;
+  std::chrono::milliseconds deadline_wait_;
+};
+
+/// CLOCK_BOOTTIME: goes on while the machine sleeps. What `now` is outside tests.
+std::chrono::nanoseconds boot_time();
+
+}  // namespace slash32::ipam
