@@ -27,6 +27,14 @@ def pytest_runtest_makereport(item, call):  # pylint: disable=unused-argument
         report.sections.append(("state of the cluster", collect(clusters.current[-1])))
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Prints what the tests measured, probe counts above all."""
+    if clusters.notes:
+        terminalreporter.section("measured")
+        for note in clusters.notes:
+            terminalreporter.write_line(note)
+
+
 @pytest.fixture(scope="module")
 def cluster(request):
     """A cluster for a module: its parameter is a Plan."""

@@ -2,11 +2,34 @@
 
 import json
 import os
+import subprocess
+from contextlib import contextmanager
 
 from lab.shell import environment, run
 
 PROBE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "probe.py")
 PYTHON = "/usr/bin/python3"
+
+
+class Background:
+    """A probe that goes on while the test does something else."""
+
+    def __init__(self, argv, mark):
+        self._process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                         env=environment(mark), cwd="/")
+        assert self._process.stdout.readline(), f"{' '.join(argv)} did not start"
+
+    def result(self, timeout=30):
+        """Tells the probe to come to its end and returns the JSON it prints."""
+        text, _ = self._process.communicate("\n", timeout=timeout)
+        return json.loads(text)
+
+    def stop(self):
+        """Ends the probe, whatever it is doing."""
+        self._process.kill()
+        self._process.wait(10)
+        for pipe in (self._process.stdin, self._process.stdout):
+            pipe.close()
 
 
 class Place:
@@ -30,6 +53,15 @@ class Place:
     def probe(self, *words, **options):
         """Runs one of probe.py's commands to its end and returns the JSON it prints."""
         return json.loads(self.run(PYTHON, PROBE, *words, **options).stdout)
+
+    @contextmanager
+    def probing(self, *words):
+        """Runs one of probe.py's commands in the background for the length of a with block."""
+        background = Background(self.enter([PYTHON, PROBE, *words]), self.lab.mark)
+        try:
+            yield background
+        finally:
+            background.stop()
 
     def ping(self, addresses, timeout=3):
         """Pings addresses side by side: {address: milliseconds, or None where no answer came}."""

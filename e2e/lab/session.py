@@ -7,6 +7,7 @@ from lab.topology import Plan
 
 labs = []  # directories of all labs that were ever made
 current = []  # clusters that are up, the latest last: a failure shows that one
+notes = []  # measured numbers worth printing when all is over
 
 
 def open_cluster(cluster):
