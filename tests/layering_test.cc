@@ -1,0 +1,128 @@
+// Reads every #include in the tree and fails on an arrow that the design does not have. A folder may include what its row
+// allows and itself. Third-party headers are bound to folders as well, so that libraries stay replaceable.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace {
+
+namespace fs = std::filesystem;
+using Folders = std::set<std::string>;
+
+// The longest matching row governs a file. "bgpd" is the daemon itself: the one place where all parts meet.
+const std::map<std::string, Folders> kMayInclude = {
+    {"common", {}},
+    {"common/cni", {"common"}},
+    {"common/netlink", {"common"}},
+    {"config", {"common"}},
+    {"ipam", {"config", "common", "common/cni", "common/netlink"}},
+    {"plugin", {"ipam", "config", "common", "common/cni", "common/netlink"}},
+    {"bgpd/wire", {"common"}},
+    {"bgpd/fsm", {"bgpd/wire", "common"}},
+    {"bgpd/peer", {"bgpd/fsm", "bgpd/wire", "common"}},
+    {"bgpd/rib", {"bgpd/wire", "bgpd/fib/delta.h", "config", "common"}},
+    {"bgpd/fib", {"common", "common/netlink"}},
+    {"bgpd/transport", {"bgpd/peer", "bgpd/wire", "common"}},
+    {"bgpd/control", {"common"}},
+    {"bgpd", {"bgpd/wire", "bgpd/fsm", "bgpd/peer", "bgpd/rib", "bgpd/fib", "bgpd/transport", "bgpd/control", "config",
+              "common", "common/netlink"}},
+    // ipam: `slash32ctl ipam show` reads the store through the library that owns its format.
+    {"ctl", {"ipam", "config", "common"}},
+};
+
+// Headers of a library, and the only folders (or files) that may name them.
+struct Library {
+  std::string header;  // prefix of the included name
+  Folders folders;
+};
+const std::vector<Library> kLibraries = {
+    {"netlink/", {"common/netlink", "plugin"}},
+    {"libmnl/", {"common/netlink"}},
+    {"lmdb.h", {"ipam"}},
+    {"boost/", {"bgpd/transport", "bgpd/control", "bgpd", "ctl"}},
+    {"openssl/", {}},
+    {"CLI/", {"bgpd", "ctl"}},
+    {"sys/socket.h", {"common", "common/cni", "common/netlink", "plugin", "bgpd/transport", "bgpd/control", "ctl"}},
+};
+// The protocol core is pure: no socket, clock, file, log, thread.
+const Folders kPure = {"bgpd/wire", "bgpd/fsm", "bgpd/peer", "bgpd/rib"};
+const std::vector<std::string> kImpure = {"boost/", "sys/",  "unistd.h",     "fcntl.h", "fstream",       "iostream",
+                                          "thread", "mutex", "common/log.h", "time.h",  "netlink/",      "libmnl/",
+                                          "net/",   "filesystem", "common/fd.h", "random", "poll.h",     "signal.h"};
+
+std::string row_of(const std::string& path) {
+  std::string best;
+  for (const auto& [row, allowed] : kMayInclude)
+    if (path.starts_with(row + "/") && row.size() > best.size()) best = row;
+  return best;
+}
+
+struct Include {
+  std::string file;
+  int line = 0;
+  std::string name;
+  bool own = false;  // "quoted": of this tree
+};
+
+std::vector<Include> all_includes() {
+  const fs::path root = SLASH32_SOURCE_DIR;
+  const std::regex pattern(R"(^\s*#\s*include\s*([<"])([^">]+)[">])");
+  std::vector<Include> out;
+  for (const char* top : {"common", "config", "ipam", "plugin", "bgpd", "ctl"}) {
+    for (const auto& entry : fs::recursive_directory_iterator(root / top)) {
+      const auto extension = entry.path().extension();
+      if (extension != ".h" && extension != ".cc") continue;
+      std::ifstream text(entry.path());
+      std::string line;
+      for (int number = 1; std::getline(text, line); ++number) {
+        std::smatch match;
+        if (!std::regex_search(line, match, pattern)) continue;
+        out.push_back({fs::relative(entry.path(), root).string(), number, match[2], match[1] == "\""});
+      }
+    }
+  }
+  return out;
+}
+
+std::string place(const Include& include) { return include.file + ":" + std::to_string(include.line); }
+
+TEST(Layering, TheTreeIsThereToBeRead) { EXPECT_GT(all_includes().size(), 300U); }
+
+TEST(Layering, EveryIncludeIsAnArrowOfTheDesign) {
+  for (const auto& include : all_includes()) {
+    if (!include.own) continue;
+    const auto from = row_of(include.file);
+    const auto to = row_of(include.name);
+    ASSERT_FALSE(from.empty()) << place(include) << ": no row for this folder";
+    ASSERT_FALSE(to.empty()) << place(include) << ": \"" << include.name << "\" is not a root-relative path of the tree";
+    const auto& allowed = kMayInclude.at(from);
+    EXPECT_TRUE(from == to || allowed.contains(to) || allowed.contains(include.name))
+        << place(include) << ": " << from << " must not include " << include.name;
+  }
+}
+
+TEST(Layering, LibrariesStayInTheirFolders) {
+  for (const auto& include : all_includes()) {
+    for (const auto& library : kLibraries) {
+      if (!include.name.starts_with(library.header) || include.own) continue;
+      EXPECT_TRUE(library.folders.contains(row_of(include.file)))
+          << place(include) << ": <" << include.name << "> does not belong in " << row_of(include.file);
+    }
+  }
+}
+
+TEST(Layering, TheProtocolCoreIsPure) {
+  for (const auto& include : all_includes()) {
+    if (!kPure.contains(row_of(include.file))) continue;
+    for (const auto& impure : kImpure)
+      EXPECT_FALSE(include.name.starts_with(impure)) << place(include) << ": pure code includes " << include.name;
+  }
+}
+
+}  // namespace
