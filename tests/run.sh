@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Everything at once: installs, builds, runs unit, property, vector, namespace, interop and end-to-end tests, and ends with
+# one line "N passed, N failed, N skipped". Run as root. Exit status 0 only when nothing failed and no test was skipped
+# beyond the expected.
+#   tests/run.sh            all of it
+#   tests/run.sh unit e2e   only these stages: format, unit, root, netns, interop, e2e
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+expected_skips=0
+stages=(format unit root netns interop e2e)
+[ $# -eq 0 ] || stages=("$@")
+
+if [ "$(id -u)" != 0 ]; then
+  echo "tests/run.sh: must be root: most tests make network namespaces" >&2
+  exit 1
+fi
+
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+broken=()
+
+say() { printf '\n=== %s (%s s)\n' "$*" "$SECONDS"; }
+wants() { [[ " ${stages[*]} " == *" $1 "* ]]; }
+# stage NAME COMMAND...: runs it; a failure is remembered, and the next stages run all the same.
+stage() {
+  local name=$1
+  shift
+  say "$name"
+  "$@" || broken+=("$name")
+}
+build() {
+  cmake --preset "$1" > "$results/configure-$1.log" 2>&1 || { cat "$results/configure-$1.log"; return 1; }
+  cmake --build --preset "$1" > "$results/build-$1.log" 2>&1 || { grep -B2 -A20 -E 'FAILED|error' "$results/build-$1.log" | head -80; return 1; }
+}
+pytest() {
+  local name=$1
+  shift
+  SLASH32_BIN="$PWD/build/release/bin" /usr/bin/python3 -m pytest -q -p no:cacheprovider --junitxml="$results/$name.xml" "$@"
+}
+formatted() { git ls-files '*.h' '*.cc' | xargs clang-format-19 --dry-run -Werror; }
+static() {  # the plugin and the IPAM are dropped onto nodes of any distribution
+  local program
+  for program in slash32 slash32-ipam; do
+    file "build/release/bin/$program" | grep -q 'statically linked' || { echo "$program is not statically linked"; return 1; }
+  done
+}
+
+say "packages"
+tests/packages.sh || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+
+stage "build release" build release
+stage "static binaries" static
+wants format && stage "format" formatted
+if wants unit || wants root; then stage "build dev" build dev; fi
+wants unit && stage "unit tests" ctest --test-dir build/dev -LE root -j2 --output-on-failure -Q --output-junit "$results/unit.xml"
+wants root && stage "root tests" ctest --test-dir build/dev -L root --output-on-failure -Q --output-junit "$results/root.xml"
+wants netns && stage "namespace tests" pytest netns tests/netns
+wants interop && stage "interoperation tests" pytest interop tests/interop
+wants e2e && stage "end-to-end tests" pytest e2e e2e
+
+say "summary"
+/usr/bin/python3 tests/support/summary.py --expected-skips "$expected_skips" "$results" "${broken[@]}"
