@@ -11,6 +11,7 @@
 #include "common/ip.h"
 #include "common/json_field.h"
 #include "common/result.h"
+#include "config/node_conf.h"
 
 namespace slash32::config {
 
@@ -18,7 +19,6 @@ inline constexpr std::string_view kIpamType = "slash32-ipam";
 inline constexpr std::string_view kDefaultDataDir = "/run/slash32/ipam";
 /// When slash32-ipam is called by another plugin: it cannot see in the kernel who is dead, so a reboot alone tells.
 inline constexpr std::string_view kDelegatedDataDir = "/var/lib/slash32/ipam";
-inline constexpr std::string_view kDefaultNodeFile = "/run/slash32/node.json";
 
 /// Addresses from `first` to `last`, both included and inside `subnet`, without those in `exclude` and the gateway.
 struct IpamRange {

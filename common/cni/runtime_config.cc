@@ -1,0 +1,148 @@
+#include "common/cni/runtime_config.h"
+
+#include <algorithm>
+#include <cstddef>
+
+#include "common/cni/error.h"
+
+namespace slash32::cni {
+namespace {
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
+}
+
+/// The value of capability NAME, else of args.cni.NAME.
+std::optional<JsonField> requested(const JsonField& config, std::string_view name) {
+  if (const auto runtime = find_ignoring_case(config, "runtimeConfig"))
+    if (auto value = find_ignoring_case(*runtime, name)) return value;
+  if (const auto args = find_ignoring_case(config, "args"))
+    if (const auto cni = find_ignoring_case(*args, "cni")) return find_ignoring_case(*cni, name);
+  return std::nullopt;
+}
+
+/// "10.0.0.7" or "10.0.0.7/24".
+Result<IpAddress> address_of(std::string_view text) {
+  const auto slash = text.find('/');
+  if (slash != std::string_view::npos) TRY(Prefix::parse(text, /*mask_host_bits=*/true));
+  return IpAddress::parse(text.substr(0, slash));
+}
+
+Result<IpAddress> read_address(const JsonField& field) {
+  const auto address = address_of(TRY(json::text(field)));
+  if (!address) return field.bad(address.error().message);
+  return *address;
+}
+
+/// "one address of each family" holds.
+bool has_repeated_family(const std::vector<IpAddress>& addresses) {
+  return std::ranges::count_if(addresses, &IpAddress::is_v4) > 1 ||
+         std::ranges::count_if(addresses, &IpAddress::is_v6) > 1;
+}
+
+bool is_hex(char c) { return (c >= '0' && c <= '9') || (lower(c) >= 'a' && lower(c) <= 'f'); }
+
+/// Six pairs of hexadecimal digits, parted by ':' or '-'; a station's own address.
+Result<std::string> mac_of(std::string_view text) {
+  std::string out;
+  bool good = text.size() == 17;
+  for (std::size_t i = 0; good && i < text.size(); ++i) {
+    const bool separator = i % 3 == 2;
+    good = separator ? text[i] == ':' || text[i] == '-' : is_hex(text[i]);
+    out += separator ? ':' : lower(text[i]);
+  }
+  if (!good) return fail(kInvalidConfig, "\"" + std::string(text) + "\" is not a MAC address");
+  constexpr std::string_view kOddDigits = "13579bdf";  // IEEE 802: the lowest bit of the first octet marks a group
+  if (kOddDigits.find(out[1]) != std::string_view::npos || out == "00:00:00:00:00:00")
+    return fail(kInvalidConfig, "\"" + std::string(text) + "\" cannot be an interface's MAC address");
+  return out;
+}
+
+std::string list_text(const std::map<std::string, std::string>& args, const char* key) {
+  const auto it = args.find(key);
+  return it == args.end() ? "" : it->second;
+}
+
+Result<Attachment> read_attachment(const JsonField& field) {
+  TRY(field.is_object());
+  return Attachment {
+    .container_id = TRY(field.required("containerID", json::non_empty_text))
+    , .ifname = TRY(field.required("ifname", json::non_empty_text))
+  };
+}
+
+}  // namespace
+
+std::optional<JsonField> find_ignoring_case(const JsonField& object, std::string_view key) {
+  if (!object.value().is_object()) return std::nullopt;
+  std::string found;
+  for (const auto& [name, value] : object.value().items()) {
+    if (value.is_null() || !equal_ignoring_case(name, key)) continue;
+    if (found.empty() || name == key) found = name;
+  }
+  if (found.empty()) return std::nullopt;
+  return object.child(found);
+}
+
+Result<std::vector<IpAddress>> requested_addresses(const JsonField& config,
+                                                   const std::map<std::string, std::string>& cni_args) {
+  if (const auto field = requested(config, "ips")) {
+    auto addresses = TRY(field->each(read_address));
+    if (has_repeated_family(addresses)) return field->bad("at most one address of each family");
+    if (!addresses.empty()) return addresses;
+  }
+  std::vector<IpAddress> addresses;
+  std::string text = list_text(cni_args, "IP");
+  while (!text.empty()) {
+    const auto end = std::min(text.find(','), text.size());
+    auto address = address_of(std::string_view(text).substr(0, end));
+    if (!address) return fail(kInvalidEnvironment, "CNI_ARGS: IP: " + address.error().message);
+    addresses.push_back(*address);
+    text.erase(0, end + 1);
+  }
+  if (has_repeated_family(addresses))
+    return fail(kInvalidEnvironment, "CNI_ARGS: IP: at most one address of each family");
+  return addresses;
+}
+
+Result<std::optional<std::string>> requested_mac(const JsonField& config,
+                                                 const std::map<std::string, std::string>& cni_args) {
+  if (const auto field = requested(config, "mac")) {
+    const auto text = TRY(json::text(*field));
+    if (!text.empty()) {
+      const auto mac = mac_of(text);
+      if (!mac) return field->bad(mac.error().message);
+      return std::optional<std::string>{*mac};
+    }
+  }
+  const auto text = list_text(cni_args, "MAC");
+  if (text.empty()) return std::optional<std::string>{};
+  const auto mac = mac_of(text);
+  if (!mac) return fail(kInvalidEnvironment, "CNI_ARGS: MAC: " + mac.error().message);
+  return std::optional<std::string>{*mac};
+}
+
+Result<std::vector<Attachment>> valid_attachments(const JsonField& config) {
+  constexpr const char* kNames[] = {"cni.dev/valid-attachments", "cni.dev/attachments"};
+  std::vector<Attachment> out;
+  bool given = false;
+  for (const char* name : kNames) {
+    if (!config.has(name)) continue;
+    given = true;
+    const auto field = config.child(name);
+    if (field.value().is_null()) continue;  // Go's nil slice: nothing is attached
+    const auto some = TRY(field.each(read_attachment));
+    out.insert(out.end(), some.begin(), some.end());
+  }
+  if (!given)
+    return config.bad(
+        "\"cni.dev/valid-attachments\" is missing: without it nobody knows what is in use, so nothing "
+        "was released");
+  std::ranges::sort(out);
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
+}
+
+}  // namespace slash32::cni

@@ -1,0 +1,232 @@
+#include "common/cni/skel.h"
+
+#include <exception>
+#include <utility>
+
+#include "common/cni/error.h"
+
+namespace slash32::cni {
+namespace {
+
+constexpr std::size_t kMaxConfig = std::size_t{1} << 20;  // a configuration and a prevResult; Kubernetes' are a few KiB
+constexpr std::size_t kMaxDepth = 64;                     // as parse_json
+
+/// What is wrong so far. The first fault gives the code, all of them the message.
+struct Faults {
+  std::vector<Error> all;
+  void add(int code, std::string message) { all.push_back(Error{code, std::move(message), {}}); }
+  Error joined() const {
+    Error out = all.front();
+    for (std::size_t i = 1; i < all.size(); ++i) out.message += "; " + all[i].message;
+    return out;
+  }
+};
+
+/// Errors are printed with the configuration's version where we speak it, else with our newest.
+struct Failure {
+  Error error;
+  Version version = kNewestVersion;
+};
+
+std::chrono::milliseconds budget_of(Command command, const Budgets& budgets) {
+  switch (command) {
+    case Command::Add:
+      return budgets.add;
+    case Command::Del:
+      return budgets.del;
+    case Command::Check:
+      return budgets.check;
+    case Command::Gc:
+      return budgets.gc;
+    case Command::Status:
+    case Command::Version:
+      break;
+  }
+  return budgets.status;
+}
+
+/// Nothing must hold up DEL: what parse_json refuses for strictness (repeated keys) is taken as any parser takes it.
+Result<nlohmann::json> parse_config(Command command, const std::string& text) {
+  auto strict = parse_json(text);
+  if (strict || command != Command::Del) return strict;
+  const auto shallow = [](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
+    return depth <= static_cast<int>(kMaxDepth);
+  };
+  auto lenient = nlohmann::json::parse(text, shallow, /*allow_exceptions=*/false);
+  if (lenient.is_discarded()) return strict;
+  return lenient;
+}
+
+/// Network name and version. CNI section 1: a configuration has a name; without a cniVersion it is 0.1.0.
+void check_config(Call& call, Faults& faults) {
+  if (!call.config.is_object()) return faults.add(kDecodingFailure, "the configuration must be a JSON object");
+  const JsonField root = call.root();
+  const auto& name = call.config.contains("name") ? call.config["name"] : call.config;
+  if (!root.has("name"))
+    faults.add(kInvalidConfig, "/: \"name\" is missing: the network's name");
+  else if (!name.is_string() || !is_valid_name(name.get_ref<const std::string&>()))
+    faults.add(kInvalidConfig, root.child("name")
+                                   .bad_error("must be a string that begins with a letter or digit and holds only "
+                                              "letters, digits, '_', '.' and '-'")
+                                   .message);
+  else
+    call.network = name.get<std::string>();
+  const std::string text = !root.has("cniVersion")                 ? "0.1.0"
+                           : call.config["cniVersion"].is_string() ? call.config["cniVersion"].get<std::string>()
+                                                                   : call.config["cniVersion"].dump();
+  const auto version = parse_version(text);
+  if (version && is_supported(*version)) {
+    call.version = *version;
+    return;
+  }
+  std::string known;
+  for (const auto v : kSupportedVersions) known += (known.empty() ? "" : ", ") + std::string(to_string(v));
+  faults.add(kIncompatibleVersion, "/cniVersion: " + text + " is not supported; supported: " + known);
+}
+
+/// Verbs that the configuration's version does not have.
+void check_verb(const Call& call, Faults& faults) {
+  const Version since = call.args.command == Command::Check                                        ? kCheckSince
+                        : call.args.command == Command::Status || call.args.command == Command::Gc ? kStatusSince
+                                                                                                   : call.version;
+  if (call.version < since)
+    faults.add(kIncompatibleVersion, "/cniVersion: " + std::string(to_string(call.args.command)) + " exists since " +
+                                         std::string(to_string(since)) + ", the configuration is " +
+                                         std::string(to_string(call.version)));
+}
+
+/// The namespace to configure must not be the one we run in: everything here would be done to the node itself.
+Status check_netns(const Call& call, const Env& env) {
+  if (call.args.netns.empty() || !env.is_own_netns(call.args.netns)) return ok();
+  const auto override = env.getenv("CNI_NETNS_OVERRIDE").value_or("");
+  if (override == "1" || override == "TRUE" || override == "true" || override == "True") return ok();
+  return fail(kInvalidNetns, "CNI_NETNS " + call.args.netns + " is the network namespace of the plugin itself");
+}
+
+/// Everything the specification lets us check before the verb runs.
+Result<Call, Failure> prepare(const Program& program, Command command, const Env& env) {
+  CheckedArgs checked = read_args(command, env, program.known_cni_args);
+  Call call{.args = std::move(checked.args),
+            .network = {},
+            .config = {},
+            .config_text = {},
+            .valid = {},
+            .deadline = Deadline::in(budget_of(command, program.budgets))};
+  Faults faults;
+  for (auto& fault : checked.faults) faults.add(kInvalidEnvironment, std::move(fault));
+  auto text = env.read_stdin(kMaxConfig, call.deadline);
+  if (!text) {
+    faults.all.push_back(std::move(text).error());
+    return std::unexpected(Failure{faults.joined(), kNewestVersion});
+  }
+  call.config_text = std::move(*text);
+  auto config = parse_config(command, call.config_text);
+  if (!config) {
+    faults.add(config.error().code, "configuration on standard input: " + config.error().message);
+    return std::unexpected(Failure{faults.joined(), kNewestVersion});
+  }
+  call.config = std::move(*config);
+  check_config(call, faults);
+  if (faults.all.empty()) check_verb(call, faults);
+  if (faults.all.empty() && command == Command::Gc) {
+    auto valid = valid_attachments(call.root());
+    if (valid)
+      call.valid = std::move(*valid);
+    else
+      faults.all.push_back(std::move(valid).error());
+  }
+  if (!faults.all.empty()) return std::unexpected(Failure{faults.joined(), call.version});
+  if (auto good = check_netns(call, env); !good) return std::unexpected(Failure{good.error(), call.version});
+  return call;
+}
+
+/// Text from outside (a container ID, a path) may not be UTF-8; the document must get out all the same.
+std::string line_of(const nlohmann::json& document) {
+  return document.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+Status run_verb(const Call& call, const Handlers& handlers) {
+  const auto& handler = call.args.command == Command::Del     ? handlers.del
+                        : call.args.command == Command::Check ? handlers.check
+                        : call.args.command == Command::Gc    ? handlers.gc
+                                                              : handlers.status;
+  if (!handler)
+    return fail(kInvalidEnvironment,
+                "CNI_COMMAND " + std::string(to_string(call.args.command)) + " is not implemented");
+  return handler(call);
+}
+
+/// An ADD that the runtime never hears of has not happened.
+Status run_add(const Call& call, const Env& env, const Handlers& handlers) {
+  const AddResult result = TRY(handlers.add(call));
+  auto printed = env.write_stdout(line_of(to_json(result, call.version)));
+  if (printed) return ok();
+  if (handlers.del) {
+    if (const auto undone = handlers.del(call); !undone)
+      printed.error().message += "; and undoing the ADD failed: " + undone.error().message;
+  }
+  return fail(in("print the result", std::move(printed).error()));
+}
+
+int report(const Failure& failure, const Env& env) {
+  const auto text = line_of(to_json(failure.error, failure.version));
+  // libcni reads errors from stdout alone; where that is gone, stderr is the last chance.
+  if (!env.write_stdout(text)) env.write_stderr(text);
+  return 1;
+}
+
+/// CNI section 4 "VERSION": the input's cniVersion comes back, where it is one; the input is not needed otherwise.
+int print_version(const Program& program, const Env& env) {
+  Version version = kNewestVersion;
+  if (const auto text = env.read_stdin(kMaxConfig, Deadline::in(program.budgets.status))) {
+    const auto config = parse_json(*text);
+    if (config && config->is_object() && config->contains("cniVersion") && config->at("cniVersion").is_string()) {
+      const auto asked = parse_version(config->at("cniVersion").get_ref<const std::string&>());
+      if (asked && is_supported(*asked)) version = *asked;
+    }
+  }
+  nlohmann::json out = {{"cniVersion", to_string(version)}, {"supportedVersions", nlohmann::json::array()}};
+  for (const auto v : kSupportedVersions) out["supportedVersions"].push_back(to_string(v));
+  return env.write_stdout(line_of(out)) ? 0 : 1;
+}
+
+int print_about(const Program& program, const Env& env) {
+  std::string text = program.about + "\nCNI protocol versions supported:";
+  for (const auto v : kSupportedVersions) text += " " + std::string(to_string(v));
+  env.write_stderr(text + "\n");
+  return 0;
+}
+
+int run_command(const Program& program, const Env& env, const Handlers& handlers) {
+  const auto name = env.getenv("CNI_COMMAND");
+  if (!name || name->empty()) return print_about(program, env);
+  const auto command = parse_command(*name);
+  if (!command)
+    return report({Error{kInvalidEnvironment,
+                         "CNI_COMMAND \"" + *name + "\" is not one of ADD, DEL, CHECK, STATUS, GC, VERSION",
+                         {}}},
+                  env);
+  if (*command == Command::Version) return print_version(program, env);
+  const auto call = prepare(program, *command, env);
+  if (!call) return report(call.error(), env);
+  const auto done = *command == Command::Add ? run_add(*call, env, handlers) : run_verb(*call, handlers);
+  if (!done) return report({done.error(), call->version}, env);
+  return 0;
+}
+
+}  // namespace
+
+std::vector<std::string_view> usual_cni_args() {
+  return {"IP", "MAC", "K8S_POD_NAMESPACE", "K8S_POD_NAME", "K8S_POD_INFRA_CONTAINER_ID", "K8S_POD_UID"};
+}
+
+int run(const Program& program, const Env& env, const Handlers& handlers) {
+  // Ours are std::expected; what a library throws (out of memory, JSON) must still reach the runtime as an error.
+  try {
+    return run_command(program, env, handlers);
+  } catch (const std::exception& e) {
+    return report({Error{kInternal, std::string("internal error: ") + e.what(), {}}}, env);
+  }
+}
+
+}  // namespace slash32::cni
