@@ -1,0 +1,228 @@
+#include "common/netlink/nftables.h"
+
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+
+#include <array>
+#include <cerrno>
+
+namespace slash32::netlink {
+namespace {
+
+constexpr std::uint32_t kNetworkHeaderSource4 = 12;  // RFC 791 section 3.1
+constexpr std::uint32_t kNetworkHeaderDestination4 = 16;
+constexpr std::uint32_t kNetworkHeaderSource6 = 8;  // RFC 8200 section 3
+constexpr std::uint32_t kNetworkHeaderDestination6 = 24;
+
+constexpr std::uint16_t message_type(int message) {
+  return static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8 | message);
+}
+
+nfgenmsg header(std::uint8_t family = NFPROTO_INET, std::uint16_t resource_big_endian = 0) {
+  nfgenmsg out{};
+  out.nfgen_family = family;
+  out.version = NFNETLINK_V0;
+  out.res_id = resource_big_endian;
+  return out;
+}
+
+Request bracket(const char* what, std::uint16_t type) {
+  return {what, type, 0, header(NFPROTO_UNSPEC, __builtin_bswap16(NFNL_SUBSYS_NFTABLES))};
+}
+
+Request table_request(const std::string& what, int message, std::uint16_t flags, const Table& table) {
+  Request request(what, message_type(message), static_cast<std::uint16_t>(NLM_F_ACK | flags), header());
+  request.put_text(NFTA_TABLE_NAME, table.name);
+  return request;
+}
+
+// ---- expressions: each a list element {name, data}
+
+void open_expression(Request& request, std::string_view name) {
+  request.open(NFTA_LIST_ELEM);
+  request.put_text(NFTA_EXPR_NAME, name);
+  request.open(NFTA_EXPR_DATA);
+}
+
+void close_expression(Request& request) {
+  request.close();
+  request.close();
+}
+
+void put_value(Request& request, int attribute, std::span<const std::uint8_t> value) {
+  request.open(attribute);
+  request.put(NFTA_DATA_VALUE, value);
+  request.close();
+}
+
+void put_meta(Request& request, std::uint32_t key) {
+  open_expression(request, "meta");
+  request.put_be32(NFTA_META_KEY, key);
+  request.put_be32(NFTA_META_DREG, NFT_REG_1);
+  close_expression(request);
+}
+
+void put_compare(Request& request, std::uint32_t op, std::span<const std::uint8_t> value) {
+  open_expression(request, "cmp");
+  request.put_be32(NFTA_CMP_SREG, NFT_REG_1);
+  request.put_be32(NFTA_CMP_OP, op);
+  put_value(request, NFTA_CMP_DATA, value);
+  close_expression(request);
+}
+
+void put_family(Request& request, AddressFamily family) {
+  put_meta(request, NFT_META_NFPROTO);
+  const std::uint8_t number = family == AddressFamily::IPv4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
+  put_compare(request, NFT_CMP_EQ, {&number, 1});
+}
+
+void put_reverse_path_missing(Request& request) {
+  open_expression(request, "fib");
+  request.put_be32(NFTA_FIB_DREG, NFT_REG_1);
+  request.put_be32(NFTA_FIB_RESULT, NFT_FIB_RESULT_OIF);
+  request.put_be32(NFTA_FIB_FLAGS, NFTA_FIB_F_SADDR | NFTA_FIB_F_IIF | NFTA_FIB_F_PRESENT);
+  close_expression(request);
+  const std::uint8_t absent = 0;
+  put_compare(request, NFT_CMP_EQ, {&absent, 1});
+}
+
+/// Compares the part of an address that `prefix` fixes, byte by byte and a mask for the rest.
+void put_prefix(Request& request, std::uint32_t offset, std::uint32_t op, const Prefix& prefix) {
+  const auto size = prefix.address().bytes().size();
+  open_expression(request, "payload");
+  request.put_be32(NFTA_PAYLOAD_DREG, NFT_REG_1);
+  request.put_be32(NFTA_PAYLOAD_BASE, NFT_PAYLOAD_NETWORK_HEADER);
+  request.put_be32(NFTA_PAYLOAD_OFFSET, offset);
+  request.put_be32(NFTA_PAYLOAD_LEN, static_cast<std::uint32_t>(size));
+  close_expression(request);
+  std::vector<std::uint8_t> mask(size);
+  for (std::size_t bit = 0; bit < prefix.length(); ++bit)
+    mask[bit / 8] = static_cast<std::uint8_t>(mask[bit / 8] | 0x80U >> bit % 8);
+  const std::vector<std::uint8_t> zero(size);
+  open_expression(request, "bitwise");
+  request.put_be32(NFTA_BITWISE_SREG, NFT_REG_1);
+  request.put_be32(NFTA_BITWISE_DREG, NFT_REG_1);
+  request.put_be32(NFTA_BITWISE_LEN, static_cast<std::uint32_t>(size));
+  put_value(request, NFTA_BITWISE_MASK, mask);
+  put_value(request, NFTA_BITWISE_XOR, zero);
+  close_expression(request);
+  put_compare(request, op, prefix.address().bytes());
+}
+
+void put_drop(Request& request) {
+  open_expression(request, "immediate");
+  request.put_be32(NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
+  request.open(NFTA_IMMEDIATE_DATA);
+  request.open(NFTA_DATA_VERDICT);
+  request.put_be32(NFTA_VERDICT_CODE, NF_DROP);
+  request.close();
+  request.close();
+  close_expression(request);
+}
+
+void put_bare(Request& request, std::string_view name) {
+  open_expression(request, name);
+  close_expression(request);
+}
+
+void put_statement(Request& request, const Statement& statement) {
+  const bool v4 = statement.prefix.family() == AddressFamily::IPv4;
+  switch (statement.kind) {
+    case Statement::Kind::IfnameStarts: {
+      put_meta(request, NFT_META_IIFNAME);
+      const auto* text = reinterpret_cast<const std::uint8_t*>(statement.text.data());
+      return put_compare(request, NFT_CMP_EQ, {text, statement.text.size()});
+    }
+    case Statement::Kind::ReversePathMissing:
+      return put_reverse_path_missing(request);
+    case Statement::Kind::FamilyIs:
+      return put_family(request, statement.prefix.family());
+    case Statement::Kind::SourceWithin:
+      return put_prefix(request, v4 ? kNetworkHeaderSource4 : kNetworkHeaderSource6, NFT_CMP_EQ, statement.prefix);
+    case Statement::Kind::DestinationNotWithin:
+      return put_prefix(request, v4 ? kNetworkHeaderDestination4 : kNetworkHeaderDestination6, NFT_CMP_NEQ,
+                        statement.prefix);
+    case Statement::Kind::Counter:
+      return put_bare(request, "counter");
+    case Statement::Kind::Drop:
+      return put_drop(request);
+    case Statement::Kind::Masquerade:
+      return put_bare(request, "masq");
+  }
+}
+
+Request chain_request(const Table& table, const BaseChain& chain) {
+  Request request("add nftables chain " + chain.name, message_type(NFT_MSG_NEWCHAIN), NLM_F_ACK | NLM_F_CREATE,
+                  header());
+  request.put_text(NFTA_CHAIN_TABLE, table.name);
+  request.put_text(NFTA_CHAIN_NAME, chain.name);
+  request.open(NFTA_CHAIN_HOOK);
+  request.put_be32(NFTA_HOOK_HOOKNUM, static_cast<std::uint32_t>(chain.hook));
+  request.put_be32(NFTA_HOOK_PRIORITY, static_cast<std::uint32_t>(chain.priority));
+  request.close();
+  request.put_be32(NFTA_CHAIN_POLICY, NF_ACCEPT);
+  request.put_text(NFTA_CHAIN_TYPE, chain.type);
+  return request;
+}
+
+Request rule_request(const Table& table, const Rule& rule) {
+  Request request("add an nftables rule to chain " + rule.chain, message_type(NFT_MSG_NEWRULE),
+                  NLM_F_ACK | NLM_F_CREATE | NLM_F_APPEND, header());
+  request.put_text(NFTA_RULE_TABLE, table.name);
+  request.put_text(NFTA_RULE_CHAIN, rule.chain);
+  request.open(NFTA_RULE_EXPRESSIONS);
+  for (const auto& statement : rule.statements) put_statement(request, statement);
+  request.close();
+  return request;
+}
+
+std::span<const std::uint8_t> bytes_of(const std::string& text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+}  // namespace
+
+Result<bool> table_is_current(Socket& netfilter, const Table& table) {
+  const auto what = "look up nftables table " + table.name;
+  const auto answer = TRY(netfilter.ask(table_request(what, NFT_MSG_GETTABLE, 0, table)));
+  if (answer.error == ENOENT) return false;
+  if (answer.error != 0) return fail(refusal(what, answer));
+  for (const auto& reply : answer.replies) {
+    const auto attributes = reply.attributes(sizeof(nfgenmsg));
+    const auto data = attributes.get(NFTA_TABLE_USERDATA);
+    return std::string(data.begin(), data.end()) == table.version &&
+           attributes.be32(NFTA_TABLE_USE) == table.chains.size();
+  }
+  return false;
+}
+
+Status install_table(Socket& netfilter, const Table& table) {
+  std::vector<Request> batch;
+  batch.push_back(bracket("begin an nftables transaction", NFNL_MSG_BATCH_BEGIN));
+  // Deleting needs the table to exist: making it first, without NLM_F_EXCL, is harmless when it does.
+  batch.push_back(table_request("prepare nftables table " + table.name, NFT_MSG_NEWTABLE, NLM_F_CREATE, table));
+  batch.push_back(table_request("clear nftables table " + table.name, NFT_MSG_DELTABLE, 0, table));
+  auto add = table_request("add nftables table " + table.name, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL, table);
+  add.put(NFTA_TABLE_USERDATA, bytes_of(table.version));
+  batch.push_back(std::move(add));
+  for (const auto& chain : table.chains) batch.push_back(chain_request(table, chain));
+  for (const auto& rule : table.rules) batch.push_back(rule_request(table, rule));
+  batch.push_back(bracket("end an nftables transaction", NFNL_MSG_BATCH_END));
+  return netfilter.run(batch);
+}
+
+Status remove_table(Socket& netfilter, std::string_view name) {
+  const Table table{.name = std::string(name), .version = {}, .chains = {}, .rules = {}};
+  std::vector<Request> batch;
+  batch.push_back(bracket("begin an nftables transaction", NFNL_MSG_BATCH_BEGIN));
+  batch.push_back(table_request("remove nftables table " + table.name, NFT_MSG_DELTABLE, 0, table));
+  batch.push_back(bracket("end an nftables transaction", NFNL_MSG_BATCH_END));
+  const auto answers = TRY(netfilter.exchange(batch));
+  for (std::size_t i = 0; i < answers.size(); ++i)
+    if (answers[i].error != 0 && answers[i].error != ENOENT) return fail(refusal(batch[i].what(), answers[i]));
+  return ok();
+}
+
+}  // namespace slash32::netlink

@@ -1,0 +1,65 @@
+// Just enough nftables for a table of our own: messages of nfnetlink's NFT_MSG_* (linux/netfilter/nf_tables.h), built
+// through libnl since neither libmnl nor libnftnl can be linked statically, and no program may be executed.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/netlink/request.h"
+#include "common/netlink/socket.h"
+#include "common/result.h"
+
+namespace slash32::netlink {
+
+/// Where a base chain hooks in (NF_INET_*).
+enum class Hook : std::uint8_t { PreRouting = 0, LocalIn = 1, Forward = 2, LocalOut = 3, PostRouting = 4 };
+
+struct BaseChain {
+  std::string name;
+  std::string type;  // "filter" or "nat"
+  Hook hook = Hook::PreRouting;
+  std::int32_t priority = 0;  // NF_IP_PRI_*
+};
+
+/// One statement of a rule, as nft(8) would show it.
+struct Statement {
+  enum class Kind : std::uint8_t {
+    IfnameStarts,          // iifname "TEXT*"
+    ReversePathMissing,    // fib saddr . iif oif missing
+    FamilyIs,              // meta nfproto ipv4|ipv6
+    SourceWithin,          // ip saddr PREFIX
+    DestinationNotWithin,  // ip daddr != PREFIX
+    Counter,
+    Drop,
+    Masquerade,
+  };
+  Kind kind;
+  std::string text;
+  Prefix prefix;
+};
+
+struct Rule {
+  std::string chain;
+  std::vector<Statement> statements;
+};
+
+/// A whole table of family inet. `version` is kept in the table's user data, to tell an older build's table.
+struct Table {
+  std::string name;
+  std::string version;
+  std::vector<BaseChain> chains;
+  std::vector<Rule> rules;
+};
+
+/// Whether the table is there with this version and every chain. Nothing: there is none. Asks, changes nothing.
+Result<bool> table_is_current(Socket& netfilter, const Table& table);
+/// Puts the table in place in one transaction, instead of an older one of that name.
+Status install_table(Socket& netfilter, const Table& table);
+/// Success when there is none.
+Status remove_table(Socket& netfilter, std::string_view name);
+
+}  // namespace slash32::netlink

@@ -1,0 +1,167 @@
+#include "common/netlink/socket.h"
+
+#include <linux/netlink.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace slash32::netlink {
+namespace {
+
+constexpr std::size_t kBufferSize = 32768;  // what the kernel fills at most per dump message, RFC 3549 aside
+constexpr int kDumpAttempts = 5;
+
+/// The kernel's own words behind an NLMSG_ERROR, if it was asked for them (NETLINK_CAP_ACK keeps the request out).
+std::string complaint_of(const nlmsghdr& header, std::span<const std::uint8_t> body) {
+  if ((header.nlmsg_flags & NLM_F_ACK_TLVS) == 0 || body.size() <= sizeof(nlmsgerr)) return {};
+  return Attributes(body.subspan(sizeof(nlmsgerr))).text(NLMSGERR_ATTR_MSG);
+}
+
+/// One message in a received datagram.
+struct Received {
+  nlmsghdr header;
+  std::span<const std::uint8_t> body;
+};
+
+/// Calls `each` for every message in `datagram`.
+void for_each_message(std::span<const std::uint8_t> datagram, const std::function<void(const Received&)>& each) {
+  while (datagram.size() >= sizeof(nlmsghdr)) {
+    Received got{};
+    std::memcpy(&got.header, datagram.data(), sizeof got.header);
+    const std::size_t length = got.header.nlmsg_len;
+    if (length < sizeof(nlmsghdr) || length > datagram.size()) return;
+    got.body = datagram.subspan(sizeof(nlmsghdr), length - sizeof(nlmsghdr));
+    each(got);
+    datagram = datagram.subspan(std::min<std::size_t>(datagram.size(), NLMSG_ALIGN(length)));
+  }
+}
+
+int error_of(std::span<const std::uint8_t> body) {
+  int error = 0;
+  if (body.size() >= sizeof error) std::memcpy(&error, body.data(), sizeof error);
+  return -error;
+}
+
+}  // namespace
+
+Error refusal(const std::string& what, const Answer& answer) {
+  auto error = sys_fail(what, answer.error).error();
+  if (!answer.complaint.empty()) error.message += " (" + answer.complaint + ")";
+  return error;
+}
+
+Result<Socket> Socket::open(Family family, std::chrono::milliseconds patience) {
+  UniqueFd fd{::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, static_cast<int>(family))};
+  if (!fd) return sys_fail("open a netlink socket");
+  const int on = 1;
+  // Both only improve messages; kernels before 4.12 lack the first.
+  (void)::setsockopt(fd.get(), SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
+  (void)::setsockopt(fd.get(), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
+  patience = std::max(patience, std::chrono::milliseconds(1));  // zero would wait for ever
+  const timeval timeout{.tv_sec = patience.count() / 1000, .tv_usec = patience.count() % 1000 * 1000};
+  if (::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) != 0)
+    return sys_fail("bound the wait of a netlink socket");
+  return Socket(std::move(fd), patience);
+}
+
+Status Socket::send(std::span<Request> requests) {
+  std::vector<std::uint8_t> joined;
+  std::span<const std::uint8_t> bytes;
+  for (auto& request : requests) {
+    bytes = request.finish(++sequence_);
+    if (requests.size() == 1) break;
+    joined.insert(joined.end(), bytes.begin(), bytes.end());
+    joined.resize(NLMSG_ALIGN(joined.size()));
+  }
+  if (requests.size() != 1) bytes = joined;
+  for (;;) {
+    if (::send(fd_.get(), bytes.data(), bytes.size(), 0) >= 0) return ok();
+    if (errno != EINTR) return sys_fail(requests.front().what() + ": send to the kernel");
+  }
+}
+
+Result<std::size_t> Socket::receive(const std::string& what) {
+  if (buffer_.empty()) buffer_.resize(kBufferSize);
+  for (;;) {
+    const ssize_t got = ::recv(fd_.get(), buffer_.data(), buffer_.size(), 0);
+    if (got >= 0) return static_cast<std::size_t>(got);
+    if (errno == EAGAIN)
+      return fail(11, what + ": no answer from the kernel within " + std::to_string(patience_.count()) + " ms");
+    if (errno != EINTR) return sys_fail(what + ": receive from the kernel");
+  }
+}
+
+Result<std::vector<Answer>> Socket::exchange(std::span<Request> requests) {
+  std::vector<Answer> answers(requests.size());
+  if (requests.empty()) return answers;
+  const std::uint32_t first = sequence_ + 1;
+  TRY(send(requests));
+  auto waiting = std::ranges::count_if(requests, [](const Request& r) { return r.wants_ack(); });
+  bool bracket_failed = false;
+  while (waiting > 0 && !bracket_failed) {
+    const auto size = TRY(receive(requests.front().what()));
+    for_each_message(std::span(buffer_).first(size), [&](const Received& got) {
+      const std::uint32_t index = got.header.nlmsg_seq - first;
+      if (index >= answers.size()) return;  // an answer to an exchange that was given up
+      if (got.header.nlmsg_type != NLMSG_ERROR) {
+        answers[index].replies.push_back({got.header.nlmsg_type, {got.body.begin(), got.body.end()}});
+        return;
+      }
+      answers[index].error = error_of(got.body);
+      answers[index].complaint = complaint_of(got.header, got.body);
+      if (requests[index].wants_ack())
+        --waiting;
+      else
+        bracket_failed = answers[index].error != 0;
+    });
+  }
+  return answers;
+}
+
+Result<Answer> Socket::ask(Request request) {
+  auto answers = TRY(exchange({&request, 1}));
+  return std::move(answers.front());
+}
+
+Status Socket::run(std::span<Request> requests) {
+  const auto answers = TRY(exchange(requests));
+  for (std::size_t i = 0; i < answers.size(); ++i)
+    if (answers[i].error != 0) return fail(refusal(requests[i].what(), answers[i]));
+  return ok();
+}
+
+Status Socket::run(Request request) { return run({&request, 1}); }
+
+Status Socket::dump(const std::function<Request()>& make, const std::function<void()>& restart,
+                    const std::function<void(const Reply&)>& each) {
+  for (int attempt = 0; attempt < kDumpAttempts; ++attempt) {
+    restart();
+    Request request = make();
+    TRY(send({&request, 1}));
+    bool done = false;
+    bool interrupted = false;
+    int error = 0;
+    while (!done) {
+      const auto size = TRY(receive(request.what()));
+      for_each_message(std::span(buffer_).first(size), [&](const Received& got) {
+        if (got.header.nlmsg_seq != sequence_) return;
+        interrupted = interrupted || (got.header.nlmsg_flags & NLM_F_DUMP_INTR) != 0;
+        if (got.header.nlmsg_type == NLMSG_DONE || got.header.nlmsg_type == NLMSG_ERROR) {
+          done = true;
+          error = error_of(got.body);
+        } else {
+          each({got.header.nlmsg_type, {got.body.begin(), got.body.end()}});
+        }
+      });
+    }
+    if (error != 0) return sys_fail(request.what(), error);
+    if (!interrupted) return ok();
+  }
+  return fail(
+      11, make().what() + ": the kernel's table changed during each of " + std::to_string(kDumpAttempts) + " readings");
+}
+
+}  // namespace slash32::netlink
