@@ -197,7 +197,21 @@ struct BgpdConf {
   bool operator==(const BgpdConf&) const = default;
 };
 
-/// Reads and checks a whole document. Every error names the JSON path; nothing is half-read.
+/// Reads and checks a whole document. The error names the JSON path; nothing is half-read.
 Result<BgpdConf> read_bgpd_conf(std::string_view text);
+
+/// The same, with every mistake that could be told apart (one a neighbour, term or section). `conf` counts only when
+/// there is none.
+struct BgpdConfCheck {
+  BgpdConf conf;
+  std::vector<Error> errors;
+};
+BgpdConfCheck check_bgpd_conf(std::string_view text);
+
+/// The document with every default written out; reading it gives the same values again.
+std::string print_bgpd_conf(const BgpdConf& conf);
+
+/// Every key the reader knows, as paths: "localAs", "neighbors[].holdTime", "policies{}[].match.prefix".
+std::vector<std::string> bgpd_conf_keys();
 
 }  // namespace slash32::config

@@ -1,0 +1,229 @@
+#include "config/bgpd_conf.h"
+
+#include <algorithm>
+#include <set>
+
+#include "common/json_field.h"
+#include "config/bgpd_keys.h"
+#include "config/conf_readers.h"
+#include "config/neighbor_conf.h"
+#include "config/policy_conf.h"
+
+namespace slash32::config {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr std::uint32_t kLeastMetric = 129;  // aggregates stand at 128 and must win over what is learned
+constexpr std::size_t kMaxSocketPath = 107;  // unix(7): sun_path with its closing zero
+
+// ---------------------------------------------------------------- sections
+
+/// "10.0.0.1", "10.0.0.1:1790", "::" or "[::]:1790".
+Result<ListenConf> read_listen_text(const JsonField& field) {
+  const auto text = TRY(json::text(field));
+  std::string address = text, port;
+  if (text.starts_with('[')) {
+    const auto end = text.find("]:");
+    if (end == std::string::npos) return field.bad("must be \"[ADDRESS]:PORT\"");
+    address = text.substr(1, end - 1);
+    port = text.substr(end + 2);
+  } else if (std::ranges::count(text, ':') == 1) {
+    address = text.substr(0, text.find(':'));
+    port = text.substr(text.find(':') + 1);
+  }
+  const auto parsed = IpAddress::parse(address);
+  if (!parsed) return field.bad(parsed.error().message);
+  if (address == text) return ListenConf{*parsed, 179};
+  const bool digits = !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string::npos;
+  if (!digits || std::stoi(port) < 1 || std::stoi(port) > 65535) return field.bad("the port must be from 1 to 65535");
+  return ListenConf{*parsed, static_cast<std::uint16_t>(std::stoi(port))};
+}
+
+Result<ListenConf> read_listen(const JsonField& field) {
+  if (field.value().is_string()) return read_listen_text(field);
+  if (!field.value().is_object()) return field.bad("must be an address, or {\"address\": ..., \"port\": ...}");
+  TRY(field.only(keys::kListen));
+  return ListenConf {
+    TRY(field.required("address", json::ip_address))
+    , TRY(field.optional("port", json::integer<std::uint16_t>(1), std::uint16_t{179}))
+  };
+}
+
+Result<OriginatedPrefix> read_originated(const JsonField& field) {
+  OriginatedPrefix out;
+  if (field.value().is_string()) {
+    out.prefix = TRY(json::prefix(field));
+  } else {
+    if (!field.value().is_object()) return field.bad("must be a prefix, or {\"prefix\": ..., \"communities\": ...}");
+    TRY(field.only(keys::kOriginated));
+    out.prefix = TRY(field.required("prefix", json::prefix));
+    out.blackhole = TRY(field.optional("blackhole", json::boolean, true));
+    out.communities = TRY(field.optional("communities", one_or_many(community), out.communities));
+    out.local_pref = TRY(field.maybe("localPref", json::integer<std::uint32_t>()));
+    out.med = TRY(field.maybe("med", json::integer<std::uint32_t>()));
+  }
+  if (out.prefix.is_default() && out.blackhole)
+    return field.bad("a blackhole for the default route would cut the node off; give {\"prefix\": \"" +
+                     out.prefix.to_string() + "\", \"blackhole\": false}");
+  if (out.prefix.address().is_multicast() || out.prefix.address().is_loopback())
+    return field.bad("must be a unicast prefix of pods");
+  return out;
+}
+
+Result<OriginateConf> read_originate(const JsonField& field) {
+  TRY(field.only(keys::kOriginate));
+  OriginateConf out;
+  if (field.has("prefixes")) {
+    const auto prefixes = field.child("prefixes");
+    out.prefixes = TRY(prefixes.each(read_originated));
+    std::set<Prefix> seen;
+    for (std::size_t i = 0; i < out.prefixes.size(); ++i)
+      if (!seen.insert(out.prefixes[i].prefix).second)
+        return prefixes.element(i).bad(out.prefixes[i].prefix.to_string() + " is there twice");
+  }
+  const auto words = one_of<PodRoutes>(
+      {{"outside-aggregates", PodRoutes::OutsideAggregates}, {"all", PodRoutes::All}, {"none", PodRoutes::None}});
+  out.pod_routes = TRY(field.optional("podRoutes", words, out.pod_routes));
+  return out;
+}
+
+Result<std::optional<IpAddress>> read_source(const JsonField& field, const std::string& key, AddressFamily family) {
+  auto address = TRY(field.maybe(key, json::ip_address));
+  if (address && (address->family() != family || address->is_unspecified() || address->is_multicast()))
+    return field.child(key).bad("must be an " + std::string(to_string(family)) + " address of this node");
+  return address;
+}
+
+Result<KernelConf> read_kernel(const JsonField& field) {
+  TRY(field.only(keys::kKernel));
+  KernelConf out;
+  out.install = TRY(field.optional("install", json::boolean, out.install));
+  out.table = TableId { TRY(field.optional("table", json::integer<std::uint32_t>(1), out.table.value)) };
+  if (out.table.value == 255) return field.child("table").bad("255 is the kernel's own table (local)");
+  out.metric = TRY(field.optional("metric", json::integer<std::uint32_t>(), out.metric));
+  if (out.metric < kLeastMetric)
+    return field.child("metric").bad("must be above 128: pods' routes have 64, aggregates 128, and both must win");
+  out.multipath = TRY(field.optional("multipath", json::integer<std::uint16_t>(1, 256), out.multipath));
+  out.max_routes = TRY(field.optional("maxRoutes", json::integer<std::uint32_t>(1), out.max_routes));
+  out.pref_src4 = TRY(read_source(field, "prefSrc4", AddressFamily::IPv4));
+  out.pref_src6 = TRY(read_source(field, "prefSrc6", AddressFamily::IPv6));
+  return out;
+}
+
+Result<std::string> absolute_path(const JsonField& field) {
+  auto path = TRY(json::non_empty_text(field));
+  if (path.front() != '/') return field.bad("must be an absolute path");
+  return path;
+}
+
+Result<ControlConf> read_control(const JsonField& field) {
+  TRY(field.only(keys::kControl));
+  ControlConf out;
+  out.socket = TRY(field.optional("socket", absolute_path, out.socket));
+  if (out.socket.size() > kMaxSocketPath)
+    return field.child("socket").bad("must be at most " + std::to_string(kMaxSocketPath) + " bytes long (unix(7))");
+  return out;
+}
+
+Result<std::string> read_log_level(const JsonField& field) {
+  return one_of<std::string>({{"debug", "debug"}, {"info", "info"}, {"warn", "warn"}, {"error", "error"}})(field);
+}
+
+// ---------------------------------------------------------------- the whole
+
+/// Reads one section into `out`, or notes what is wrong with it and leaves `out` as it is.
+template <class Reader, class T>
+void section(const JsonField& root, const char* key, Reader read, T& out, std::vector<Error>& errors) {
+  if (!root.has(key)) return;
+  auto got = read(root.child(key));
+  if (got)
+    out = *std::move(got);
+  else
+    errors.push_back(got.error());
+}
+
+void read_scalars(const JsonField& root, BgpdConf& out, std::vector<Error>& errors) {
+  if (const auto as = root.required("localAs", as_number))
+    out.local_as = *as;
+  else
+    errors.push_back(as.error());
+  section(root, "routerId", router_id, out.router_id, errors);
+  section(root, "clusterId", router_id, out.cluster_id, errors);
+  section(root, "listen", json::array_of(read_listen), out.listen, errors);
+  section(root, "originate", read_originate, out.originate, errors);
+  section(root, "kernel", read_kernel, out.kernel, errors);
+  section(root, "control", read_control, out.control, errors);
+  section(root, "logLevel", read_log_level, out.log_level, errors);
+  section(root, "stateFile", absolute_path, out.state_file, errors);
+  section(root, "onStop", one_of<OnStop>({{"restart", OnStop::Restart}, {"final", OnStop::Final}}), out.on_stop,
+          errors);
+  if (root.has("metrics")) errors.push_back(not_supported(root.child("metrics")).error());
+}
+
+void check_policy_neighbors(const JsonField& root, const BgpdConf& conf, std::vector<Error>& errors) {
+  for (const auto& [name, policy] : conf.policies) {
+    for (std::size_t i = 0; i < policy.size(); ++i) {
+      for (const auto& wanted : policy[i].match.neighbors) {
+        const bool known = std::ranges::any_of(conf.neighbors, [&](const auto& n) { return n.name == wanted; }) ||
+                           std::ranges::any_of(conf.dynamic_neighbors, [&](const auto& n) {
+                             return wanted == n.settings.name || wanted.starts_with(n.settings.name + "-");
+                           });
+        if (!known)
+          errors.push_back(root.child("policies")
+                               .child(name)
+                               .element(i)
+                               .child("match")
+                               .child("neighbor")
+                               .bad_error("no neighbour \"" + wanted + "\""));
+      }
+    }
+  }
+}
+
+void check_listen(const JsonField& root, const BgpdConf& conf, std::vector<Error>& errors) {
+  for (std::size_t i = 0; i < conf.listen.size(); ++i)
+    if (std::find(conf.listen.begin(), conf.listen.begin() + static_cast<std::ptrdiff_t>(i), conf.listen[i]) !=
+        conf.listen.begin() + static_cast<std::ptrdiff_t>(i))
+      errors.push_back(root.child("listen").element(i).bad_error("is there twice"));
+}
+
+}  // namespace
+
+BgpdConfCheck check_bgpd_conf(std::string_view text) {
+  BgpdConfCheck out;
+  const auto document = parse_json(text);
+  if (!document) {
+    out.errors.push_back(document.error());
+    return out;
+  }
+  const JsonField root(*document);
+  if (const auto known = root.only(keys::kTop); !known) out.errors.push_back(known.error());
+  if (!document->is_object()) return out;
+
+  read_scalars(root, out.conf, out.errors);
+  if (root.has("policies")) out.conf.policies = read_policies(root.child("policies"), out.errors);
+  NeighborContext context{.local_as = out.conf.local_as, .policies = &out.conf.policies, .groups = nullptr};
+  std::optional<JsonField> groups;
+  if (root.has("peerGroups")) {
+    groups = root.child("peerGroups");
+    check_groups(*groups, context, out.errors);
+    context.groups = &*groups;
+  }
+  if (root.has("neighbors")) out.conf.neighbors = read_neighbors(root.child("neighbors"), context, out.errors);
+  if (root.has("dynamicNeighbors"))
+    out.conf.dynamic_neighbors = read_dynamic_neighbors(root.child("dynamicNeighbors"), context, out.errors);
+  if (out.errors.empty()) {  // names can only be looked up when all of them were read
+    check_policy_neighbors(root, out.conf, out.errors);
+    check_listen(root, out.conf, out.errors);
+  }
+  return out;
+}
+
+Result<BgpdConf> read_bgpd_conf(std::string_view text) {
+  auto checked = check_bgpd_conf(text);
+  if (!checked.errors.empty()) return fail(std::move(checked.errors.front()));
+  return std::move(checked.conf);
+}
+
+}  // namespace slash32::config

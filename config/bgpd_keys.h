@@ -1,0 +1,74 @@
+// The keys of bgpd.json, object by object. One home: the readers refuse what is not here, and config/README.md must
+// document what is. A key in kUnsupported is part of the design, but this version says so instead of ignoring it.
+#pragma once
+
+#include <initializer_list>
+#include <string_view>
+
+namespace slash32::config::keys {
+
+using List = std::initializer_list<std::string_view>;
+
+inline const List kTop = {"localAs",    "routerId",  "listen",           "originate", "kernel",
+                          "peerGroups", "neighbors", "clusterId",        "policies",  "control",
+                          "metrics",    "logLevel",  "dynamicNeighbors", "stateFile", "onStop"};
+inline const List kListen = {"address", "port"};
+inline const List kOriginate = {"prefixes", "podRoutes"};
+inline const List kOriginated = {"prefix", "blackhole", "communities", "localPref", "med"};
+inline const List kKernel = {"install", "table", "metric", "multipath", "maxRoutes", "prefSrc4", "prefSrc6"};
+inline const List kControl = {"socket"};
+
+inline const List kNeighbor = {"name",
+                               "address",
+                               "interface",
+                               "remoteAs",
+                               "port",
+                               "passive",
+                               "localAddress",
+                               "passwordFile",
+                               "holdTime",
+                               "keepaliveTime",
+                               "connectRetryTime",
+                               "ttlSecurity",
+                               "multihop",
+                               "families",
+                               "addPath",
+                               "gracefulRestart",
+                               "bfd",
+                               "routeReflectorClient",
+                               "import",
+                               "export",
+                               "maxPrefixes",
+                               "allowOwnAs",
+                               "localAs",
+                               "nextHop",
+                               "role",
+                               "enabled",
+                               "description",
+                               "bindInterface",
+                               "group",
+                               "allow"};
+/// Keys of a neighbour that say which one it is; a group has none of them.
+inline const List kIdentity = {"name", "address", "interface", "group"};
+/// Keys only a dynamic neighbour has, in the place of an address.
+inline const List kDynamic = {"range", "limit"};
+inline const List kGracefulRestart = {"enabled", "restartTime"};
+inline const List kMaxPrefixes = {"in", "out", "warn", "restart"};
+
+inline const List kTerm = {"name", "match", "set", "then"};
+inline const List kMatch = {"prefix", "community", "largeCommunity", "asPathContains", "neighbor", "source", "family"};
+inline const List kPrefixMatch = {"prefix", "ge", "le"};
+inline const List kSet = {"localPref",           "med",    "communities", "addCommunities", "removeCommunities",
+                          "addLargeCommunities", "prepend"};
+
+/// Named by the design, refused clearly until they work. Paths as in bgpd_conf_keys().
+inline const List kUnsupported = {"metrics",
+                                  "neighbors[].interface",
+                                  "neighbors[].addPath",
+                                  "neighbors[].bfd",
+                                  "neighbors[].role",
+                                  "neighbors[].maxPrefixes.out",
+                                  "neighbors[].maxPrefixes.warn",
+                                  "neighbors[].maxPrefixes.restart"};
+
+}  // namespace slash32::config::keys

@@ -1,0 +1,163 @@
+#include "config/neighbor_settings.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "config/bgpd_keys.h"
+#include "config/conf_readers.h"
+
+namespace slash32::config {
+namespace {
+
+constexpr std::uint16_t kMaxHoldTime = 65535;  // RFC 4271 section 4.2: two octets
+constexpr std::size_t kMaxIfname = 15;         // IFNAMSIZ without the closing zero
+
+// ---------------------------------------------------------------- values of a neighbour
+
+Result<RemoteAs> read_remote_as(const JsonField& field) {
+  if (field.value().is_string()) return RemoteAs {
+      TRY(one_of<RemoteAsKind>({{"external", RemoteAsKind::External}, {"internal", RemoteAsKind::Internal}})(field))
+      , {}
+    };
+  if (!field.value().is_number_integer()) return field.bad("must be an AS number, \"external\" or \"internal\"");
+  return RemoteAs { RemoteAsKind::Number, TRY(as_number(field)) };
+}
+
+Result<Seconds> read_hold_time(const JsonField& field) {
+  const auto seconds = TRY(json::integer<std::uint16_t>(0, kMaxHoldTime)(field));
+  if (seconds == 1 || seconds == 2) return field.bad("must be 0 or at least 3 (RFC 4271 section 4.2)");
+  return Seconds{seconds};
+}
+
+Result<Seconds> read_keepalive_time(const JsonField& field) {
+  return Seconds { TRY(json::integer<std::uint16_t>(1, kMaxHoldTime / 3)(field)) };
+}
+
+Result<Milliseconds> read_retry_time(const JsonField& field) {
+  constexpr double kLeast = 0.1, kMost = 3600;
+  const std::string expected = "must be seconds from 0.1 to 3600";
+  if (!field.value().is_number()) return field.bad(expected);
+  const auto seconds = field.value().get<double>();
+  if (!(seconds >= kLeast && seconds <= kMost)) return field.bad(expected);
+  return Milliseconds{static_cast<std::int64_t>(std::lround(seconds * 1000))};
+}
+
+Result<std::string> read_interface_name(const JsonField& field) {
+  auto name = TRY(json::non_empty_text(field));
+  if (name.size() > kMaxIfname || name.find_first_of("/ \t\n") != std::string::npos)
+    return field.bad("must be an interface name (at most 15 characters, no slash, no space)");
+  return name;
+}
+
+Result<std::string> read_path(const JsonField& field) {
+  auto path = TRY(json::non_empty_text(field));
+  if (path.front() != '/') return field.bad("must be an absolute path");
+  return path;
+}
+
+Result<std::vector<AddressFamily>> read_families(const JsonField& field) {
+  auto families = TRY(field.each(address_family));
+  if (families.empty()) return field.bad("must name at least one of \"ipv4\", \"ipv6\"");
+  std::ranges::sort(families);
+  if (std::ranges::adjacent_find(families) != families.end()) return field.bad("names a family twice");
+  return families;
+}
+
+Result<GracefulRestartConf> read_graceful_restart(const JsonField& field, GracefulRestartConf conf) {
+  constexpr std::uint16_t kMaxRestartTime = 4095;  // RFC 4724 section 3: 12 bits
+  TRY(field.only(keys::kGracefulRestart));
+  conf.enabled = TRY(field.optional("enabled", json::boolean, conf.enabled));
+  if (const auto time = TRY(field.maybe("restartTime", json::integer<std::uint16_t>(0, kMaxRestartTime))))
+    conf.restart_time = Seconds{*time};
+  return conf;
+}
+
+Result<MaxPrefixes> read_max_prefixes(const JsonField& field) {
+  TRY(field.only(keys::kMaxPrefixes));
+  for (const char* key : {"out", "warn", "restart"})
+    if (field.has(key)) return not_supported(field.child(key));
+  return MaxPrefixes {
+    .in = TRY(field.maybe("in", json::integer<std::uint32_t>(1)))
+    , .out = {}
+  };
+}
+
+Result<Allow> read_allow(const JsonField& field) {
+  enum class Word : std::uint8_t { Default, OwnRanges, Martians };
+  Allow allow;
+  for (const auto word : TRY(field.each(
+           one_of<Word>({{"default", Word::Default}, {"ownRanges", Word::OwnRanges}, {"martians", Word::Martians}})))) {
+    if (word == Word::Default) allow.default_route = true;
+    if (word == Word::OwnRanges) allow.own_ranges = true;
+    if (word == Word::Martians) allow.martians = true;
+  }
+  return allow;
+}
+
+Result<std::optional<std::uint8_t>> read_ttl_security(const JsonField& field) {
+  if (field.value().is_boolean())  // true: a neighbour on the same link
+    return field.value().get<bool>() ? std::optional<std::uint8_t>{1} : std::nullopt;
+  return std::optional { TRY(json::integer<std::uint8_t>(1, 254)(field)) };
+}
+
+auto policy_names(const NeighborContext& context) {
+  return [&context](const JsonField& field) -> Result<std::vector<std::string>> {
+    auto names = TRY(field.each(json::non_empty_text));
+    for (std::size_t i = 0; i < names.size(); ++i)
+      if (!context.policies->contains(names[i]))
+        return field.element(i).bad("no policy \"" + names[i] + "\" in /policies");
+    return names;
+  };
+}
+
+// ---------------------------------------------------------------- a neighbour's settings
+
+Status refuse_unsupported(const JsonField& field) {
+  for (const char* key : {"interface", "addPath", "bfd", "role"})
+    if (field.has(key)) return not_supported(field.child(key));
+  return ok();
+}
+
+Status apply_session(const JsonField& field, NeighborConf& out) {
+  out.remote_as = TRY(field.optional("remoteAs", read_remote_as, out.remote_as));
+  out.port = TRY(field.optional("port", json::integer<std::uint16_t>(1), out.port));
+  out.passive = TRY(field.optional("passive", json::boolean, out.passive));
+  out.enabled = TRY(field.optional("enabled", json::boolean, out.enabled));
+  out.description = TRY(field.optional("description", json::text, out.description));
+  if (field.has("localAddress")) out.local_address = TRY(json::ip_address(field.child("localAddress")));
+  if (field.has("bindInterface")) out.bind_interface = TRY(read_interface_name(field.child("bindInterface")));
+  if (field.has("passwordFile")) out.password_file = TRY(read_path(field.child("passwordFile")));
+  out.hold_time = TRY(field.optional("holdTime", read_hold_time, out.hold_time));
+  if (field.has("keepaliveTime")) out.keepalive_time = TRY(read_keepalive_time(field.child("keepaliveTime")));
+  out.connect_retry_time = TRY(field.optional("connectRetryTime", read_retry_time, out.connect_retry_time));
+  out.ttl_security = TRY(field.optional("ttlSecurity", read_ttl_security, out.ttl_security));
+  if (field.has("multihop")) out.multihop = TRY(json::integer<std::uint8_t>(1)(field.child("multihop")));
+  out.families = TRY(field.optional("families", read_families, out.families));
+  if (field.has("gracefulRestart"))
+    out.graceful_restart = TRY(read_graceful_restart(field.child("gracefulRestart"), out.graceful_restart));
+  if (field.has("localAs")) out.local_as = TRY(as_number(field.child("localAs")));
+  return ok();
+}
+
+Status apply_routes(const JsonField& field, const NeighborContext& context, NeighborConf& out) {
+  out.route_reflector_client = TRY(field.optional("routeReflectorClient", json::boolean, out.route_reflector_client));
+  out.allow_own_as = TRY(field.optional("allowOwnAs", json::integer<std::uint8_t>(0, 10), out.allow_own_as));
+  const auto next_hop =
+      one_of<NextHopMode>({{"auto", NextHopMode::Auto}, {"self", NextHopMode::Self}, {"keep", NextHopMode::Keep}});
+  out.next_hop = TRY(field.optional("nextHop", next_hop, out.next_hop));
+  out.allow = TRY(field.optional("allow", read_allow, out.allow));
+  out.max_prefixes = TRY(field.optional("maxPrefixes", read_max_prefixes, out.max_prefixes));
+  if (field.has("import")) out.import_policies = TRY(policy_names(context)(field.child("import")));
+  if (field.has("export")) out.export_policies = TRY(policy_names(context)(field.child("export")));
+  return ok();
+}
+
+}  // namespace
+
+Status apply_settings(const JsonField& field, const NeighborContext& context, NeighborConf& out) {
+  TRY(refuse_unsupported(field));
+  TRY(apply_session(field, out));
+  return apply_routes(field, context, out);
+}
+
+}  // namespace slash32::config
