@@ -101,9 +101,10 @@ struct Address {
   IpAddress address;  // the local one
   std::uint8_t prefix_length = 0;
   Scope scope = Scope::Universe;
-  bool tentative = false;  // IPv6, duplicate detection under way
-  bool duplicate = false;  // IPv6, duplicate detection failed
-  bool secondary = false;  // IPv4 secondary; IPv6 temporary
+  bool tentative = false;           // IPv6, duplicate detection under way
+  bool duplicate = false;           // IPv6, duplicate detection failed
+  bool secondary = false;           // IPv4 secondary; IPv6 temporary
+  std::optional<IpAddress> peer{};  // IFA_ADDRESS where it differs: the far end of a point-to-point link
 };
 
 struct NextHop {
@@ -125,6 +126,7 @@ struct Route {
   std::uint32_t metric = 0;                   // RTA_PRIORITY
   std::optional<IpAddress> preferred_source;  // RTA_PREFSRC
   std::vector<NextHop> next_hops;             // none for blackholes and their like
+  std::uint8_t tos = 0;                       // part of the kernel's key; 0 in all of ours
   bool operator==(const Route&) const = default;
 };
 

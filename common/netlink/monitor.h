@@ -1,0 +1,76 @@
+// The kernel's routing events as values: links, addresses, routes. A socket filter (classic BPF), built from rules over
+// the route's header, drops in the kernel what nobody wants, above all the echoes of our own writes.
+// Threading: one thread. Never blocks.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "common/fd.h"
+#include "common/netlink/types.h"
+#include "common/result.h"
+
+namespace slash32::netlink {
+
+struct LinkEvent {
+  Link link;
+  bool gone = false;
+};
+struct AddressEvent {
+  Address address;
+  bool gone = false;
+};
+struct RouteEvent {
+  Route route;
+  bool gone = false;
+  bool replaces = false;  // it took the place of the route with the same table, prefix, tos and metric
+};
+using Event = std::variant<LinkEvent, AddressEvent, RouteEvent>;
+
+/// What becomes of a route event for which every given condition holds; rules are asked in order.
+struct RouteRule {
+  bool pass = true;
+  std::optional<RouteProtocol> protocol{};
+  std::optional<bool> gone{};                   // RTM_DELROUTE or RTM_NEWROUTE
+  std::optional<bool> displaces{};              // NLM_F_REPLACE or NLM_F_APPEND: it touches a place already taken
+  std::optional<std::uint32_t> requested_by{};  // netlink port of who asked; 0: the kernel's own doing
+};
+
+struct MonitorOptions {
+  bool links = false;
+  bool addresses = false;
+  bool routes = false;
+  std::vector<RouteRule> route_rules{};  // at most 20
+  bool other_routes = true;              // what no rule decided
+  int receive_buffer = 8 * 1024 * 1024;  // bytes; beyond net.core.rmem_max with CAP_NET_ADMIN
+};
+
+class Monitor {
+ public:
+  /// In the calling thread's network namespace; events count from here on.
+  static Result<Monitor> open(const MonitorOptions& options);
+
+  /// Readable when events wait.
+  int fd() const { return fd_.get(); }
+
+  enum class Outcome : std::uint8_t {
+    Empty,    // nothing waits
+    More,     // `datagrams` were read, more may wait
+    Overrun,  // the kernel dropped events: only a dump tells the state now. What still waited was thrown away
+  };
+  /// Hands over the events of at most `datagrams` messages of the kernel.
+  Result<Outcome> read(std::size_t datagrams, const std::function<void(const Event&)>& each);
+
+ private:
+  explicit Monitor(UniqueFd fd) : fd_(std::move(fd)), in_(64 * 1024) {}
+  Status drain();
+
+  UniqueFd fd_;
+  std::vector<std::uint8_t> in_;
+  Event event_;
+};
+
+}  // namespace slash32::netlink
