@@ -1,23 +1,25 @@
 #!/usr/bin/env bash
 # Installs, with apt, what building and testing need on Debian 12. Quiet and quick where everything is there already.
-# tests/packages.sh [build|test]...: what to install; default: both.
+# tests/packages.sh [build|lab|test]...: what to install; default: all. lab: what simulated nodes run.
 set -euo pipefail
 
 build_packages=(ca-certificates git g++ cmake ninja-build pkg-config ccache libnl-3-dev libnl-route-3-dev libmnl-dev
   liblmdb-dev nlohmann-json3-dev libboost1.81-dev libssl-dev libcli11-dev)
-test_packages=(libgtest-dev libgmock-dev libbenchmark-dev clang-format-19 clang-tidy-19 clang-19 file
-  python3 python3-pytest python3-grpcio iproute2 iputils-ping nftables tcpdump procps
-  containerd runc containernetworking-plugins podman bird2 frr gobgpd openbgpd exabgp)
+lab_packages=(python3 python3-grpcio iproute2 iputils-ping nftables procps
+  containerd runc containernetworking-plugins bird2)
+test_packages=(libgtest-dev libgmock-dev libbenchmark-dev clang-format-19 clang-tidy-19 clang-19 libclang-rt-19-dev file
+  python3-pytest tcpdump podman frr gobgpd openbgpd exabgp)
 # Daemons that Debian starts at installation: they would take port 179 and the host's routes.
 services=(bird bird6 frr openbgpd gobgpd exabgp containerd podman)
 
-[ $# -gt 0 ] || set -- build test
+[ $# -gt 0 ] || set -- build lab test
 wanted=()
 for what in "$@"; do
   case "$what" in
     build) wanted+=("${build_packages[@]}") ;;
+    lab) wanted+=("${lab_packages[@]}") ;;
     test) wanted+=("${test_packages[@]}") ;;
-    *) echo "tests/packages.sh: unknown group \"$what\"; known: build, test" >&2; exit 2 ;;
+    *) echo "tests/packages.sh: unknown group \"$what\"; known: build, lab, test" >&2; exit 2 ;;
   esac
 done
 
