@@ -70,7 +70,7 @@ struct Update {
     std::vector<Prefix> prefixes;
   };
   std::vector<Prefix> withdrawn;            // both families; under TreatAsWithdraw also what was announced
-  std::vector<Reach> announced;             // at most one a family
+  std::vector<Reach> announced;             // one a family; two of IPv4 where MP_REACH_NLRI has some of it as well
   std::optional<AddressFamily> end_of_rib;  // RFC 4724 section 2
   Verdict verdict = Verdict::Accept;
   std::string complaint;  // why the verdict is not Accept; names the attribute and the clause

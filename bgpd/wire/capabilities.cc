@@ -1,0 +1,127 @@
+// Each capability is read from a reader of its own length, so that one of length 0 cannot read the next one's bytes.
+#include "bgpd/wire/capabilities.h"
+
+#include <algorithm>
+#include <array>
+
+#include "bgpd/wire/family.h"
+#include "bgpd/wire/notification.h"
+
+namespace slash32::bgp {
+namespace {
+
+constexpr std::uint16_t kRestartState = 0x8000;          // RFC 4724 section 3
+constexpr std::uint16_t kGracefulNotification = 0x4000;  // RFC 8538 section 2
+constexpr std::uint16_t kRestartTimeMask = 0x0fff;
+constexpr std::uint8_t kForwardingState = 0x80;
+
+/// Reads the value; false: its length or content is not what the capability's RFC says.
+using Decoder = bool (*)(ByteReader, Capabilities&);
+
+bool decode_multiprotocol(ByteReader in, Capabilities& out) {
+  const std::uint16_t afi = in.u16();
+  in.u8();  // reserved
+  const std::uint8_t safi = in.u8();
+  if (in.failed() || !in.empty()) return false;
+  out.multiprotocol = true;
+  const auto family = to_family(afi, safi);
+  if (family && std::ranges::find(out.families, *family) == out.families.end()) out.families.push_back(*family);
+  return true;
+}
+
+bool decode_refresh(ByteReader in, Capabilities& out) {
+  out.route_refresh = true;
+  return in.empty();
+}
+
+bool decode_four_octet_as(ByteReader in, Capabilities& out) {
+  out.four_octet_as = Asn{in.u32()};
+  return !in.failed() && in.empty();
+}
+
+bool decode_graceful_restart(ByteReader in, Capabilities& out) {
+  GracefulRestartCapability gr;
+  const std::uint16_t head = in.u16();
+  gr.restarting = (head & kRestartState) != 0;
+  gr.notification = (head & kGracefulNotification) != 0;
+  gr.restart_time = head & kRestartTimeMask;
+  while (!in.empty()) {
+    const std::uint16_t afi = in.u16();
+    const std::uint8_t safi = in.u8();
+    const bool preserved = (in.u8() & kForwardingState) != 0;
+    if (const auto family = to_family(afi, safi); family && !in.failed()) gr.families.push_back({*family, preserved});
+  }
+  out.graceful_restart = gr;  // RFC 4724 section 3: of several, the last one counts
+  return !in.failed();
+}
+
+struct Row {
+  std::uint8_t code;
+  Decoder decode;
+};
+constexpr std::array kTable{
+    Row{capability::kMultiprotocol, decode_multiprotocol},
+    Row{capability::kRouteRefresh, decode_refresh},
+    Row{capability::kGracefulRestart, decode_graceful_restart},
+    Row{capability::kFourOctetAs, decode_four_octet_as},
+};
+
+std::unexpected<Notification> malformed(std::span<const std::uint8_t> capability) {
+  return std::unexpected{
+      notification(ErrorCode::OpenMessage, open_error::kUnspecific, {capability.begin(), capability.end()})};
+}
+
+void encode_graceful_restart(const GracefulRestartCapability& gr, ByteWriter& out) {
+  out.u8(capability::kGracefulRestart);
+  out.u8(static_cast<std::uint8_t>(2 + 4 * gr.families.size()));
+  std::uint16_t head = gr.restart_time & kRestartTimeMask;
+  if (gr.restarting) head |= kRestartState;
+  if (gr.notification) head |= kGracefulNotification;
+  out.u16(head);
+  for (const GracefulRestartFamily& f : gr.families) {
+    out.u16(to_afi(f.family));
+    out.u8(kSafiUnicast);
+    out.u8(f.forwarding_preserved ? kForwardingState : std::uint8_t{0});
+  }
+}
+
+}  // namespace
+
+Result<void, Notification> decode_capabilities(ByteReader in, Capabilities& out) {
+  while (!in.empty()) {
+    const auto whole = in.peek();
+    const std::uint8_t code = in.u8();
+    const std::uint8_t size = in.u8();
+    ByteReader value = in.sub(size);
+    if (in.failed()) return malformed(whole);  // RFC 5492 section 4: the length passes the parameter's end
+    const auto* row = std::ranges::find(kTable, code, &Row::code);
+    if (row == kTable.end()) {
+      if (std::ranges::find(out.unknown_codes, code) == out.unknown_codes.end()) out.unknown_codes.push_back(code);
+    } else if (!row->decode(value, out)) {
+      return malformed(whole.first(std::size_t{2} + size));
+    }
+  }
+  return {};
+}
+
+void encode_capabilities(const Capabilities& capabilities, ByteWriter& out) {
+  for (const AddressFamily family : capabilities.families) {
+    out.u8(capability::kMultiprotocol);
+    out.u8(4);
+    out.u16(to_afi(family));
+    out.u8(0);
+    out.u8(kSafiUnicast);
+  }
+  if (capabilities.route_refresh) {
+    out.u8(capability::kRouteRefresh);
+    out.u8(0);
+  }
+  if (capabilities.four_octet_as) {
+    out.u8(capability::kFourOctetAs);
+    out.u8(4);
+    out.u32(capabilities.four_octet_as->value);
+  }
+  if (capabilities.graceful_restart) encode_graceful_restart(*capabilities.graceful_restart, out);
+}
+
+}  // namespace slash32::bgp

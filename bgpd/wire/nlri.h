@@ -1,0 +1,22 @@
+// NLRI as they stand in messages (RFC 4271 section 4.3; RFC 4760 section 5): a length in bits, then as few octets as
+// hold it.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include "common/bytes.h"
+#include "common/ip.h"
+
+namespace slash32::bgp {
+
+/// Every prefix up to the reader's end. Nothing when a length passes the family's or the octets end too early
+/// (RFC 7606 section 5.3). Bits beyond the length are masked.
+std::optional<std::vector<Prefix>> decode_prefixes(ByteReader in, AddressFamily family);
+
+/// How many octets encode_prefix() writes.
+std::size_t encoded_size(const Prefix& prefix);
+void encode_prefix(const Prefix& prefix, ByteWriter& out);
+
+}  // namespace slash32::bgp

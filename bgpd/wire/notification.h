@@ -1,0 +1,28 @@
+// The NOTIFICATION codec (RFC 4271 section 4.5) and its text (RFC 9003).
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "bgpd/wire/iana.h"
+#include "bgpd/wire/message.h"
+
+namespace slash32::bgp {
+
+/// A Notification from named parts.
+Notification notification(ErrorCode code, std::uint8_t subcode = 0, std::vector<std::uint8_t> data = {});
+
+/// Cease with a text for the other side's operator (RFC 9003): cut to 255 octets at a UTF-8 character. An empty text
+/// sends no data. Only subcodes 2 and 4 carry a text; for others it is left out.
+Notification cease_with_text(std::uint8_t subcode, std::string_view text);
+
+/// Reads the body of a NOTIFICATION (two octets at least; the header's length check saw to that). Never fails: an error
+/// in a NOTIFICATION is not answered (RFC 4271 section 6.4).
+Notification decode_notification(std::span<const std::uint8_t> body);
+
+/// The whole message; data that would pass 4096 octets is cut.
+std::vector<std::uint8_t> encode_notification(const Notification& notification);
+
+}  // namespace slash32::bgp
