@@ -90,7 +90,7 @@ def test_containerd_restarts_under_running_pods(cluster):
     """No packet is lost, the sandboxes are known again, and one of them can be removed."""
     node, other = cluster.nodes[:2]
     extra = node.run_pod("survivor")
-    with unbroken(extra, other.pods[0], "ipv4", "containerd restarted"):
+    with unbroken(extra, other.pods[0], "containerd restarted"):
         node.containerd.stop()
         node.containerd.launch()
         node.containerd.wait_ready()

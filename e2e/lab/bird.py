@@ -13,7 +13,7 @@ protocol direct {{ ipv4; ipv6; }}
 """
 
 KERNEL = """protocol kernel kernel_{family} {{
-  scan time 5;
+  scan time 5; graceful restart yes;
   {family} {{ import none; export where source = RTS_BGP; }};
 }}
 """
@@ -106,6 +106,10 @@ class Bird:
         rows = [line.split() for line in self.ask("show", "protocols").splitlines()]
         states = {row[0]: row[-1] for row in rows if len(row) > 2 and row[1] == "BGP"}
         return bool(states) and all(state == "Established" for state in states.values())
+
+    def is_recovering(self):
+        """Whether it is still within its own graceful restart."""
+        return "Graceful restart recovery in progress" in self.ask("show", "status")
 
     def routes(self, prefix=""):
         """What BIRD holds, as birdc prints it."""

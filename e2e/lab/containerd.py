@@ -56,7 +56,7 @@ class Containerd:
 
     def launch(self):
         """Starts the daemon without waiting for it, so that several nodes can start side by side."""
-        self._daemon = self._node.spawn(["containerd", "--log-level", "info"], "containerd")
+        self._daemon = self._node.spawn(["containerd", "--log-level", "warn"], "containerd")
 
     def wait_ready(self):
         """Waits until the runtime serves and its network is ready, and loads the sandbox image once."""

@@ -84,8 +84,11 @@ class Runtime:
         return decode(call(encode(fields), timeout=timeout, wait_for_ready=True))
 
     def is_network_ready(self):
-        """What the runtime says of its network plugin (condition NetworkReady)."""
-        status = decode(self._call("Status", {}, timeout=20)[1][0])
+        """What the runtime says of its network plugin (condition NetworkReady); no while it does not answer."""
+        try:
+            status = decode(self._call("Status", {}, timeout=20)[1][0])
+        except grpc.RpcError:
+            return False
         conditions = [decode(condition) for condition in status.get(1, [])]
         return any(_text(c, 1) == "NetworkReady" and c.get(2) == [1] for c in conditions)
 

@@ -54,7 +54,10 @@ def _parse_reply(family, data):
 
 
 def ping(args):
-    """Pings all addresses side by side, again every 0.5 s where no answer came: {address: ms or null}."""
+    """Pings addresses, again every 0.5 s where no answer came: {address: ms or null}.
+
+    Each is given a moment to answer before the next is asked, so that the times do not count each other's work.
+    """
     ident = os.getpid() & 0xFFFF
     sockets = {f: _raw_socket(f) for f in {_family(a) for a in args.addresses}}
     took = {address: None for address in args.addresses}
@@ -68,12 +71,14 @@ def ping(args):
                     sent[sequence] = (address, time.perf_counter())
                     sockets[_family(address)].sendto(_echo_request(_family(address), ident, sequence), (address, 0))
                 except OSError:
-                    pass  # no route: tried again until the timeout
+                    continue  # no route: tried again until the timeout
+                _collect(sockets, ident, sent, took, 0.01)
         _collect(sockets, ident, sent, took, max(0.0, min(again, deadline) - time.monotonic()))
     print(json.dumps(took))
 
 
 def _collect(sockets, ident, sent, took, wait):
+    """Takes one reply from each socket that has one within the wait."""
     readable, _, _ = select.select(list(sockets.values()), [], [], wait)
     for raw in readable:
         data, _ = raw.recvfrom(2048)
@@ -205,7 +210,8 @@ def spoof(args):
     payload = args.text.encode()
     udp = struct.pack("!HHHH", 5353, args.port, 8 + len(payload), 0) + payload
     if source.version == 4:
-        packet = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0, source.packed, target.packed)
+        header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0, source.packed, target.packed)
+        packet = header + udp
         raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
     else:
         # IPv6 has no "checksum absent": it covers the pseudo header.
