@@ -61,7 +61,7 @@ def topology_lines(cluster):
     """The router on top, the nodes below, each on its own wire."""
     column = WIDTH + 4
     total = 3 * column + 4
-    router = box([f"tor   AS {cluster.plan.router_as()}   BIRD 2: a router that is not ours"], 46)
+    router = box([f"tor   AS {cluster.plan.router_as()}   BIRD 2: a router that is not ours"], 49)
     out = [centred(line, total).rstrip() for line in router]
     wires = [[centred(cluster.plan.router_address(n, family), column) for family in cluster.plan.families]
              + [centred("│ eBGP", column)] for n in range(1, cluster.plan.nodes + 1)]

@@ -24,7 +24,8 @@ def _machine(machine):
 
 def _node(node):
     out = _machine(node)
-    out += _safely(f"{node.name}: cni.log", lambda: "\n".join(node.file("/var/log/slash32/cni.log").splitlines()[-30:]))
+    cni_log = node.file("/var/log/slash32/cni.log").splitlines()
+    out += _safely(f"{node.name}: cni.log", lambda: "\n".join(cni_log[-30:]))
     if hasattr(node.bgpd, "neighbors"):
         out += _safely(f"{node.name}: neighbors", lambda: node.ctl("neighbors", check=False).stdout)
         out += _safely(f"{node.name}: routes", lambda: node.ctl("routes", check=False).stdout)
@@ -33,8 +34,9 @@ def _node(node):
 
 def _logs(machine):
     """The ends of the logs of the programs that ran on a machine."""
-    return "".join(_safely(f"{machine.name}: {daemon.log.rpartition('/')[2]}", lambda daemon=daemon: daemon.log_tail(40))
-                   for daemon in {daemon.log: daemon for daemon in machine.daemons}.values())
+    latest = {daemon.log: daemon for daemon in machine.daemons}  # a program that was restarted has one log
+    return "".join(_safely(f"{machine.name}: {path.rpartition('/')[2]}", lambda daemon=daemon: daemon.log_tail(40))
+                   for path, daemon in latest.items())
 
 
 def collect(cluster):

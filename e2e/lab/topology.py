@@ -1,5 +1,6 @@
 """The networks the tests run in: who is wired to whom, with which addresses and which BGP sessions."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from lab.bgpd import Bgpd
@@ -150,12 +151,16 @@ class Cluster:
         for node in self.nodes:
             node.bgpd.wait_established()
         progress("running pods through the CRI")
-        for node in self.nodes:
-            for number in range(self._pods_per_node):
-                node.run_pod(f"{node.name}-pod{number + 1}")
+        # Threads may speak the CRI but start no process: what they start is tied to the life of the thread.
+        with ThreadPoolExecutor(len(self.nodes)) as pool:
+            list(pool.map(self._run_pods, self.nodes))
         progress("waiting for the routes")
         self.wait_converged()
         return self
+
+    def _run_pods(self, node):
+        for number in range(1, self._pods_per_node + 1):
+            node.run_pod(f"{node.name}-pod{number}")
 
     def down(self):
         """Takes everything down."""
