@@ -49,6 +49,9 @@ IpamRange whole_range(const Prefix& subnet);
 Result<IpamConf> read_ipam_conf(const JsonField& field, const std::filesystem::path& default_data_dir);
 inline Result<IpamConf> read_ipam_conf(const JsonField& field) { return read_ipam_conf(field, kDefaultDataDir); }
 
+/// The ranges given, or the whole of each pod CIDR of node_file. CNI code 11 when neither is there (yet).
+Result<std::vector<IpamRange>> effective_ranges(const IpamConf& conf);
+
 /// What DEL and GC need, from a configuration that may be full of mistakes: whatever is readable, defaults for the
 /// rest.
 IpamConf read_ipam_conf_leniently(const JsonField& root, const std::filesystem::path& default_data_dir);

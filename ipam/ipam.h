@@ -9,6 +9,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "common/ip.h"
@@ -68,6 +69,11 @@ struct KernelView {
   std::function<Result<std::vector<Held>>()> held;
 };
 
+class LmdbStore;
+enum class Access : std::uint8_t;
+struct Entry;
+struct Search;
+
 /// Times are CLOCK_BOOTTIME, so that a test can turn the clock by hand.
 class Ipam {
  public:
@@ -91,6 +97,13 @@ class Ipam {
   Result<std::vector<Record>> records();
 
  private:
+  template <class F>
+  auto on_store(Access access, F work) -> std::invoke_result_t<F, LmdbStore&>;
+  Status make_directory() const;
+  Status renew(const Error& why) const;
+  Result<Entry> pick(LmdbStore& store, const Search& search, const Request& request) const;
+  Status reclaim_dead(LmdbStore& store, std::chrono::nanoseconds now) const;
+
   config::IpamConf conf_;
   KernelView kernel_;
   std::function<std::chrono::nanoseconds()> now_;

@@ -1,0 +1,303 @@
+#include "ipam/ipam.h"
+
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <set>
+#include <utility>
+
+#include "common/cni/error.h"
+#include "common/fd.h"
+#include "common/log.h"
+#include "ipam/allocator.h"
+#include "ipam/lmdb_store.h"
+#include "ipam/store.h"
+#include "ipam/store_lock.h"
+
+namespace slash32::ipam {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::chrono::nanoseconds kGrace = 60s;        // an ADD takes less: until then a link may not be there yet
+constexpr std::chrono::nanoseconds kSearchAgain = 10s;  // between two searches for the dead, but before "full"
+constexpr unsigned kPurgedPerVerb = 16;                 // what is over is forgotten a little at a time
+constexpr const char* kLockFile = "lock";
+constexpr AddressFamily kFamilies[] = {AddressFamily::IPv4, AddressFamily::IPv6};
+
+std::string name_of(const Key& key) {
+  return "container " + key.container_id + ", interface " + key.ifname + ", network " + key.network;
+}
+
+Result<std::string> boot_id() {
+  auto text = TRY(read_file("/proc/sys/kernel/random/boot_id"));
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text;
+}
+
+bool has_family(const std::vector<config::IpamRange>& ranges, AddressFamily family) {
+  return std::ranges::any_of(ranges, [&](const auto& range) { return range.subnet.family() == family; });
+}
+
+std::uint8_t subnet_length(const std::vector<config::IpamRange>& ranges, const IpAddress& address) {
+  for (const auto& range : ranges)
+    if (range.subnet.contains(address)) return range.subnet.length();
+  return address.bits();
+}
+
+/// What stays inside this folder is said in CNI's codes outside.
+Error outward(Error error) {
+  if (fault_of(error) != StoreFault::None) error.code = cni::kTryAgainLater;
+  return error;
+}
+
+/// The directory itself, or the nearest above it that exists.
+std::filesystem::path nearest_existing(std::filesystem::path path) {
+  struct stat info{};
+  while (path.has_relative_path() && ::stat(path.c_str(), &info) != 0 && (errno == ENOENT)) path = path.parent_path();
+  return path;
+}
+
+}  // namespace
+
+std::chrono::nanoseconds boot_time() {
+  std::timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return std::chrono::seconds{now.tv_sec} + std::chrono::nanoseconds{now.tv_nsec};
+}
+
+Ipam::Ipam(config::IpamConf conf, KernelView kernel, std::function<std::chrono::nanoseconds()> now,
+           std::chrono::milliseconds deadline_wait)
+    : conf_(std::move(conf)), kernel_(std::move(kernel)), now_(std::move(now)), deadline_wait_(deadline_wait) {}
+
+/// Runs one transaction under the lock. A store of another boot, or one that is damaged where the kernel knows what is
+/// held, is made anew, and the work done on that.
+template <class F>
+auto Ipam::on_store(Access access, F work) -> std::invoke_result_t<F, LmdbStore&> {
+  const auto boot = TRY(boot_id());
+  const auto attempt = [&]() -> std::invoke_result_t<F, LmdbStore&> {
+    auto store = TRY(LmdbStore::open(conf_.data_dir, boot, access));
+    return work(store);
+  };
+  const auto lock_file = conf_.data_dir / kLockFile;
+  std::optional<StoreLock> lock;
+  if (access == Access::Read) {
+    lock = TRY(StoreLock::take(lock_file, StoreLock::Mode::Shared, deadline_wait_));
+    auto done = attempt();
+    if (done || fault_of(done.error()) == StoreFault::None) return done;
+    lock.reset();  // ours would keep us from the exclusive one
+  }
+  lock = TRY(StoreLock::take(lock_file, StoreLock::Mode::Exclusive, deadline_wait_));
+  if (access == Access::Take && !LmdbStore::exists(conf_.data_dir))
+    TRY(renew(Error{cni::kInternal, "there was none", {}}));
+  auto done = attempt();
+  if (done || fault_of(done.error()) == StoreFault::None) return done;
+  TRY(renew(done.error()));
+  done = attempt();
+  if (!done) return std::unexpected(outward(std::move(done).error()));
+  return done;
+}
+
+/// Makes the store anew from what the kernel says is held.
+Status Ipam::renew(const Error& why) const {
+  if (fault_of(why) == StoreFault::Damaged && !kernel_.held)
+    return fail(cni::kTryAgainLater, why.message, "who holds which address is unknown until the store is repaired");
+  std::vector<Entry> entries;
+  if (kernel_.held) {
+    std::set<IpAddress> seen;
+    const auto now = now_();
+    for (auto& held : TRY(kernel_.held()))
+      if (seen.insert(held.address).second)
+        entries.push_back({.address = held.address,
+                           .subnet_length = subnet_length(conf_.ranges, held.address),
+                           .use = Use::Taken,
+                           .watched = stored_form(held.key) == held.key,
+                           .stamp = now,
+                           .key = std::move(held.key)});
+  }
+  // Round robin goes on behind the highest address held: what was free last is not known any more.
+  std::ranges::sort(entries, {}, &Entry::address);
+  const auto boot = TRY(boot_id());
+  TRY(LmdbStore::create(conf_.data_dir, boot, entries));
+  log::info(
+      "made the address store",
+      {{"directory", conf_.data_dir.string()}, {"because", why.message}, {"held", std::to_string(entries.size())}});
+  return ok();
+}
+
+Status Ipam::make_directory() const {
+  std::error_code error;
+  if (conf_.data_dir.has_parent_path()) std::filesystem::create_directories(conf_.data_dir.parent_path(), error);
+  if (error) return sys_fail("create " + conf_.data_dir.parent_path().string(), error.value());
+  if (::mkdir(conf_.data_dir.c_str(), 0700) != 0 && errno != EEXIST)
+    return sys_fail("create " + conf_.data_dir.string());
+  return ok();
+}
+
+Result<Lease> Ipam::acquire(const Key& key, const Request& request) {
+  const auto ranges = TRY(config::effective_ranges(conf_));
+  for (const auto& address : request.addresses)
+    if (!has_family(ranges, address.family()))
+      return fail(cni::kInvalidConfig, "the requested address " + address.to_string() + " is in none of the ranges");
+  TRY(make_directory());
+  return on_store(Access::Take, [&](LmdbStore& store) -> Result<Lease> {
+    if (const auto held = TRY(store.held_by(key)); !held.empty())
+      return fail(cni::kInternal, name_of(key) + " already holds " + held.front().address.to_string());
+    Search search{
+        .family = {}, .ranges = ranges, .last = {}, .now = now_(), .cool_down = conf_.cool_down, .in_use = {}};
+    if (kernel_.in_use) search.in_use = [&](const IpAddress& address) { return kernel_.in_use(key, address); };
+    std::vector<Entry> entries;
+    for (const auto family : kFamilies) {
+      if (!has_family(ranges, family)) continue;
+      TRY(store.purge(family, search.now, search.cool_down, kPurgedPerVerb));
+      search.family = family;
+      search.last = TRY(store.last_given(family, key.network));
+      auto entry = TRY(pick(store, search, request));
+      entry.watched = kernel_.link_alive && stored_form(key) == key;
+      entries.push_back(std::move(entry));
+    }
+    TRY(store.take(key, entries));
+    TRY(store.commit());
+    Lease lease;
+    for (const auto& entry : entries)
+      lease.addresses.push_back({.address = entry.address, .subnet = Prefix(entry.address, entry.subnet_length)});
+    return lease;
+  });
+}
+
+/// The address of one family: the one asked for, else the next free one, else one that cools, dead holders first.
+Result<Entry> Ipam::pick(LmdbStore& store, const Search& search, const Request& request) const {
+  const auto occupancy = store.occupancy();
+  const auto entry_of = [&](const IpAddress& address) {
+    Entry entry;
+    entry.address = address;
+    entry.stamp = search.now;
+    for (const auto& range : search.ranges)
+      if (range.contains(address)) entry.subnet_length = range.subnet.length();
+    return entry;
+  };
+  const auto wanted = std::ranges::find(request.addresses, search.family, &IpAddress::family);
+  if (wanted != request.addresses.end()) {
+    auto good = check_requested(search, *wanted, occupancy);
+    if (!good && good.error().code == cni::kTryAgainLater) {  // its holder may be dead
+      TRY(reclaim_dead(store, search.now));
+      good = check_requested(search, *wanted, occupancy);
+    }
+    TRY(std::move(good));
+    return entry_of(*wanted);
+  }
+  if (const auto free = TRY(next_free(search, occupancy))) return entry_of(*free);
+  const bool searched = search.now - TRY(store.last_search())
+  >= kSearchAgain;
+  if (searched) TRY(reclaim_dead(store, search.now));
+  auto cooling = TRY(longest_cooling(search, occupancy));
+  if (!cooling && !searched) {
+    TRY(reclaim_dead(store, search.now));
+    cooling = TRY(longest_cooling(search, occupancy));
+  }
+  if (cooling) return entry_of(*cooling);
+  return fail(cni::kTryAgainLater, "no free " + std::string(to_string(search.family)) + " address",
+              TRY(usage(search, occupancy)).to_string(search.family));
+}
+
+/// Releases what nobody will ever release: containerd never calls GC, and a DEL can get lost. Dead is a key without a
+/// host link whose addresses are older than an ADD can take.
+Status Ipam::reclaim_dead(LmdbStore& store, std::chrono::nanoseconds now) const {
+  if (!kernel_.link_alive) return ok();
+  std::set<Key> old;
+  for (const auto family : kFamilies)
+    TRY(store.by_address(family == AddressFamily::IPv4 ? IpAddress::v4(0) : IpAddress::v6({}), [&](const Entry& entry) {
+      if (entry.use == Use::Taken && entry.watched && now - entry.stamp > kGrace) old.insert(entry.key);
+      return true;
+    }));
+  for (const auto& key : old) {
+    if (kernel_.link_alive(key)) continue;
+    log::warn("took back an address whose pod is gone",
+              {{"container", key.container_id}, {"ifname", key.ifname}, {"network", key.network}});
+    TRY(store.release(key, now));
+  }
+  return store.set_last_search(now);
+}
+
+Status Ipam::release(const Key& key) {
+  if (!LmdbStore::exists(conf_.data_dir)) return ok();
+  auto done = on_store(Access::Release, [&](LmdbStore& store) -> Status {
+    if (TRY(store.held_by(key)).empty()) return ok();
+    TRY(store.release(key, now_()));
+    return store.commit();
+  });
+  if (!done) return fail(in("release the addresses of " + name_of(key), std::move(done).error()));
+  return ok();
+}
+
+Status Ipam::check(const Key& key, const std::vector<IpAddress>& addresses) {
+  if (!LmdbStore::exists(conf_.data_dir))
+    return fail(cni::kInternal, name_of(key) + " holds no address: there is no store in " + conf_.data_dir.string());
+  const auto entries = TRY(on_store(Access::Read, [&](LmdbStore& store) { return store.held_by(key); }));
+  std::vector<IpAddress> held;
+  for (const auto& entry : entries) held.push_back(entry.address);
+  auto expected = addresses;
+  std::ranges::sort(expected);
+  if (held == expected) return ok();
+  const auto list = [](const std::vector<IpAddress>& all) {
+    std::string text;
+    for (const auto& address : all) text += (text.empty() ? "" : ", ") + address.to_string();
+    return text.empty() ? "nothing" : text;
+  };
+  return fail(cni::kInternal, name_of(key) + " holds " + list(held) + ", not " + list(expected));
+}
+
+Status Ipam::collect(const std::string& network, const std::vector<Key>& valid) {
+  if (!LmdbStore::exists(conf_.data_dir)) return ok();
+  std::set<Key> keep;
+  for (const auto& key : valid) keep.insert(stored_form(key));
+  return on_store(Access::Release, [&](LmdbStore& store) -> Status {
+    bool changed = false;
+    const auto now = now_();
+    for (const auto& key : TRY(store.holders_of(network))) {
+      if (keep.contains(key)) continue;
+      TRY(store.release(key, now));
+      changed = true;
+    }
+    return changed ? store.commit() : ok();
+  });
+}
+
+Status Ipam::status() {
+  if (const auto ranges = config::effective_ranges(conf_); !ranges)
+    return fail(cni::kNotAvailable, ranges.error().message);
+  const std::string what = "the state directory " + conf_.data_dir.string();
+  const auto there = nearest_existing(conf_.data_dir);
+  struct stat info{};
+  if (::stat(there.c_str(), &info) != 0 || !S_ISDIR(info.st_mode))
+    return fail(cni::kNotAvailable, what + " is not usable: " + there.string() + " is not a directory");
+  if (::access(there.c_str(), W_OK | X_OK) != 0)
+    return fail(cni::kNotAvailable, sys_fail(what + " is not usable: " + there.string()).error().message);
+  struct statvfs space{};
+  if (LmdbStore::exists(conf_.data_dir) || ::statvfs(there.c_str(), &space) != 0) return ok();
+  if (static_cast<std::uint64_t>(space.f_bavail) * space.f_frsize < kStoreSize)
+    return fail(cni::kNotAvailable,
+                what + " is not usable: less than " + std::to_string(kStoreSize >> 20) + " MiB are free for the store");
+  return ok();
+}
+
+Result<std::vector<Record>> Ipam::records() {
+  if (!LmdbStore::exists(conf_.data_dir)) return std::vector<Record>{};
+  return on_store(Access::Read, [&](LmdbStore& store) -> Result<std::vector<Record>> {
+    std::vector<Record> out;
+    for (const auto family : kFamilies)
+      TRY(store.by_address(family == AddressFamily::IPv4 ? IpAddress::v4(0) : IpAddress::v6({}), [&](const Entry& e) {
+        if (e.use == Use::Taken)
+          out.push_back(
+              {.key = e.key, .address = e.address, .subnet = Prefix(e.address, e.subnet_length), .since = e.stamp});
+        return true;
+      }));
+    return out;
+  });
+}
+
+}  // namespace slash32::ipam

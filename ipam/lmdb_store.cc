@@ -1,0 +1,217 @@
+#include "ipam/lmdb_store.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <utility>
+
+#include "common/scope_guard.h"
+#include "ipam/lmdb_file.h"
+
+namespace slash32::ipam {
+namespace {
+
+constexpr const char* kDataFile = "ipam.mdb";
+constexpr const char* kNewFile = "ipam.mdb.new";
+constexpr const char* kFormat = "1 ";  // in front of the boot; another format is another store
+
+std::unexpected<Error> damaged(const std::string& what) { return fail(kDamagedFile, "damaged store: " + what); }
+
+}  // namespace
+
+StoreFault fault_of(const Error& error) {
+  return error.code == kDamagedFile ? StoreFault::Damaged
+         : error.code == kOtherBoot ? StoreFault::OtherBoot
+                                    : StoreFault::None;
+}
+
+LmdbStore::LmdbStore(std::unique_ptr<LmdbFile> file) : file_(std::move(file)) {}
+LmdbStore::LmdbStore(LmdbStore&&) noexcept = default;
+LmdbStore& LmdbStore::operator=(LmdbStore&&) noexcept = default;
+LmdbStore::~LmdbStore() = default;
+
+bool LmdbStore::exists(const std::filesystem::path& directory) {
+  struct stat info{};
+  return ::stat((directory / kDataFile).c_str(), &info) == 0;
+}
+
+Status LmdbStore::create(const std::filesystem::path& directory, const std::string& boot_id,
+                         const std::vector<Entry>& held) {
+  const auto fresh = directory / kNewFile;
+  if (::unlink(fresh.c_str()) != 0 && errno != ENOENT) return sys_fail("remove " + fresh.string());
+  ScopeGuard remove{[&] { ::unlink(fresh.c_str()); }};
+  {
+    LmdbStore store { TRY(LmdbFile::open(fresh, LmdbFile::Mode::Create, kStoreSize, kStoreSize)) };
+    TRY(store.file_->put(format::meta_key(), format::encode_text(format::meta_key(), kFormat + boot_id)));
+    for (const auto& entry : held) TRY(store.take(entry.key, {entry}));
+    TRY(store.commit());
+  }
+  // In place by rename: a process killed here leaves the old store or the new one.
+  if (::rename(fresh.c_str(), (directory / kDataFile).c_str()) != 0)
+    return sys_fail("rename " + fresh.string() + " to " + kDataFile);
+  remove.dismiss();
+  return ok();
+}
+
+Result<LmdbStore> LmdbStore::open(const std::filesystem::path& directory, const std::string& boot_id, Access access) {
+  const auto mode = access == Access::Read ? LmdbFile::Mode::Read : LmdbFile::Mode::Write;
+  const auto may_fill = access == Access::Take ? kStoreSize - kReleaseReserve : kStoreSize;
+  LmdbStore store { TRY(LmdbFile::open(directory / kDataFile, mode, kStoreSize, may_fill)) };
+  const auto value = TRY(store.file_->get(format::meta_key()));
+  const auto meta = value ? format::decode_text(format::meta_key(), *value) : std::nullopt;
+  if (!meta || !meta->starts_with(kFormat)) return damaged("no header of ours in " + (directory / kDataFile).string());
+  if (*meta != kFormat + boot_id) return fail(kOtherBoot, (directory / kDataFile).string() + " is of another boot");
+  return store;
+}
+
+Result<std::optional<Entry>> LmdbStore::find(const IpAddress& address) {
+  const auto key = format::entry_key(address);
+  const auto value = TRY(file_->get(key));
+  if (!value) return std::optional<Entry>{};
+  auto entry = format::decode_entry(key, *value);
+  if (!entry) return damaged("entry of " + address.to_string());
+  return entry;
+}
+
+Result<std::vector<IpAddress>> LmdbStore::addresses_of(const Key& key) {
+  const auto stored = format::holder_key(key);
+  const auto value = TRY(file_->get(stored));
+  if (!value) return std::vector<IpAddress>{};
+  auto addresses = format::decode_addresses(stored, *value);
+  if (!addresses) return damaged("addresses of container " + key.container_id);
+  return std::move(*addresses);
+}
+
+Result<std::vector<Entry>> LmdbStore::held_by(const Key& key) {
+  std::vector<Entry> out;
+  for (const auto& address : TRY(addresses_of(key))) {
+    const auto entry = TRY(find(address));
+    if (!entry || entry->use != Use::Taken || entry->key != stored_form(key))
+      return damaged(address.to_string() + " is not its holder's");
+    out.push_back(*entry);
+  }
+  std::ranges::sort(out, {}, &Entry::address);
+  return out;
+}
+
+Result<std::vector<Key>> LmdbStore::holders_of(const std::string& network) {
+  std::vector<Key> out;
+  const auto prefix = format::holder_prefix(network);
+  TRY(file_->walk(prefix, prefix, [&](std::string_view key, std::string_view) -> Result<bool> {
+    auto holder = format::decode_holder(key);
+    if (!holder) return damaged("a holder's key");
+    out.push_back(std::move(*holder));
+    return true;
+  }));
+  return out;
+}
+
+Status LmdbStore::by_address(const IpAddress& from, const Visitor& visit) {
+  return file_->walk(format::entry_key(from), format::entry_prefix(from.family()),
+                     [&](std::string_view key, std::string_view value) -> Result<bool> {
+                       const auto entry = format::decode_entry(key, value);
+                       if (!entry) return damaged("an entry");
+                       return visit(*entry);
+                     });
+}
+
+Status LmdbStore::by_release(AddressFamily family, const Visitor& visit) {
+  const auto prefix = format::cooling_prefix(family);
+  return file_->walk(prefix, prefix, [&](std::string_view key, std::string_view) -> Result<bool> {
+    const auto cooling = format::decode_cooling(key);
+    if (!cooling || cooling->address.family() != family) return damaged("a place in the cool-down queue");
+    const auto entry = TRY(find(cooling->address));
+    if (!entry || entry->use != Use::Cooling || entry->stamp != cooling->released)
+      return damaged("the cool-down queue and the entry of " + cooling->address.to_string() + " differ");
+    return visit(*entry);
+  });
+}
+
+Result<std::optional<IpAddress>> LmdbStore::last_given(AddressFamily family, const std::string& network) {
+  const auto key = format::last_key(family, network);
+  const auto value = TRY(file_->get(key));
+  if (!value) return std::optional<IpAddress>{};
+  const auto addresses = format::decode_addresses(key, *value);
+  if (!addresses || addresses->size() != 1 || addresses->front().family() != family)
+    return damaged("the address given last in network " + network);
+  return std::optional<IpAddress>{addresses->front()};
+}
+
+Status LmdbStore::put_entry(const Entry& entry) {
+  const auto key = format::entry_key(entry.address);
+  return file_->put(key, format::encode(key, entry));
+}
+
+Status LmdbStore::drop_cooling(const IpAddress& address) {
+  const auto old = TRY(find(address));
+  if (!old) return ok();
+  if (old->use == Use::Taken) return damaged(address.to_string() + " would be taken twice");
+  return file_->remove(format::cooling_key(address, old->stamp));
+}
+
+Status LmdbStore::take(const Key& key, const std::vector<Entry>& entries) {
+  auto addresses = TRY(addresses_of(key));
+  for (const auto& entry : entries) {
+    TRY(drop_cooling(entry.address));
+    Entry taken = entry;
+    taken.key = key;
+    taken.use = Use::Taken;
+    TRY(put_entry(taken));
+    addresses.push_back(entry.address);
+    const auto last = format::last_key(entry.address.family(), key.network);
+    TRY(file_->put(last, format::encode(last, std::vector{entry.address})));
+  }
+  const auto holder = format::holder_key(key);
+  return file_->put(holder, format::encode(holder, addresses));
+}
+
+Status LmdbStore::release(const Key& key, std::chrono::nanoseconds now) {
+  for (Entry entry : TRY(held_by(key))) {
+    entry.use = Use::Cooling;
+    entry.stamp = now;
+    TRY(put_entry(entry));
+    TRY(file_->put(format::cooling_key(entry.address, now), {}));
+  }
+  return file_->remove(format::holder_key(key));
+}
+
+Status LmdbStore::purge(AddressFamily family, std::chrono::nanoseconds now, std::chrono::nanoseconds cool_down,
+                        unsigned most) {
+  std::vector<Entry> over;
+  TRY(by_release(family, [&](const Entry& entry) {
+    if (now - entry.stamp < cool_down || over.size() >= most) return false;
+    over.push_back(entry);
+    return true;
+  }));
+  for (const auto& entry : over) {
+    TRY(file_->remove(format::entry_key(entry.address)));
+    TRY(file_->remove(format::cooling_key(entry.address, entry.stamp)));
+  }
+  return ok();
+}
+
+Result<std::chrono::nanoseconds> LmdbStore::last_search() {
+  const auto value = TRY(file_->get(format::search_key()));
+  if (!value) return std::chrono::nanoseconds{0};
+  const auto text = format::decode_text(format::search_key(), *value);
+  std::int64_t count = 0;
+  if (!text || std::from_chars(text->data(), text->data() + text->size(), count).ec != std::errc{})
+    return damaged("the time of the last search for the dead");
+  return std::chrono::nanoseconds{count};
+}
+
+Status LmdbStore::set_last_search(std::chrono::nanoseconds now) {
+  return file_->put(format::search_key(), format::encode_text(format::search_key(), std::to_string(now.count())));
+}
+
+Status LmdbStore::commit() { return file_->commit(); }
+
+Occupancy LmdbStore::occupancy() {
+  return {.by_address = [this](const IpAddress& from, const Visitor& visit) { return by_address(from, visit); },
+          .by_release = [this](AddressFamily family, const Visitor& visit) { return by_release(family, visit); }};
+}
+
+}  // namespace slash32::ipam

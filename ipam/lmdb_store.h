@@ -1,0 +1,85 @@
+// The store: one LMDB file, one transaction a verb, opened for that verb only and under a StoreLock its caller holds.
+// It keeps entries, holders, the cool-down queue and round robin's places in step; ipam.cc decides what goes in.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/ip.h"
+#include "common/result.h"
+#include "ipam/allocator.h"
+#include "ipam/store.h"
+
+namespace slash32::ipam {
+
+/// The data file's size, allocated when it is made: a full disk is then an error at once, never a SIGBUS later. About
+/// 12,000 dual-stack leases. What Take may fill is smaller, so that a Release always finds room to write.
+inline constexpr std::size_t kStoreSize = std::size_t{8} << 20;
+inline constexpr std::size_t kReleaseReserve = std::size_t{1} << 20;
+
+enum class Access : std::uint8_t { Read, Release, Take };
+
+/// What an error of the store says about it.
+enum class StoreFault : std::uint8_t {
+  None,       // nothing: disk full, no permission, …
+  Damaged,    // it is not what we wrote
+  OtherBoot,  // it is sound, and everybody in it is dead
+};
+StoreFault fault_of(const Error& error);
+
+class LmdbFile;
+
+class LmdbStore {
+ public:
+  /// Whether a store is there; nothing is opened.
+  static bool exists(const std::filesystem::path& directory);
+  /// Makes a store with just these addresses taken, in their order, beside the old one and then in its place. Needs the
+  /// exclusive lock.
+  static Status create(const std::filesystem::path& directory, const std::string& boot_id,
+                       const std::vector<Entry>& held);
+  /// Begins the transaction. The caller holds the lock: exclusive for Release and Take.
+  static Result<LmdbStore> open(const std::filesystem::path& directory, const std::string& boot_id, Access access);
+
+  LmdbStore(LmdbStore&&) noexcept;
+  LmdbStore& operator=(LmdbStore&&) noexcept;
+  ~LmdbStore();
+
+  Result<std::optional<Entry>> find(const IpAddress& address);
+  /// What this key holds, IPv4 first; empty when nothing.
+  Result<std::vector<Entry>> held_by(const Key& key);
+  /// The keys of one network, in stored form.
+  Result<std::vector<Key>> holders_of(const std::string& network);
+  Status by_address(const IpAddress& from, const Visitor& visit);
+  Status by_release(AddressFamily family, const Visitor& visit);
+  Result<std::optional<IpAddress>> last_given(AddressFamily family, const std::string& network);
+
+  /// Makes all these addresses the key's: all taken, none before. Also moves round robin behind them.
+  Status take(const Key& key, const std::vector<Entry>& entries);
+  /// Puts what the key holds into the cool-down queue.
+  Status release(const Key& key, std::chrono::nanoseconds now);
+  /// Forgets up to `most` addresses whose release is `cool_down` or longer ago.
+  Status purge(AddressFamily family, std::chrono::nanoseconds now, std::chrono::nanoseconds cool_down, unsigned most);
+
+  /// When the dead were last looked for; zero: never.
+  Result<std::chrono::nanoseconds> last_search();
+  Status set_last_search(std::chrono::nanoseconds now);
+
+  /// Without it nothing has happened.
+  Status commit();
+
+  Occupancy occupancy();
+
+ private:
+  explicit LmdbStore(std::unique_ptr<LmdbFile> file);
+  Status put_entry(const Entry& entry);
+  Status drop_cooling(const IpAddress& address);
+  Result<std::vector<IpAddress>> addresses_of(const Key& key);
+  std::unique_ptr<LmdbFile> file_;
+};
+
+}  // namespace slash32::ipam
