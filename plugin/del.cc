@@ -1,0 +1,42 @@
+// DEL (CNI spec 1.1.0 section 2): ADD backwards, from the key alone. What is already gone is success at each step; the
+// link and with it the routes go first, then the address, so that no address is free while something answers for it.
+#include <algorithm>
+
+#include "common/log.h"
+#include "common/netlink/links.h"
+#include "plugin/address_source.h"
+#include "plugin/names.h"
+#include "plugin/pod_link.h"
+#include "plugin/verbs.h"
+
+namespace slash32::plugin {
+namespace {
+
+/// Removes the key's host end. A link of that name whose alias says another key is not ours to remove: the name is a
+/// hash. (No alias, or one that we did not write: an ADD died between two messages, or an admin renamed it.)
+Status remove_host_end(netlink::Socket& host, const ipam::Key& key) {
+  const auto link = TRY(netlink::find_link(host, host_ifname(key)));
+  if (!link) return ok();
+  const auto alias = parse_alias(link->alias);
+  if (alias && !alias_is_of(*alias, key)) {
+    log::warn("link left alone: it belongs to another key", {{"link", link->name}, {"alias", link->alias}});
+    return ok();
+  }
+  return remove_link(host, link->index);
+}
+
+}  // namespace
+
+Status cmd_del(const cni::Call& call, const config::GetEnv& getenv) {
+  std::vector<std::string> complaints;
+  const auto conf = config::read_net_conf_leniently(call.root(), getenv, complaints);
+  for (const auto& complaint : complaints) log::warn("configuration, ignored for DEL", {{"complaint", complaint}});
+  const auto patience = std::max(call.deadline.remaining(), kUndoTime);
+  const auto key = key_of(call);
+  auto host = TRY(netlink::Socket::open(netlink::Family::Route, patience));
+  auto addresses = AddressSource::open_leniently(call, conf, host);
+  TRY(remove_host_end(host, key));
+  return addresses.release(key, patience);
+}
+
+}  // namespace slash32::plugin

@@ -1,0 +1,70 @@
+#include "plugin/found.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include <cerrno>
+#include <ctime>
+#include <system_error>
+
+#include "common/fd.h"
+#include "common/json_field.h"
+
+namespace slash32::plugin {
+namespace {
+
+constexpr std::string_view kFileName = "found.json";
+
+Result<Settings> parse_found(std::string_view text) {
+  const auto document = TRY(parse_json(text));
+  const JsonField root(document);
+  TRY(root.only({"settings"}));
+  Settings settings;
+  if (!root.has("settings")) return settings;
+  const auto section = root.child("settings");
+  TRY(section.is_object());
+  for (const auto& [path, value] : section.value().items()) settings[path] = TRY(json::text(section.child(path)));
+  return settings;
+}
+
+/// flock(2) knows no timeout; this one is held for a file's writing, so asking every two milliseconds is enough.
+Result<UniqueFd> lock_directory(const std::filesystem::path& directory, const cni::Deadline& deadline) {
+  UniqueFd fd{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (!fd) return sys_fail("open " + directory.string());
+  while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) return sys_fail("lock " + directory.string());
+    TRY(deadline.check("the lock of " + directory.string()));
+    const timespec pause{.tv_sec = 0, .tv_nsec = 2'000'000};
+    ::nanosleep(&pause, nullptr);
+  }
+  return fd;
+}
+
+}  // namespace
+
+Result<Settings> read_found(const std::filesystem::path& state_dir) {
+  const auto path = state_dir / kFileName;
+  const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!fd && errno == ENOENT) return Settings{};
+  if (!fd) return sys_fail("open " + path.string());
+  auto text = read_all(fd.get());
+  if (!text) return fail(in(path.string(), std::move(text).error()));
+  auto settings = parse_found(*text);
+  if (!settings) return fail(in(path.string(), std::move(settings).error()));
+  return settings;
+}
+
+Status record_found(const std::filesystem::path& state_dir, const Settings& settings, const cni::Deadline& deadline) {
+  std::error_code ec;
+  std::filesystem::create_directories(state_dir, ec);
+  if (ec) return sys_fail("create " + state_dir.string(), ec.value());
+  const auto lock = TRY(lock_directory(state_dir, deadline));
+  Settings all = TRY(read_found(state_dir));
+  const std::size_t before = all.size();
+  all.insert(settings.begin(), settings.end());  // never overwrites
+  if (all.size() == before) return ok();
+  const nlohmann::json document = {{"settings", all}};
+  return write_atomic(state_dir / kFileName, document.dump(2) + "\n");
+}
+
+}  // namespace slash32::plugin

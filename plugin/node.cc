@@ -1,0 +1,203 @@
+#include "plugin/node.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <set>
+
+#include "common/fd.h"
+#include "common/netlink/addressing.h"
+#include "common/netlink/links.h"
+#include "config/node_conf.h"
+#include "plugin/found.h"
+#include "plugin/names.h"
+
+namespace slash32::plugin {
+namespace {
+
+constexpr std::string_view kForward4 = "/proc/sys/net/ipv4/ip_forward";
+constexpr std::string_view kForward6 = "/proc/sys/net/ipv6/conf/all/forwarding";
+constexpr std::int32_t kPriorityRaw = -300;  // NF_IP_PRI_RAW: before conntrack remembers a spoofed packet
+constexpr Mtu kEthernetMtu{1500};
+
+std::string trimmed(std::string text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+  return text;
+}
+
+Result<std::string> read_setting(const std::filesystem::path& path) { return trimmed(TRY(read_file(path))); }
+
+struct Forwarding {
+  bool v4 = false;
+  bool v6 = false;
+};
+
+/// What is on for all interfaces. A kernel without IPv6 says no to that half.
+Result<Forwarding> read_forwarding(netlink::Socket& host, Families families) {
+  std::vector<netlink::Request> requests;
+  if (families.v4) requests.push_back(netlink::get_all_forwarding(AddressFamily::IPv4));
+  if (families.v6) requests.push_back(netlink::get_all_forwarding(AddressFamily::IPv6));
+  Forwarding out{.v4 = !families.v4, .v6 = !families.v6};
+  const auto answers = TRY(host.exchange(requests));
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    bool& on = families.v4 && i == 0 ? out.v4 : out.v6;
+    for (const auto& reply : answers[i].replies) on = netlink::parse_forwarding(reply).value_or(on);
+  }
+  return out;
+}
+
+std::filesystem::path accept_ra_of(const std::string& link) {
+  return std::filesystem::path("/proc/sys/net/ipv6/conf") / link / "accept_ra";
+}
+
+/// Turning IPv6 forwarding on removes a default route learned from router advertisements at once, and the next
+/// advertisement restores it only where accept_ra is 2. So: the links that have one, and heed advertisements now.
+Result<std::vector<std::string>> links_living_on_ra(netlink::Socket& host) {
+  std::vector<std::string> names;
+  for (const auto& route : TRY(netlink::list_routes(host, AddressFamily::IPv6, netlink::kMainTable))) {
+    if (!route.destination.is_default() || route.protocol != netlink::RouteProtocol::RouterAdvertisement) continue;
+    for (const auto& hop : route.next_hops) {
+      const auto link = TRY(netlink::find_link(host, hop.link));
+      if (link && TRY(read_setting(accept_ra_of(link->name))) == "1") names.push_back(link->name);
+    }
+  }
+  return names;
+}
+
+Status record_and_write(const config::NetConf& conf, const std::filesystem::path& path, const std::string& value,
+                        const cni::Deadline& deadline) {
+  const auto found = TRY(read_setting(path));
+  if (found == value) return ok();
+  TRY(record_found(conf.state_dir, {{path.string(), found}}, deadline));
+  return write_setting(path, value);
+}
+
+Status enable_forwarding6(netlink::Socket& host, const config::NetConf& conf, const cni::Deadline& deadline) {
+  for (const auto& link : TRY(links_living_on_ra(host))) TRY(record_and_write(conf, accept_ra_of(link), "2", deadline));
+  return record_and_write(conf, kForward6, "1", deadline);
+}
+
+Result<netlink::Socket> open_netfilter(std::chrono::milliseconds patience) {
+  return netlink::Socket::open(netlink::Family::Netfilter, patience);
+}
+
+// ---- the uplink
+
+// An address outside (RFC 5737, RFC 3849): the path to it is the default route's, or a learned one's that covers it.
+const IpAddress& outside(AddressFamily family) {
+  static const IpAddress v4 = IpAddress::v4(0xc0000201);  // 192.0.2.1
+  static const IpAddress v6 = IpAddress::v6({0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
+  return family == AddressFamily::IPv4 ? v4 : v6;
+}
+
+/// Without a default route: the first global address in the kernel's own order (loopback's first, then by index), but
+/// never a bridge's: docker's and its like are not the node.
+Result<std::optional<IpAddress>> first_node_address(netlink::Socket& host, AddressFamily family) {
+  auto addresses = TRY(netlink::list_addresses(host, family));
+  std::ranges::stable_sort(addresses, {}, [](const netlink::Address& a) { return a.link.value; });
+  std::set<int> passed_over;
+  for (const auto& address : addresses) {
+    if (address.scope != netlink::Scope::Universe || address.tentative || address.duplicate || address.secondary ||
+        address.address.is_loopback() || passed_over.contains(address.link.value))
+      continue;
+    const auto link = TRY(netlink::find_link(host, address.link));
+    if (link && link->up && link->kind != "bridge" && !is_host_ifname(link->name)) return address.address;
+    passed_over.insert(address.link.value);
+  }
+  return std::optional<IpAddress>{};
+}
+
+Result<std::optional<IpAddress>> node_address(netlink::Socket& host, AddressFamily family,
+                                              const std::optional<netlink::Route>& path) {
+  if (path && path->preferred_source && !path->preferred_source->is_link_local()) return path->preferred_source;
+  return first_node_address(host, family);
+}
+
+/// The MTU of the links that lead outside: the smallest, so that either family fits.
+Result<Mtu> uplink_mtu(netlink::Socket& host, const std::vector<std::optional<netlink::Route>>& paths) {
+  std::optional<Mtu> smallest;
+  for (const auto& path : paths) {
+    if (!path || path->next_hops.empty()) continue;
+    const auto link = TRY(netlink::find_link(host, path->next_hops.front().link));
+    if (link && link->mtu.value != 0 && (!smallest || link->mtu < *smallest)) smallest = link->mtu;
+  }
+  return smallest.value_or(kEthernetMtu);
+}
+
+Result<std::optional<Mtu>> configured_mtu(const config::NetConf& conf) {
+  if (conf.mtu) return conf.mtu;
+  const auto node = TRY(config::read_node_conf(conf.node_file));
+  return node ? node->mtu : std::optional<Mtu>{};
+}
+
+}  // namespace
+
+Families families_of(const std::vector<IpAddress>& addresses) {
+  Families out;
+  for (const auto& address : addresses) (address.is_v4() ? out.v4 : out.v6) = true;
+  return out;
+}
+
+netlink::Table anti_spoofing_table() {
+  using Kind = netlink::Statement::Kind;
+  return {.name = "slash32",
+          .version = "slash32 1",
+          .chains =
+              {{.name = "pods-source", .type = "filter", .hook = netlink::Hook::PreRouting, .priority = kPriorityRaw}},
+          .rules = {{.chain = "pods-source",
+                     .statements = {{.kind = Kind::IfnameStarts, .text = std::string(kHostPrefix), .prefix = {}},
+                                    {.kind = Kind::ReversePathMissing, .text = {}, .prefix = {}},
+                                    {.kind = Kind::Counter, .text = {}, .prefix = {}},
+                                    {.kind = Kind::Drop, .text = {}, .prefix = {}}}}}};
+}
+
+Status write_setting(const std::filesystem::path& path, const std::string& value) {
+  const UniqueFd fd{::open(path.c_str(), O_WRONLY | O_CLOEXEC)};
+  if (!fd) return sys_fail("open " + path.string());
+  if (auto put = write_all(fd.get(), value); !put) return fail(in(path.string(), std::move(put).error()));
+  return ok();
+}
+
+Status prepare_node(netlink::Socket& host, const config::NetConf& conf, Families families,
+                    const cni::Deadline& deadline) {
+  const auto forwarding = TRY(read_forwarding(host, families));
+  if (!forwarding.v4) TRY(record_and_write(conf, kForward4, "1", deadline));
+  if (!forwarding.v6) TRY(enable_forwarding6(host, conf, deadline));
+  if (!conf.anti_spoofing) return ok();
+  auto netfilter = TRY(open_netfilter(deadline.remaining()));
+  const auto table = anti_spoofing_table();
+  if (TRY(netlink::table_is_current(netfilter, table))) return ok();
+  return netlink::install_table(netfilter, table);
+}
+
+Status check_node(netlink::Socket& host, const config::NetConf& conf, Families families,
+                  std::chrono::milliseconds patience) {
+  const auto forwarding = TRY(read_forwarding(host, families));
+  if (!forwarding.v4) return fail(999, std::string(kForward4) + " is 0: nothing is forwarded to or from pods");
+  if (!forwarding.v6) return fail(999, std::string(kForward6) + " is 0: nothing is forwarded to or from pods");
+  if (!conf.anti_spoofing) return ok();
+  auto netfilter = TRY(open_netfilter(patience));
+  const auto table = anti_spoofing_table();
+  if (!TRY(netlink::table_is_current(netfilter, table)))
+    return fail(999, "nftables table inet " + table.name + " is missing or not as we made it");
+  return ok();
+}
+
+Result<Uplink> find_uplink(netlink::Socket& host, const config::NetConf& conf, Families families) {
+  Uplink uplink;
+  uplink.host_source = conf.host_source;
+  const auto mtu = TRY(configured_mtu(conf));
+  const bool ask4 = families.v4 && !(mtu && conf.host_source.v4);
+  const bool ask6 = families.v6 && !(mtu && conf.host_source.v6);
+  std::optional<netlink::Route> path4;
+  std::optional<netlink::Route> path6;
+  if (ask4) path4 = TRY(netlink::find_route(host, netlink::look_up_path(outside(AddressFamily::IPv4))));
+  if (ask6) path6 = TRY(netlink::find_route(host, netlink::look_up_path(outside(AddressFamily::IPv6))));
+  if (ask4 && !uplink.host_source.v4) uplink.host_source.v4 = TRY(node_address(host, AddressFamily::IPv4, path4));
+  if (ask6 && !uplink.host_source.v6) uplink.host_source.v6 = TRY(node_address(host, AddressFamily::IPv6, path6));
+  uplink.mtu = mtu ? *mtu : TRY(uplink_mtu(host, {path4, path6}));
+  return uplink;
+}
+
+}  // namespace slash32::plugin

@@ -1,0 +1,48 @@
+// What the node itself needs, once: forwarding, the anti-spoofing rule, and answers about its uplink. Node-wide
+// settings are recorded as found in found.json before the first change, so that an uninstall can put them back.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "common/cni/deadline.h"
+#include "common/netlink/nftables.h"
+#include "common/netlink/socket.h"
+#include "config/net_conf.h"
+
+namespace slash32::plugin {
+
+/// Which families the pod has.
+struct Families {
+  bool v4 = false;
+  bool v6 = false;
+};
+Families families_of(const std::vector<IpAddress>& addresses);
+
+/// The table of the anti-spoofing rule: what comes from a host end with a source that is not routed back there is
+/// dropped, in both families. IPv6 has no rp_filter, and `all` can loosen IPv4's.
+netlink::Table anti_spoofing_table();
+
+/// Forwarding on for the families, the anti-spoofing table in place. Costs two look-ups when all is well.
+/// Error: nothing of the setting that failed was changed; those before it stay (they are the node's, not the pod's).
+Status prepare_node(netlink::Socket& host, const config::NetConf& conf, Families families,
+                    const cni::Deadline& deadline);
+/// An error that names what prepare_node() would have to change.
+Status check_node(netlink::Socket& host, const config::NetConf& conf, Families families,
+                  std::chrono::milliseconds patience);
+
+/// Writes `value` to a file of /proc/sys, unless it already holds it.
+Status write_setting(const std::filesystem::path& path, const std::string& value);
+
+/// Facts about the node that a pod's wiring takes over.
+struct Uplink {
+  Mtu mtu;                        // of the pod's interface
+  config::PerFamily host_source;  // preferred source towards pods, where one is known
+};
+/// From the configuration, else node.json, else the default route; one exchange with the kernel when that is there.
+Result<Uplink> find_uplink(netlink::Socket& host, const config::NetConf& conf, Families families);
+
+}  // namespace slash32::plugin

@@ -1,0 +1,209 @@
+#include "plugin/pod_link.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "common/netlink/addressing.h"
+#include "common/netlink/links.h"
+#include "common/netns.h"
+#include "plugin/names.h"
+#include "plugin/node.h"
+
+namespace slash32::plugin {
+namespace {
+
+using netlink::Request;
+
+std::filesystem::path conf6(const std::string& link, const char* setting) {
+  return std::filesystem::path("/proc/sys/net/ipv6/conf") / link / setting;
+}
+
+netlink::Route on_link_route(const IpAddress& destination, IfIndex link) {
+  return {.destination = Prefix::host(destination),
+          .protocol = netlink::RouteProtocol::Boot,
+          .scope = netlink::Scope::Link,
+          .preferred_source = {},
+          .next_hops = {{.gateway = {}, .link = link}}};
+}
+
+netlink::Route default_route(const IpAddress& gateway, IfIndex link) {
+  const auto any = gateway.is_v4() ? IpAddress{} : IpAddress::v6({});
+  return {.destination = Prefix(any, 0),
+          .protocol = netlink::RouteProtocol::Boot,
+          .preferred_source = {},
+          .next_hops = {{.gateway = gateway, .link = link}}};
+}
+
+netlink::Address host_address(const IpAddress& address, IfIndex link) {
+  return {.link = link, .address = address, .prefix_length = address.bits()};
+}
+
+/// A pod's namespace may come with IPv6 disabled, and a pod must not listen to router advertisements nor wait for
+/// duplicate detection on an address the IPAM has made unique. Needs to be inside the namespace: /proc/sys/net shows
+/// the caller's.
+Status prepare_ipv6(const PodNamespace& ns, const std::string& ifname) {
+  const auto inside = TRY(NetnsGuard::enter(ns.pod.get(), ns.node.get()));
+  TRY(write_setting(conf6("lo", "disable_ipv6"), "0"));
+  TRY(write_setting(conf6(ifname, "disable_ipv6"), "0"));
+  TRY(write_setting(conf6(ifname, "accept_ra"), "0"));
+  return write_setting(conf6(ifname, "accept_dad"), "0");
+}
+
+/// The indices from the echo of a creation (Linux 6.2 and later), else looked up by name.
+Status find_indices(netlink::Socket& host, PodNamespace& ns, const PodPlan& plan, const netlink::Answer& created,
+                    PodLink& link) {
+  for (const auto& reply : created.replies) {
+    const auto echo = netlink::parse_link(reply);
+    if (!echo || echo->name != link.host_name) continue;
+    link.host = echo->index;
+    link.pod = echo->peer;
+  }
+  if (link.host.value == 0) {
+    const auto found = TRY(netlink::find_link(host, link.host_name));
+    if (!found) return fail(5, "link " + link.host_name + " vanished right after its creation");
+    link.host = found->index;
+  }
+  if (link.pod.value == 0) {
+    const auto found = TRY(netlink::find_link(ns.socket, plan.key.ifname));
+    if (!found) return fail(5, "link " + plan.key.ifname + " vanished from the pod right after its creation");
+    link.pod = found->index;
+  }
+  return ok();
+}
+
+/// The route that is in the way of an exclusive one, as the kernel has it.
+Result<std::optional<netlink::Route>> standing_route(netlink::Socket& host, const netlink::Route& wanted) {
+  for (auto& route : TRY(netlink::list_routes(host, wanted.destination.family(), wanted.table)))
+    if (route.destination == wanted.destination && route.metric == wanted.metric) return std::move(route);
+  return std::optional<netlink::Route>{};
+}
+
+/// Whether we may replace it: ours, and on our own link or on one that is dead.
+Result<bool> may_replace(netlink::Socket& host, const netlink::Route& standing, IfIndex own) {
+  if (standing.protocol != netlink::RouteProtocol::Slash32Pod || standing.type != netlink::RouteType::Unicast)
+    return false;
+  for (const auto& hop : standing.next_hops) {
+    if (hop.link == own) continue;
+    const auto link = TRY(netlink::find_link(host, hop.link));
+    if (link && link->up && link->carrier) return false;
+  }
+  return true;
+}
+
+Status resolve_conflict(netlink::Socket& host, const netlink::Route& wanted, IfIndex own) {
+  const auto standing = TRY(standing_route(host, wanted));
+  if (!standing) return host.run(netlink::add_route(wanted));  // it went meanwhile
+  if (TRY(may_replace(host, *standing, own))) return host.run(netlink::replace_route(wanted));
+  const auto via = standing->next_hops.empty() ? IfIndex{} : standing->next_hops.front().link;
+  return fail(
+      999,
+      "route " + wanted.destination.to_string() + " metric " + std::to_string(wanted.metric) +
+          " already exists and is not ours to replace",
+      "protocol " + std::to_string(static_cast<int>(standing->protocol)) + ", link index " + std::to_string(via.value));
+}
+
+}  // namespace
+
+Result<PodNamespace> PodNamespace::open(const std::string& path, std::chrono::milliseconds patience) {
+  auto node = TRY(open_own_netns());
+  auto pod = TRY(open_netns(path));
+  auto socket = [&]() -> Result<netlink::Socket> {
+    const auto inside = TRY(NetnsGuard::enter(pod.get(), node.get()));
+    return netlink::Socket::open(netlink::Family::Route, patience);
+  }();
+  if (!socket) return std::unexpected(std::move(socket).error());
+  return PodNamespace{.node = std::move(node), .pod = std::move(pod), .socket = std::move(*socket)};
+}
+
+bool PodPlan::has_v6() const { return std::ranges::any_of(addresses, &IpAddress::is_v6); }
+
+Result<PodLink> create_pair(netlink::Socket& host, PodNamespace& ns, const PodPlan& plan) {
+  PodLink link{.host_name = host_ifname(plan.key), .host = {}, .pod = {}};
+  auto request = netlink::create_veth({.name = link.host_name,
+                                       .mac = kHostMac,
+                                       .peer_name = plan.key.ifname,
+                                       .peer_mac = plan.mac,
+                                       .peer_netns = ns.pod.get(),
+                                       .mtu = plan.mtu});
+  const std::string what = request.what();
+  const auto created = TRY(host.ask(std::move(request)));
+  if (created.error != 0) return fail(netlink::refusal(what, created));
+  if (auto found = find_indices(host, ns, plan, created, link); !found) {
+    if (link.host.value != 0) (void)remove_link(host, link.host);  // the first error is the one to tell
+    return std::unexpected(std::move(found).error());
+  }
+  return link;
+}
+
+Status configure_host_end(netlink::Socket& host, const PodLink& link, const PodPlan& plan) {
+  // Before it comes up: a pod must not be able to advertise itself as the node's router. No file: no IPv6 here.
+  const auto accept_ra = conf6(link.host_name, "accept_ra");
+  if (std::error_code ec; plan.has_v6() || std::filesystem::exists(accept_ra, ec)) TRY(write_setting(accept_ra, "0"));
+  std::vector<Request> requests;
+  requests.push_back(netlink::set_host_end(
+      {.link = link.host, .alias = format_alias(plan.key, plan.addresses), .ipv6 = plan.has_v6()}));
+  requests.push_back(netlink::set_proxy_delay_zero(link.host));
+  requests.push_back(netlink::set_link_up(link.host));
+  if (plan.has_v6())
+    requests.push_back(netlink::add_address(
+        {.link = link.host, .address = plan.gateway6, .prefix_length = 64, .scope = netlink::Scope::Link}));
+  for (const auto& address : plan.addresses)
+    requests.push_back(
+        netlink::set_neighbor({.link = link.host, .address = address, .mac = plan.mac, .permanent = true}));
+  return host.run(requests);
+}
+
+Status configure_pod_end(PodNamespace& ns, const PodLink& link, const PodPlan& plan) {
+  if (plan.has_v6()) TRY(prepare_ipv6(ns, plan.key.ifname));
+  std::vector<Request> requests;
+  requests.push_back(netlink::set_link_up(link.pod));
+  for (const auto& address : plan.addresses) {
+    const auto& gateway = plan.gateway(address.family());
+    requests.push_back(netlink::add_address(host_address(address, link.pod)));
+    requests.push_back(
+        netlink::set_neighbor({.link = link.pod, .address = gateway, .mac = kHostMac, .permanent = true}));
+    // fe80::/64 is on link by itself; a configured IPv6 gateway outside it needs its route as IPv4's does.
+    if (!gateway.is_v6() || !gateway.is_link_local())
+      requests.push_back(netlink::add_route(on_link_route(gateway, link.pod)));
+    requests.push_back(netlink::add_route(default_route(gateway, link.pod)));
+  }
+  return ns.socket.run(requests);
+}
+
+netlink::Route pod_route(const PodLink& link, const PodPlan& plan, const IpAddress& address) {
+  return {.destination = Prefix::host(address),
+          .protocol = netlink::RouteProtocol::Slash32Pod,
+          .scope = address.is_v4() ? netlink::Scope::Link : netlink::Scope::Universe,
+          .metric = netlink::kPodMetric,
+          .preferred_source = address.is_v4() ? plan.host_source.v4 : plan.host_source.v6,
+          .next_hops = {{.gateway = {}, .link = link.host}}};
+}
+
+Status route_to_pod(netlink::Socket& host, const PodLink& link, const PodPlan& plan) {
+  std::vector<Request> requests;
+  for (const auto& address : plan.addresses) requests.push_back(netlink::add_route(pod_route(link, plan, address)));
+  requests.push_back(netlink::get_link(link.host));
+  const auto answers = TRY(host.exchange(requests));
+  for (std::size_t i = 0; i < plan.addresses.size(); ++i) {
+    if (answers[i].error == EEXIST)
+      TRY(resolve_conflict(host, pod_route(link, plan, plan.addresses[i]), link.host));
+    else if (answers[i].error != 0)
+      return fail(netlink::refusal(requests[i].what(), answers[i]));
+  }
+  // The MAC is set in the creation message, which some kernels ignored and udev's MACAddressPolicy rewrites.
+  for (const auto& reply : answers.back().replies) {
+    const auto read_back = netlink::parse_link(reply);
+    if (read_back && read_back->mac != kHostMac) TRY(host.run(netlink::set_link_mac(link.host, kHostMac)));
+  }
+  return ok();
+}
+
+Status remove_link(netlink::Socket& host, IfIndex link) {
+  auto request = netlink::delete_link(link);
+  const std::string what = request.what();
+  const auto answer = TRY(host.ask(std::move(request)));
+  if (answer.error != 0 && answer.error != ENODEV) return fail(netlink::refusal(what, answer));
+  return ok();
+}
+
+}  // namespace slash32::plugin

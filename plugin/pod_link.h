@@ -1,0 +1,63 @@
+// A pod's veth pair and everything on both of its ends: one netlink socket in the node's namespace, one in the pod's.
+// The functions are ADD's steps in order; what they make goes away with the link.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "common/fd.h"
+#include "common/netlink/socket.h"
+#include "common/netlink/types.h"
+#include "config/net_conf.h"
+#include "ipam/ipam.h"
+
+namespace slash32::plugin {
+
+/// A pod's namespace and the node's, with a routing socket in the pod's.
+struct PodNamespace {
+  UniqueFd node;  // the namespace to come back to
+  UniqueFd pod;
+  netlink::Socket socket;
+
+  /// Error: CNI code 8 when the path is no network namespace.
+  static Result<PodNamespace> open(const std::string& path, std::chrono::milliseconds patience);
+};
+
+/// What a pod is to get.
+struct PodPlan {
+  ipam::Key key;
+  std::vector<IpAddress> addresses;  // IPv4 first
+  netlink::MacAddress mac;           // of the pod's end
+  Mtu mtu;
+  config::PerFamily host_source;
+  IpAddress gateway4;
+  IpAddress gateway6;
+
+  bool has_v6() const;
+  const IpAddress& gateway(AddressFamily family) const { return family == AddressFamily::IPv4 ? gateway4 : gateway6; }
+};
+
+struct PodLink {
+  std::string host_name;
+  IfIndex host;
+  IfIndex pod;
+};
+
+/// The pair, the pod's end born in its namespace. Fails when either name is taken, and leaves nothing then.
+Result<PodLink> create_pair(netlink::Socket& host, PodNamespace& ns, const PodPlan& plan);
+/// Alias, per-link settings, up, fe80::1 and the pod's neighbour entries; the MAC is read back.
+Status configure_host_end(netlink::Socket& host, const PodLink& link, const PodPlan& plan);
+/// Addresses, routes and the gateways' neighbour entries inside the pod.
+Status configure_pod_end(PodNamespace& ns, const PodLink& link, const PodPlan& plan);
+/// The host routes, last of all: from here on the node sends to the pod, and bgpd announces it. A route of ours in the
+/// same place is replaced when its link is this one or dead; any other is a conflict and stays.
+Status route_to_pod(netlink::Socket& host, const PodLink& link, const PodPlan& plan);
+
+/// The route route_to_pod() installs for an address.
+netlink::Route pod_route(const PodLink& link, const PodPlan& plan, const IpAddress& address);
+
+/// Removes a host end, and the pair and its routes with it. No such link is success.
+Status remove_link(netlink::Socket& host, IfIndex link);
+
+}  // namespace slash32::plugin
