@@ -63,6 +63,8 @@ class FibSync {
   void sweep();
   /// Routes through these interfaces may have vanished silently: the plan for them is derived again from a dump.
   void heal(const std::vector<IfIndex>& links);
+  /// The slow audit: the plan for everything is derived again from a dump (there should be nothing to do).
+  void audit();
   /// Removes every route of ours, learned and aggregates, and waits for it (leaving for good).
   void remove_all();
 

@@ -38,8 +38,8 @@ struct Resolution {
 class KernelWatch {
  public:
   /// Opens the sockets in the calling thread's network namespace and dumps links, addresses and routes. The first
-  /// read() reports every live pod.
-  static Result<KernelWatch> open(TableId table);
+  /// read() reports every live pod. `receive_buffer`: of the event socket, in bytes; 0: large.
+  static Result<KernelWatch> open(TableId table, int receive_buffer = 0);
   ~KernelWatch();
   KernelWatch(KernelWatch&&) noexcept;
   KernelWatch& operator=(KernelWatch&&) noexcept;

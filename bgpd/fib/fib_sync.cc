@@ -1,0 +1,222 @@
+#include "bgpd/fib/fib_sync.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <condition_variable>
+#include <csignal>
+#include <mutex>
+#include <thread>
+
+#include "bgpd/fib/fib_writer.h"
+#include "common/fd.h"
+
+namespace slash32::bgp {
+namespace {
+
+constexpr std::size_t kProblemsKept = 1000;  // nobody reads the log: more says no more
+
+/// What was ordered since the worker looked last. Nothing is lost by waiting here: the last state of a prefix wins.
+struct Orders {
+  std::vector<std::vector<FibDelta>> deltas;
+  std::optional<std::vector<Prefix>> aggregates;
+  std::optional<FibSettings> settings;
+  std::vector<IfIndex> heal;
+  bool sweep = false;
+  bool audit = false;
+  bool remove_all = false;
+  bool stop = false;
+
+  bool any() const {
+    return !deltas.empty() || aggregates || settings || !heal.empty() || sweep || audit || remove_all || stop;
+  }
+};
+
+void ring(const UniqueFd& bell) {
+  const std::uint64_t one = 1;
+  while (::write(bell.get(), &one, sizeof one) < 0 && errno == EINTR) {
+  }
+}
+
+void hush(const UniqueFd& bell) {
+  std::uint64_t count = 0;
+  while (::read(bell.get(), &count, sizeof count) < 0 && errno == EINTR) {
+  }
+}
+
+Result<UniqueFd> make_bell() {
+  UniqueFd fd{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  if (!fd) return sys_fail("make an eventfd");
+  return fd;
+}
+
+template <class T>
+void append(std::vector<T>& to, std::vector<T>& from) {
+  to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+  from.clear();
+}
+
+}  // namespace
+
+struct FibSync::Impl {
+  std::unique_ptr<FibWriter> writer;
+  UniqueFd orders_bell;
+  UniqueFd report_bell;
+  mutable std::mutex mutex;  // over what follows
+  std::condition_variable removed;
+  Orders orders;
+  bool removal_done = false;
+  FibReport report;
+  FibStatus status;
+  std::thread thread;
+
+  ~Impl() {
+    if (!thread.joinable()) return;
+    order([](Orders& o) { o.stop = true; });
+    thread.join();
+  }
+
+  template <class Change>
+  void order(Change change) {
+    {
+      const std::lock_guard lock(mutex);
+      change(orders);
+    }
+    ring(orders_bell);
+  }
+
+  void start() {
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);  // signals are the main thread's
+    ::pthread_sigmask(SIG_SETMASK, &all, &before);
+    thread = std::thread([this] { run(); });
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  }
+
+  void run() {
+    for (;;) {
+      hush(orders_bell);
+      Orders mine;
+      {
+        const std::lock_guard lock(mutex);
+        mine = std::exchange(orders, {});
+      }
+      if (mine.stop) return;
+      obey(mine);
+      writer->read_events();
+      writer->on_time(std::chrono::steady_clock::now());
+      const bool more = writer->write_some();
+      publish(mine.remove_all);
+      if (!more) wait();
+    }
+  }
+
+  void obey(Orders& mine) {
+    if (mine.settings) writer->reconfigure(std::move(*mine.settings));
+    for (auto& deltas : mine.deltas) writer->want(deltas);
+    if (mine.aggregates) writer->want_aggregates(*mine.aggregates);
+    if (mine.sweep) writer->sweep();
+    if (!mine.heal.empty()) writer->heal(mine.heal);
+    if (mine.audit) writer->audit();
+    if (mine.remove_all) writer->remove_all();
+  }
+
+  void publish(bool removal) {
+    bool news = writer->has_report();
+    FibReport fresh = writer->take_report();
+    const std::lock_guard lock(mutex);
+    status = writer->status();
+    append(report.aggregates_ready, fresh.aggregates_ready);
+    append(report.aggregates_failed, fresh.aggregates_failed);
+    if (report.problems.size() < kProblemsKept) append(report.problems, fresh.problems);
+    if (news) ring(report_bell);
+    if (!removal) return;
+    removal_done = true;
+    removed.notify_all();
+  }
+
+  void wait() {
+    std::array<pollfd, 2> fds{pollfd{.fd = orders_bell.get(), .events = POLLIN, .revents = 0},
+                              pollfd{.fd = writer->event_fd(), .events = POLLIN, .revents = 0}};
+    int patience = -1;
+    if (const auto at = writer->deadline()) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(*at - std::chrono::steady_clock::now());
+      patience = static_cast<int>(std::max<std::chrono::milliseconds::rep>(left.count(), 0));
+    }
+    (void)::poll(fds.data(), fds.size(), patience);  // whatever woke us, run() looks at everything
+  }
+};
+
+FibSync::FibSync(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+FibSync::~FibSync() = default;
+FibSync::FibSync(FibSync&&) noexcept = default;
+FibSync& FibSync::operator=(FibSync&&) noexcept = default;
+
+Result<FibSync> FibSync::open(FibSettings settings) {
+  auto impl = std::make_unique<Impl>();
+  impl->orders_bell = TRY(make_bell());
+  impl->report_bell = TRY(make_bell());
+  impl->writer = TRY(FibWriter::open(std::move(settings)));
+  impl->status = impl->writer->status();
+  impl->start();
+  return FibSync(std::move(impl));
+}
+
+void FibSync::reconfigure(FibSettings settings) {
+  impl_->order([&](Orders& o) { o.settings = std::move(settings); });
+}
+
+std::uint64_t FibSync::found_at_start(AddressFamily family) const { return impl_->writer->found_at_start(family); }
+
+void FibSync::apply(std::vector<FibDelta> deltas) {
+  if (deltas.empty()) return;
+  impl_->order([&](Orders& o) { o.deltas.push_back(std::move(deltas)); });
+}
+
+void FibSync::set_aggregates(std::vector<Prefix> aggregates) {
+  impl_->order([&](Orders& o) { o.aggregates = std::move(aggregates); });
+}
+
+void FibSync::sweep() {
+  impl_->order([](Orders& o) { o.sweep = true; });
+}
+
+void FibSync::heal(const std::vector<IfIndex>& links) {
+  if (links.empty()) return;
+  impl_->order([&](Orders& o) {
+    for (const IfIndex link : links)
+      if (std::ranges::find(o.heal, link) == o.heal.end()) o.heal.push_back(link);
+  });
+}
+
+void FibSync::audit() {
+  impl_->order([](Orders& o) { o.audit = true; });
+}
+
+void FibSync::remove_all() {
+  impl_->order([](Orders& o) { o.remove_all = true; });
+  std::unique_lock lock(impl_->mutex);
+  impl_->removed.wait(lock, [this] { return std::exchange(impl_->removal_done, false); });
+}
+
+int FibSync::fd() const { return impl_->report_bell.get(); }
+
+FibReport FibSync::take_report() {
+  const std::lock_guard lock(impl_->mutex);
+  hush(impl_->report_bell);
+  return std::exchange(impl_->report, {});
+}
+
+FibStatus FibSync::status() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->status;
+}
+
+bool FibSync::installed(const Prefix& prefix) const { return impl_->writer->installed(prefix); }
+
+}  // namespace slash32::bgp

@@ -1,0 +1,317 @@
+#include "bgpd/fib/fib_table.h"
+
+#include <algorithm>
+#include <cerrno>
+
+namespace slash32::bgp {
+namespace {
+
+/// Says something about the next hops, not about the prefix: every route of the same set would be refused alike.
+bool is_about_next_hops(int error) {
+  return error == ENETDOWN || error == ENODEV || error == ENETUNREACH || error == EHOSTUNREACH;
+}
+
+/// Nothing of ours was there to delete or to replace.
+bool is_absent(int error) { return error == ESRCH || error == ENOENT; }
+
+}  // namespace
+
+// ---------------------------------------------------------------- what is desired
+
+void FibTable::want(const Prefix& prefix, std::vector<FibNextHop> next_hops) {
+  want_set(prefix, next_hops.empty() ? kNoRoute : sets_.take(std::move(next_hops)));
+}
+
+void FibTable::want_set(const Prefix& prefix, SetId set) {
+  if (set == kNoRoute && !entries_.contains(prefix)) return;
+  Entry& e = entries_[prefix];
+  change(e, [&] {
+    sets_.drop(e.desired);
+    e.desired = set;
+    e.stale = false;  // confirmed, or withdrawn by those who should know
+    e.failed = e.failed && set == kNoRoute && e.kernel != kNoRoute;
+  });
+  if (!settle(prefix, e)) entries_.erase(prefix);
+}
+
+void FibTable::want_nothing() {
+  for (auto& [prefix, e] : entries_) {
+    change(e, [&] {
+      sets_.drop(e.desired);
+      e.desired = kNoRoute;
+      e.stale = e.foreign = false;
+    });
+  }
+  swept_ = true;
+  settle_all();
+}
+
+void FibTable::set_enabled(bool enabled) {
+  if (enabled == enabled_) return;
+  for (auto& [prefix, e] : entries_) tally(e, -1);
+  enabled_ = enabled;
+  for (auto& [prefix, e] : entries_) tally(e, +1);
+  settle_all();
+}
+
+void FibTable::set_limit(std::uint64_t limit) {
+  limit_ = limit;
+  release_held();
+}
+
+void FibTable::rewrite_all(AddressFamily family) {
+  for (auto& [prefix, e] : entries_)
+    if (prefix.family() == family && e.kernel != kNoRoute) change(e, [&] { e.rewrite = true; });
+  settle_all();
+}
+
+// ---------------------------------------------------------------- what the kernel has
+
+void FibTable::found(const FibSeen& seen) {
+  Entry& e = entries_[seen.prefix];
+  change(e, [&] {
+    put_kernel(e, seen.set);
+    e.rewrite = !seen.exact;
+    e.stale = e.desired == kNoRoute;
+  });
+}
+
+std::uint64_t FibTable::sweep() {
+  swept_ = true;
+  const std::uint64_t count = counts_.stale;
+  if (count == 0) return 0;
+  for (auto& [prefix, e] : entries_)
+    if (e.stale) change(e, [&] { e.stale = false; });
+  settle_all();
+  return count;
+}
+
+void FibTable::reconcile(std::span<const FibSeen> seen, const std::function<bool(SetId)>& in_scope) {
+  for (const FibSeen& one : seen) {
+    Entry& e = entries_[one.prefix];
+    change(e, [&] {
+      put_kernel(e, one.set);
+      e.rewrite = !one.exact;
+      e.foreign = false;
+      e.seen = true;
+      if (e.desired == kNoRoute && !e.queued && !swept_) e.stale = true;
+    });
+  }
+  for (auto& [prefix, e] : entries_) {
+    const bool scoped = in_scope(e.kernel) || in_scope(e.desired);
+    const bool gone = e.kernel != kNoRoute && !e.seen && in_scope(e.kernel);
+    change(e, [&] {
+      if (gone) put_kernel(e, kNoRoute);
+      if (gone) e.stale = false;
+      if (scoped) e.failed = false;
+      e.seen = false;
+    });
+  }
+  sets_.unblock_all();
+  settle_all();
+}
+
+void FibTable::forget_kernel() {
+  for (auto& [prefix, e] : entries_) {
+    change(e, [&] {
+      put_kernel(e, kNoRoute);
+      e.stale = e.rewrite = e.foreign = e.failed = false;
+    });
+  }
+  settle_all();
+  release_held();
+}
+
+void FibTable::ask_again(const Prefix& prefix) {
+  const auto at = entries_.find(prefix);
+  if (at == entries_.end()) return;
+  change(at->second, [&] { at->second.foreign = at->second.failed = false; });
+  if (!settle(prefix, at->second)) entries_.erase(at);
+}
+
+void FibTable::displaced(const Prefix& prefix) {
+  const auto at = entries_.find(prefix);
+  if (at == entries_.end() || at->second.kernel == kNoRoute) return;
+  change(at->second, [&] { put_kernel(at->second, kNoRoute); });
+  if (target(at->second) != kNoRoute) refuse(prefix, at->second, FibVerb::Create, EEXIST);
+  if (!settle(prefix, at->second)) entries_.erase(at);
+}
+
+std::size_t FibTable::retry(std::size_t count) {
+  std::size_t asked = 0;
+  sets_.unblock_all();
+  for (std::size_t left = std::min(count, retry_.size()); left > 0; --left) {
+    const Prefix prefix = retry_.front();
+    retry_.pop_front();
+    const auto at = entries_.find(prefix);
+    if (at == entries_.end()) continue;
+    at->second.waiting = false;
+    if (!at->second.failed && !at->second.foreign) continue;
+    ask_again(prefix);
+    ++asked;
+  }
+  return asked;
+}
+
+// ---------------------------------------------------------------- work
+
+std::vector<FibOp> FibTable::next(std::size_t max) {
+  std::vector<FibOp> out;
+  std::uint64_t creations = 0;
+  while (out.size() < max && has_work()) {
+    auto& queue = changes_.empty() ? creations_ : changes_;
+    const Prefix prefix = queue.front();
+    queue.pop_front();
+    const auto at = entries_.find(prefix);
+    if (at == entries_.end()) continue;
+    at->second.queued = false;
+    if (!take(prefix, creations, out) && !settle(prefix, at->second)) entries_.erase(at);
+  }
+  return out;
+}
+
+/// False: nothing is to be written for this prefix.
+bool FibTable::take(const Prefix& prefix, std::uint64_t& creations, std::vector<FibOp>& out) {
+  Entry& e = entries_.find(prefix)->second;
+  const FibVerb verb = verb_for(e);
+  if (verb == FibVerb::Nothing || verb == FibVerb::Conflict || e.failed) return false;
+  if (verb == FibVerb::Delete) {
+    out.push_back({verb, prefix, e.kernel});
+    return true;
+  }
+  if (const int error = sets_.blocked(e.desired); error != 0) {
+    refuse(prefix, e, verb, error);
+    return false;
+  }
+  if (verb == FibVerb::Create && counts_.in_kernel + creations >= limit_) {
+    if (!e.held) held_.push_back(prefix);
+    change(e, [&] { e.held = true; });
+    return false;
+  }
+  creations += verb == FibVerb::Create ? 1U : 0U;
+  out.push_back({verb, prefix, e.desired});
+  return true;
+}
+
+void FibTable::done(const FibOp& op, int error) {
+  const auto at = entries_.find(op.prefix);
+  if (at == entries_.end()) return;
+  Entry& e = at->second;
+  const bool deleted = op.verb == FibVerb::Delete;
+  const bool absent = op.verb != FibVerb::Create && (is_absent(error) || (deleted && error == ENODEV));
+  if (error == 0 || absent) {
+    const bool written = error == 0 && !deleted;
+    change(e, [&] {
+      if (written) sets_.hold(op.set);
+      put_kernel(e, written ? op.set : kNoRoute);
+      e.rewrite = false;
+      if (written) e.failed = e.foreign = e.reported = e.stale = false;
+    });
+  } else {
+    if (is_about_next_hops(error) && op.set != kBlackhole) sets_.block(op.set, error);
+    refuse(op.prefix, e, op.verb, error);
+  }
+  if (!settle(op.prefix, e)) entries_.erase(at);
+  if (deleted) release_held();
+}
+
+void FibTable::refuse(const Prefix& prefix, Entry& e, FibVerb verb, int error) {
+  change(e, [&] {
+    e.foreign = verb == FibVerb::Create && error == EEXIST;
+    e.failed = !e.foreign;
+  });
+  if (!e.waiting) retry_.push_back(prefix);
+  e.waiting = true;
+  if (!e.reported) failures_.push_back({verb, prefix, error});
+  e.reported = true;
+}
+
+void FibTable::release_held() {
+  std::uint64_t room = limit_ > counts_.in_kernel ? limit_ - counts_.in_kernel : 0;
+  while (room > 0 && !held_.empty()) {
+    const Prefix prefix = held_.front();
+    held_.pop_front();
+    const auto at = entries_.find(prefix);
+    if (at == entries_.end() || !at->second.held) continue;
+    change(at->second, [&] { at->second.held = false; });
+    if (!settle(prefix, at->second)) entries_.erase(at);
+    --room;
+  }
+}
+
+// ---------------------------------------------------------------- views
+
+bool FibTable::installed(const Prefix& prefix) const {
+  const auto at = entries_.find(prefix);
+  return at != entries_.end() && at->second.desired != kNoRoute && at->second.kernel == at->second.desired &&
+         !at->second.rewrite;
+}
+
+bool FibTable::conflicting(const Prefix& prefix) const {
+  const auto at = entries_.find(prefix);
+  return at != entries_.end() && at->second.foreign;
+}
+
+void FibTable::each_in_kernel(const std::function<void(const Prefix&, SetId)>& each) const {
+  for (const auto& [prefix, e] : entries_)
+    if (e.kernel != kNoRoute) each(prefix, e.kernel);
+}
+
+std::vector<Prefix> FibTable::wanted() const {
+  std::vector<Prefix> out;
+  for (const auto& [prefix, e] : entries_)
+    if (e.desired != kNoRoute) out.push_back(prefix);
+  return out;
+}
+
+// ---------------------------------------------------------------- entries
+
+FibVerb FibTable::verb_for(const Entry& e) const {
+  if (e.stale) return FibVerb::Nothing;  // kept until somebody confirms it or sweeps
+  return decide({.desired = target(e) != kNoRoute,
+                 .ours = e.kernel != kNoRoute,
+                 .identical = e.kernel == target(e) && !e.rewrite,
+                 .foreign = e.foreign});
+}
+
+void FibTable::tally(const Entry& e, std::int64_t sign) {
+  const auto count = [&](std::uint64_t& counter, bool yes) { counter += yes ? static_cast<std::uint64_t>(sign) : 0; };
+  count(counts_.desired, e.desired != kNoRoute);
+  count(counts_.installed, e.desired != kNoRoute && e.kernel == e.desired && !e.rewrite);
+  count(counts_.in_kernel, e.kernel != kNoRoute);
+  count(counts_.conflicts, e.foreign && target(e) != kNoRoute);
+  count(counts_.failed, e.failed);
+  count(counts_.held, e.held);
+  count(counts_.stale, e.stale);
+}
+
+/// Takes over one user of `set`.
+void FibTable::put_kernel(Entry& e, SetId set) {
+  sets_.drop(e.kernel);
+  e.kernel = set;
+}
+
+void FibTable::enqueue(const Prefix& prefix, Entry& e) {
+  if (e.queued || e.held) return;
+  (e.kernel != kNoRoute ? changes_ : creations_).push_back(prefix);
+  e.queued = true;
+}
+
+bool FibTable::settle(const Prefix& prefix, Entry& e) {
+  const FibVerb verb = verb_for(e);
+  const bool write = verb != FibVerb::Nothing && verb != FibVerb::Conflict && !e.failed;
+  if (write) enqueue(prefix, e);
+  if (verb != FibVerb::Create && e.held) change(e, [&] { e.held = false; });
+  if (e.desired == kNoRoute && e.kernel == kNoRoute && !e.queued) {
+    tally(e, -1);
+    return false;
+  }
+  return true;
+}
+
+void FibTable::settle_all() {
+  for (auto at = entries_.begin(); at != entries_.end();)
+    at = settle(at->first, at->second) ? std::next(at) : entries_.erase(at);
+}
+
+}  // namespace slash32::bgp

@@ -1,0 +1,112 @@
+// The worker's side of FibSync: two tables (learned routes, aggregates), the socket that writes them, and the events
+// that say somebody meddled. Knows no thread; calls block for as long as the kernel works. Only installed() may be
+// called from another thread.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "bgpd/fib/fib_sync.h"
+#include "bgpd/fib/fib_table.h"
+#include "bgpd/fib/next_hop_sets.h"
+#include "common/clock.h"
+#include "common/netlink/bulk.h"
+#include "common/netlink/monitor.h"
+
+namespace slash32::bgp {
+
+class FibWriter {
+ public:
+  /// Opens the sockets in the calling thread's namespace and marks what is ours as stale.
+  static Result<std::unique_ptr<FibWriter>> open(FibSettings settings);
+
+  void reconfigure(FibSettings settings);
+  void want(std::span<FibDelta> deltas);
+  void want_aggregates(const std::vector<Prefix>& aggregates);
+  void sweep();
+  void heal(const std::vector<IfIndex>& links);
+  void audit();
+  void remove_all();
+
+  /// Writes one batch. False: nothing is left to write.
+  bool write_some();
+  /// Takes the kernel's events; what they ask for is done by write_some() or on_time().
+  void read_events();
+  int event_fd() const { return monitor_.fd(); }
+  /// When on_time() is due; nothing when all is in order.
+  std::optional<Instant> deadline() const;
+  void on_time(Instant now);
+
+  std::uint64_t found_at_start(AddressFamily family) const { return family == AddressFamily::IPv4 ? found4_ : found6_; }
+  FibReport take_report();
+  bool has_report() const;
+  FibStatus status() const;
+  bool installed(const Prefix& prefix) const;
+
+ private:
+  /// One of the two kinds of routes.
+  struct Kind {
+    FibTable table;
+    netlink::RouteProtocol protocol;
+    netlink::RouteType type;
+  };
+  struct Dumped {
+    std::vector<FibSeen> seen;           // at our key and of our shape
+    std::vector<netlink::Route> strays;  // ours by protocol, but with another metric or shape
+  };
+
+  FibWriter(FibSettings settings, netlink::Bulk bulk, netlink::Monitor monitor);
+  Status load();
+  std::uint32_t metric_of(const Kind& kind) const;
+  const std::optional<IpAddress>& pref_src(AddressFamily family) const;
+  bool has_our_shape(const Kind& kind, const netlink::Route& route) const;
+  FibSeen seen_as(const Kind& kind, const netlink::Route& route);
+  Result<Dumped> dump(const Kind& kind, std::optional<IfIndex> link);
+  void drop(std::vector<FibSeen>& seen);
+
+  netlink::RouteWrite encode(const Kind& kind, const FibOp& op) const;
+  netlink::Route as_route(const Kind& kind, const Prefix& prefix, SetId set) const;
+  bool write_kind(Kind& kind);
+  void settle_batch(Kind& kind, std::span<const FibOp> ops, const std::vector<netlink::RouteRefusal>& refusals);
+  void tell_failures(Kind& kind);
+  void remove_strays();
+  void remove_leftovers();
+  void inspect_conflicts();
+  void inspect(Kind& kind, AddressFamily family, std::set<Prefix> prefixes);
+  void on_event(const netlink::Event& event);
+  void on_route(const netlink::RouteEvent& event);
+  void problem(std::string text);
+  void ask_for_audit();
+
+  mutable std::mutex mutex_;  // over the tables, for installed()
+  FibSettings settings_;
+  netlink::Bulk bulk_;
+  netlink::Monitor monitor_;
+  NextHopSets sets_;
+  Kind learned_;
+  Kind aggregates_;
+  std::vector<netlink::Route> strays_;
+  bool remove_strays_when_idle_ = false;
+  std::set<Prefix> conflicts_learned_;  // to be looked at: whose is the route in the way?
+  std::set<Prefix> conflicts_aggregate_;
+  std::uint64_t found4_ = 0;
+  std::uint64_t found6_ = 0;
+  bool swept_ = false;
+  FibReport report_;
+  std::uint64_t problems_untold_ = 0;
+  std::optional<Instant> audit_at_;
+  std::optional<Instant> inspect_at_;
+  std::optional<Instant> retry_at_;
+  Duration retry_after_ = std::chrono::seconds(1);
+  std::uint64_t installed_at_retry_ = 0;
+  Instant last_audit_{};
+  Instant last_inspect_{};
+};
+
+}  // namespace slash32::bgp

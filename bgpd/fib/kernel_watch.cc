@@ -1,0 +1,165 @@
+#include "bgpd/fib/kernel_watch.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include "bgpd/fib/watch_state.h"
+#include "common/fd.h"
+#include "common/netlink/bulk.h"
+#include "common/netlink/monitor.h"
+
+namespace slash32::bgp {
+namespace {
+
+using netlink::RouteProtocol;
+
+constexpr std::size_t kDatagramsAtOnce = 256;
+
+/// Pod routes, and what may take a pod route's place; never our own, and never a stranger's million.
+netlink::MonitorOptions what_to_hear(int receive_buffer) {
+  netlink::MonitorOptions options{.links = true, .addresses = true, .routes = true, .other_routes = false};
+  options.route_rules.push_back({.protocol = RouteProtocol::Slash32Pod});
+  options.route_rules.push_back({.pass = false, .protocol = RouteProtocol::Slash32Aggregate});
+  options.route_rules.push_back({.pass = false, .protocol = RouteProtocol::Slash32Bgp});
+  options.route_rules.push_back({.gone = false, .displaces = true});
+  if (receive_buffer > 0) options.receive_buffer = receive_buffer;
+  return options;
+}
+
+}  // namespace
+
+struct KernelWatch::Impl {
+  netlink::Monitor monitor;
+  netlink::Bulk bulk;
+  WatchState state;
+  TableId table;
+  UniqueFd ready;  // epoll over the monitor and the bell
+  UniqueFd bell;   // rung while read() has something although no event waits
+  bool dump_due = false;
+
+  Impl(netlink::Monitor m, netlink::Bulk b, TableId t)
+      : monitor(std::move(m)), bulk(std::move(b)), state(t), table(t) {}
+
+  Status prepare();
+  Status dump_pod_routes(std::vector<netlink::Route>& out);
+  Status load();
+  void set_bell(bool on) const;
+  KernelEvents take(bool overrun);
+};
+
+Status KernelWatch::Impl::prepare() {
+  ready = UniqueFd{::epoll_create1(EPOLL_CLOEXEC)};
+  bell = UniqueFd{::eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK)};  // the first read() has every live pod
+  if (!ready || !bell) return sys_fail("make an epoll and an eventfd");
+  for (const int fd : {monitor.fd(), bell.get()}) {
+    epoll_event event{.events = EPOLLIN, .data = {.fd = fd}};
+    if (::epoll_ctl(ready.get(), EPOLL_CTL_ADD, fd, &event) != 0) return sys_fail("watch the kernel's events");
+  }
+  return load();
+}
+
+Status KernelWatch::Impl::dump_pod_routes(std::vector<netlink::Route>& out) {
+  std::vector<netlink::Route> family_routes;
+  for (const auto family : {AddressFamily::IPv4, AddressFamily::IPv6}) {
+    TRY(bulk.dump_routes(
+        {.family = family, .table = table, .protocol = RouteProtocol::Slash32Pod, .link = {}},
+        [&] { family_routes.clear(); }, [&](const netlink::Route& route) { family_routes.push_back(route); }));
+    out.insert(out.end(), family_routes.begin(), family_routes.end());
+  }
+  return ok();
+}
+
+/// The monitor is open already: what changes during the dumps arrives as events behind them.
+Status KernelWatch::Impl::load() {
+  KernelDump dump;
+  TRY(bulk.dump_links([&] { dump.links.clear(); }, [&](const netlink::Link& l) { dump.links.push_back(l); }));
+  TRY(bulk.dump_addresses([&] { dump.addresses.clear(); },
+                          [&](const netlink::Address& a) { dump.addresses.push_back(a); }));
+  TRY(dump_pod_routes(dump.pod_routes));
+  state.load(dump);
+  return ok();
+}
+
+void KernelWatch::Impl::set_bell(bool on) const {
+  std::uint64_t count = 1;
+  const auto done = on ? ::write(bell.get(), &count, sizeof count) : ::read(bell.get(), &count, sizeof count);
+  (void)done;  // EAGAIN: it was so already
+}
+
+KernelEvents KernelWatch::Impl::take(bool overrun) {
+  KernelEvents events = state.take();
+  events.overrun = overrun;
+  return events;
+}
+
+KernelWatch::KernelWatch(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+KernelWatch::~KernelWatch() = default;
+KernelWatch::KernelWatch(KernelWatch&&) noexcept = default;
+KernelWatch& KernelWatch::operator=(KernelWatch&&) noexcept = default;
+
+Result<KernelWatch> KernelWatch::open(TableId table, int receive_buffer) {
+  auto monitor = TRY(netlink::Monitor::open(what_to_hear(receive_buffer)));
+  auto bulk = TRY(netlink::Bulk::open());
+  auto impl = std::make_unique<Impl>(std::move(monitor), std::move(bulk), table);
+  if (auto prepared = impl->prepare(); !prepared) return std::unexpected(in("watch the kernel", prepared.error()));
+  return KernelWatch(std::move(impl));
+}
+
+int KernelWatch::fd() const { return impl_->ready.get(); }
+
+Result<KernelEvents> KernelWatch::read() {
+  Impl& my = *impl_;
+  my.set_bell(false);
+  const auto outcome = my.monitor.read(kDatagramsAtOnce, [&](const netlink::Event& event) {
+    if (const auto* link = std::get_if<netlink::LinkEvent>(&event)) my.state.on_link(link->link, link->gone);
+    if (const auto* address = std::get_if<netlink::AddressEvent>(&event))
+      my.state.on_address(address->address, address->gone);
+    if (const auto* route = std::get_if<netlink::RouteEvent>(&event))
+      my.state.on_route(route->route, route->gone, route->replaces);
+  });
+  const bool overrun = !outcome || *outcome == netlink::Monitor::Outcome::Overrun;
+  my.dump_due = my.dump_due || overrun;
+  if (my.dump_due) {
+    if (auto loaded = my.load(); !loaded) {
+      my.set_bell(true);  // asked again at the next read()
+      return std::unexpected(loaded.error());
+    }
+    my.dump_due = false;
+    return my.take(true);
+  }
+  if (my.state.take_pod_routes_doubtful()) {
+    std::vector<netlink::Route> routes;
+    if (auto dumped = my.dump_pod_routes(routes); !dumped) {
+      my.dump_due = true;
+      my.set_bell(true);
+      return std::unexpected(dumped.error());
+    }
+    my.state.load_pod_routes(routes);
+  }
+  return my.take(false);
+}
+
+Result<KernelEvents> KernelWatch::audit() {
+  TRY(impl_->load());
+  return impl_->take(false);
+}
+
+Resolution KernelWatch::resolve(const IpAddress& next_hop) const { return impl_->state.resolve(next_hop); }
+
+std::optional<IpAddress> KernelWatch::address_beside(const IpAddress& local, AddressFamily family) const {
+  return impl_->state.address_beside(local, family);
+}
+
+std::optional<IpAddress> KernelWatch::link_local_beside(const IpAddress& local) const {
+  return impl_->state.link_local_beside(local);
+}
+
+std::optional<IpAddress> KernelWatch::lowest_global_v4() const { return impl_->state.lowest_global_v4(); }
+
+bool KernelWatch::is_local(const IpAddress& address) const { return impl_->state.is_local(address); }
+
+}  // namespace slash32::bgp

@@ -1,0 +1,51 @@
+#include "bgpd/fib/next_hop_sets.h"
+
+#include <algorithm>
+
+#include "bgpd/fib/fib_plan.h"
+
+namespace slash32::bgp {
+
+NextHopSets::NextHopSets() : slots_(2) {}  // kNoRoute and kBlackhole
+
+SetId NextHopSets::take(std::vector<FibNextHop> next_hops) {
+  next_hops = canonical(std::move(next_hops));
+  if (const auto known = by_value_.find(next_hops); known != by_value_.end()) {
+    hold(known->second);
+    return known->second;
+  }
+  SetId id = static_cast<SetId>(slots_.size());
+  if (free_.empty()) {
+    slots_.emplace_back();
+  } else {
+    id = free_.back();
+    free_.pop_back();
+  }
+  slots_[id].users = 1;
+  for (const FibNextHop& hop : next_hops) slots_[id].hops.push_back({.gateway = hop.gateway, .link = hop.oif});
+  by_value_.emplace(std::move(next_hops), id);
+  return id;
+}
+
+void NextHopSets::drop(SetId id) {
+  if (id <= kBlackhole || --slots_[id].users > 0) return;
+  std::vector<FibNextHop> value;
+  for (const netlink::NextHop& hop : slots_[id].hops) value.push_back({*hop.gateway, hop.link});
+  by_value_.erase(value);
+  slots_[id] = {};
+  free_.push_back(id);
+}
+
+void NextHopSets::unblock_all() {
+  for (Slot& slot : slots_) slot.blocked = 0;
+}
+
+bool NextHopSets::uses(SetId id, IfIndex link) const {
+  return std::ranges::any_of(slots_[id].hops, [&](const netlink::NextHop& hop) { return hop.link == link; });
+}
+
+bool NextHopSets::any_uses(IfIndex link) const {
+  return std::ranges::any_of(by_value_, [&](const auto& known) { return uses(known.second, link); });
+}
+
+}  // namespace slash32::bgp

@@ -1,0 +1,53 @@
+// Sets of next hops, each kept once and counted: a million routes share a handful. Pure.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <vector>
+
+#include "bgpd/fib/delta.h"
+#include "common/netlink/types.h"
+#include "common/strong.h"
+
+namespace slash32::bgp {
+
+/// A set's number; 0 is "no route". Equal sets have equal numbers as long as one user holds them.
+using SetId = std::uint32_t;
+inline constexpr SetId kNoRoute = 0;
+inline constexpr SetId kBlackhole = 1;  // a route without next hops; never freed
+
+class NextHopSets {
+ public:
+  NextHopSets();
+
+  /// The set of these next hops, in any order; one more user of it. `next_hops` must not be empty.
+  SetId take(std::vector<FibNextHop> next_hops);
+  /// One more user; one less (the last one frees the set).
+  void hold(SetId id) { slots_[id].users += id > kBlackhole ? 1U : 0U; }
+  void drop(SetId id);
+
+  /// As netlink wants them; valid until the set is dropped by its last user or another is taken.
+  std::span<const netlink::NextHop> hops(SetId id) const { return slots_[id].hops; }
+  bool uses(SetId id, IfIndex link) const;
+  /// Whether any set in use has a next hop through `link`.
+  bool any_uses(IfIndex link) const;
+  /// A set the kernel cannot use now (its link is down, say): the error, 0 when there is none. Whoever writes asks
+  /// first, so that a dead next hop costs one batch and not one refusal a route.
+  void block(SetId id, int error) { slots_[id].blocked = error; }
+  int blocked(SetId id) const { return slots_[id].blocked; }
+  void unblock_all();
+  std::size_t size() const { return by_value_.size(); }
+
+ private:
+  struct Slot {
+    std::vector<netlink::NextHop> hops;
+    std::uint32_t users = 0;
+    int blocked = 0;
+  };
+  std::map<std::vector<FibNextHop>, SetId> by_value_;
+  std::vector<Slot> slots_;
+  std::vector<SetId> free_;
+};
+
+}  // namespace slash32::bgp
