@@ -84,8 +84,8 @@ void put_reverse_path_missing(Request& request) {
   request.put_be32(NFTA_FIB_RESULT, NFT_FIB_RESULT_OIF);
   request.put_be32(NFTA_FIB_FLAGS, NFTA_FIB_F_SADDR | NFTA_FIB_F_IIF | NFTA_FIB_F_PRESENT);
   close_expression(request);
-  const std::uint8_t absent = 0;
-  put_compare(request, NFT_CMP_EQ, {&absent, 1});
+  const std::array<std::uint8_t, 4> absent{};  // the register's whole width
+  put_compare(request, NFT_CMP_EQ, absent);
 }
 
 /// Compares the part of an address that `prefix` fixes, byte by byte and a mask for the rest.
