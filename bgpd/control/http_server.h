@@ -1,0 +1,59 @@
+// HTTP/1.1 over a unix socket, as `curl --unix-socket` speaks it. Bounded in size, time and number of connections; long
+// answers go out in chunks, a piece a turn, so that nothing else waits. Knows no BGP: what is asked and answered is the
+// handler's.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/result.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace slash32::control {
+
+struct HttpRequest {
+  std::string method;                        // "GET"
+  std::string path;                          // "/v1/neighbors", percent-decoded
+  std::map<std::string, std::string> query;  // percent-decoded; of a repeated name the last
+  std::string body;
+};
+
+/// A JSON answer.
+struct HttpResponse {
+  int status = 200;
+  std::string body;
+  /// Where there is one, the answer is chunked: `body` first, then what this returns, a call a turn, until it returns
+  /// nothing.
+  std::function<std::optional<std::string>()> more;
+};
+
+/// {"error": message}
+HttpResponse error_response(int status, const std::string& message);
+
+/// Path and query of a request target; nothing when it is malformed.
+std::optional<HttpRequest> parse_target(const std::string& method, const std::string& target);
+
+class HttpServer {
+ public:
+  using Handler = std::function<HttpResponse(const HttpRequest&)>;
+
+  /// Binds `path` (mode 0660, its directory made where missing). A socket nobody answers on is replaced; one that
+  /// answers, and anything that is not a socket, is left alone and an error.
+  static Result<HttpServer> open(boost::asio::io_context& context, const std::string& path, Handler handler);
+  ~HttpServer();  // removes the socket if it is still ours; answers that are being written are finished
+  HttpServer(HttpServer&&) noexcept;
+  HttpServer& operator=(HttpServer&&) noexcept;
+
+ private:
+  struct Impl;
+  explicit HttpServer(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace slash32::control

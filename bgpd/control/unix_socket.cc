@@ -1,0 +1,72 @@
+#include "bgpd/control/unix_socket.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+namespace slash32::control {
+namespace {
+
+constexpr int kBacklog = 16;
+constexpr mode_t kMode = 0660;  // root, and a group the admin may give
+
+Result<sockaddr_un> address_of(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.empty() || path.size() >= sizeof address.sun_path)
+    return fail(7, "the control socket's path \"" + path + "\" is empty or too long (unix(7))");
+  std::memcpy(address.sun_path, path.data(), path.size());
+  return address;
+}
+
+Result<UniqueFd> unix_socket() {
+  UniqueFd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
+  if (!fd) return sys_fail("open a unix socket");
+  return fd;
+}
+
+/// Removes a socket whose owner is dead. Anything else that stands there is an error.
+Status clear_place(const std::string& path, const sockaddr_un& address) {
+  struct stat found{};
+  if (::lstat(path.c_str(), &found) != 0) return errno == ENOENT ? ok() : Status(sys_fail("look at " + path));
+  if (!S_ISSOCK(found.st_mode)) return fail(5, path + " exists and is not a socket");
+  const UniqueFd probe = TRY(unix_socket());
+  if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 || errno == EAGAIN)
+    return fail(5, path + ": another slash32-bgpd answers there");
+  if (errno != ECONNREFUSED) return sys_fail("try " + path);
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return sys_fail("remove the dead socket " + path);
+  return ok();
+}
+
+}  // namespace
+
+Result<BoundSocket> bind_unix_socket(const std::string& path) {
+  const auto address = TRY(address_of(path));
+  std::error_code error;
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
+  if (error) return fail(5, "make the directory of " + path + ": " + error.message());
+  TRY(clear_place(path, address));
+  UniqueFd fd = TRY(unix_socket());
+  const mode_t before = ::umask(static_cast<mode_t>(~kMode & 0777));  // never open wider, not even for a moment
+  const int bound = ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  const int bind_error = errno;
+  ::umask(before);
+  if (bound != 0) return sys_fail("bind " + path, bind_error);
+  if (::listen(fd.get(), kBacklog) != 0) return sys_fail("listen on " + path);
+  struct stat made{};
+  if (::lstat(path.c_str(), &made) != 0) return sys_fail("look at " + path);
+  return BoundSocket{std::move(fd), path, made.st_dev, made.st_ino};
+}
+
+void remove_unix_socket(const BoundSocket& socket) {
+  struct stat found{};
+  if (::lstat(socket.path.c_str(), &found) != 0) return;
+  if (found.st_dev == socket.device && found.st_ino == socket.inode) (void)::unlink(socket.path.c_str());
+}
+
+}  // namespace slash32::control

@@ -1,0 +1,25 @@
+// The listening unix socket of the control interface, as a file that has to be made and removed carefully.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "common/fd.h"
+#include "common/result.h"
+
+namespace slash32::control {
+
+struct BoundSocket {
+  UniqueFd fd;  // listening, non-blocking
+  std::string path;
+  dev_t device = 0;
+  ino_t inode = 0;
+};
+
+/// As HttpServer::open() says.
+Result<BoundSocket> bind_unix_socket(const std::string& path);
+/// Unlinks the path when it still is the file we made.
+void remove_unix_socket(const BoundSocket& socket);
+
+}  // namespace slash32::control
