@@ -16,8 +16,14 @@ def kernel(node):
 
 
 def is_settled(cluster):
-    """Whether every speaker runs with all sessions up and all routes learned."""
-    return all(node.bgpd.is_established() for node in cluster.nodes) and not cluster.missing_routes()
+    """Whether every speaker has all sessions up and all routes learned, and no restart is still being recovered from.
+
+    A speaker that ends again before its neighbours have heard all of it must lose what is stale (RFC 4724 4.2).
+    """
+    speakers = [node.bgpd for node in cluster.nodes]
+    return all(bgpd.is_established() for bgpd in speakers) and not cluster.missing_routes() and \
+        not any(route.get("stale") for bgpd in speakers for route in bgpd.routes()) and \
+        not (cluster.bird and cluster.bird.is_recovering())
 
 
 def wait_settled(cluster, timeout=60):

@@ -108,8 +108,9 @@ class Bird:
         return bool(states) and all(state == "Established" for state in states.values())
 
     def is_recovering(self):
-        """Whether it is still within its own graceful restart."""
-        return "Graceful restart recovery in progress" in self.ask("show", "status")
+        """Whether it is still within a graceful restart, its own or a neighbour's."""
+        return "Graceful restart recovery in progress" in self.ask("show", "status") or \
+            "graceful restart active" in self.ask("show", "protocols", "all")
 
     def routes(self, prefix=""):
         """What BIRD holds, as birdc prints it."""
