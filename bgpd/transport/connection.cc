@@ -1,0 +1,175 @@
+#include "bgpd/transport/connection.h"
+
+#include <sys/socket.h>
+
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
+#include <cstring>
+#include <utility>
+
+namespace slash32::bgp {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using Socket = asio::generic::stream_protocol::socket;
+
+constexpr std::size_t kInbox = 64 << 10;       // octets taken from the kernel in one turn
+constexpr std::chrono::seconds kFlushTime{2};  // how long a closing connection may take to hand over what is queued
+
+}  // namespace
+
+struct Connection::Impl : std::enable_shared_from_this<Impl> {
+  Impl(asio::io_context& context, Events handlers)
+      : socket(context), deadline(context), events(std::move(handlers)), inbox(kInbox) {}
+
+  Socket socket;
+  asio::steady_timer deadline;  // of connecting, later of closing
+  Events events;
+  std::vector<std::uint8_t> inbox;
+  std::vector<std::vector<std::uint8_t>> waiting, writing;  // writing is with Asio and must not move
+  std::size_t queued = 0;
+  bool established = false;
+  bool closing = false;  // close() was called: no callback any more
+  bool dead = false;
+
+  void open(UniqueFd fd) {
+    error_code error;
+    const auto family = local_endpoint(fd.get());
+    const int domain = family && family->address.is_v4() ? AF_INET : AF_INET6;
+    socket.assign(asio::generic::stream_protocol(domain, 0 /* TCP */), fd.get(), error);
+    if (error) return fail_later(error.message());
+    (void)fd.release();
+  }
+
+  void fail_later(std::string why) {
+    asio::post(socket.get_executor(), [self = shared_from_this(), why = std::move(why)] { self->finish(why); });
+  }
+
+  void finish(const std::string& why) {
+    if (dead) return;
+    dead = true;
+    deadline.cancel();
+    error_code ignored;
+    socket.close(ignored);
+    if (!closing && events.closed) events.closed(why);
+    events = {};  // callbacks may own us
+  }
+
+  void wait_connected(Duration timeout) {
+    deadline.expires_after(timeout);
+    deadline.async_wait([self = shared_from_this()](error_code error) {
+      if (!error && !self->established) self->finish("connection attempt timed out");
+    });
+    socket.async_wait(Socket::wait_write, [self = shared_from_this()](error_code error) {
+      if (self->dead) return;
+      if (error) return self->finish(error.message());
+      if (const int failed = socket_error(self->socket.native_handle()); failed != 0)
+        return self->finish(std::strerror(failed));
+      self->begin();
+      if (!self->closing && self->events.connected) self->events.connected();
+    });
+  }
+
+  void begin() {
+    established = true;
+    if (!closing) deadline.cancel();
+    read();
+    write();
+  }
+
+  void read() {
+    socket.async_read_some(asio::buffer(inbox), [self = shared_from_this()](error_code error, std::size_t count) {
+      if (self->dead) return;
+      if (error) return self->finish(error == asio::error::eof ? "closed by the other side" : error.message());
+      if (!self->closing) self->events.bytes({self->inbox.data(), count});  // a closing one only waits for FIN
+      if (!self->dead) self->read();
+    });
+  }
+
+  void write() {
+    if (!established || dead || !writing.empty()) return;
+    if (waiting.empty()) {
+      if (closing) shut();
+      return;
+    }
+    writing = std::exchange(waiting, {});
+    std::vector<asio::const_buffer> buffers;
+    buffers.reserve(writing.size());
+    for (const auto& bytes : writing) buffers.emplace_back(asio::buffer(bytes));
+    asio::async_write(socket, buffers, [self = shared_from_this()](error_code error, std::size_t count) {
+      self->queued -= count;
+      self->writing.clear();
+      if (self->dead) return;
+      if (error) return self->finish(error.message());
+      if (self->waiting.empty() && !self->closing && self->events.drained) self->events.drained();
+      self->write();
+    });
+  }
+
+  void shut() {
+    error_code error;
+    socket.shutdown(Socket::shutdown_send, error);  // FIN; then read() waits for the other side's
+    if (error) finish(error.message());
+  }
+
+  void close() {
+    if (closing || dead) return;
+    closing = true;
+    if (!established) return finish("");
+    deadline.expires_after(kFlushTime);
+    deadline.async_wait([self = shared_from_this()](error_code error) {
+      if (!error) self->finish("");
+    });
+    write();
+  }
+};
+
+Connection Connection::connect(Loop& loop, const Endpoint& remote, const SocketOptions& options, Duration timeout,
+                               Events events) {
+  auto impl = std::make_shared<Impl>(loop.context(), std::move(events));
+  auto fd = begin_connect(remote, options);
+  if (!fd) {
+    impl->fail_later(fd.error().message);
+  } else {
+    impl->open(*std::move(fd));
+    if (impl->socket.is_open()) impl->wait_connected(timeout);
+  }
+  return Connection(std::move(impl));
+}
+
+Connection Connection::adopt(Loop& loop, UniqueFd fd, Events events) {
+  auto impl = std::make_shared<Impl>(loop.context(), std::move(events));
+  impl->open(std::move(fd));
+  if (impl->socket.is_open()) impl->begin();
+  return Connection(std::move(impl));
+}
+
+Connection::Connection(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Connection::~Connection() {
+  if (impl_) impl_->close();
+}
+Connection::Connection(Connection&&) noexcept = default;
+Connection& Connection::operator=(Connection&& other) noexcept {
+  if (impl_) impl_->close();
+  impl_ = std::move(other.impl_);
+  return *this;
+}
+
+void Connection::send(std::vector<std::uint8_t> bytes) {
+  if (impl_->closing || impl_->dead || bytes.empty()) return;
+  impl_->queued += bytes.size();
+  impl_->waiting.push_back(std::move(bytes));
+  impl_->write();
+}
+
+std::size_t Connection::queued() const { return impl_->queued; }
+void Connection::close() { impl_->close(); }
+int Connection::fd() const { return impl_->socket.is_open() ? impl_->socket.native_handle() : -1; }
+
+}  // namespace slash32::bgp

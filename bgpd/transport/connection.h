@@ -1,0 +1,53 @@
+// One TCP connection: bytes in, bytes out, an orderly end. Knows nothing of BGP. Callbacks run from the loop, never
+// from inside a call of ours.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "bgpd/transport/loop.h"
+#include "bgpd/transport/socket.h"
+#include "common/clock.h"
+#include "common/fd.h"
+
+namespace slash32::bgp {
+
+class Connection {
+ public:
+  struct Events {
+    std::function<void()> connected;                           // of an outgoing one
+    std::function<void(std::span<const std::uint8_t>)> bytes;  // valid during the call
+    std::function<void(const std::string& why)> closed;        // by the other side, an error or a timeout; at most once
+    std::function<void()> drained;                             // all that was queued is with the kernel
+  };
+
+  /// Begins to connect. What fails at once (no route, a bad source address) is reported through `closed` as well.
+  static Connection connect(Loop& loop, const Endpoint& remote, const SocketOptions& options, Duration timeout,
+                            Events events);
+  /// Takes a connected socket.
+  static Connection adopt(Loop& loop, UniqueFd fd, Events events);
+
+  ~Connection();  // like close()
+  Connection(Connection&&) noexcept;
+  Connection& operator=(Connection&&) noexcept;
+
+  void send(std::vector<std::uint8_t> bytes);
+  /// Octets queued here, not counting what the kernel has.
+  std::size_t queued() const;
+  /// Sends what is queued, then FIN, waits a moment for the other side to take it, and closes: a NOTIFICATION must
+  /// arrive and not be destroyed by a RST. No callback comes any more.
+  void close();
+  /// The descriptor, for options; -1 when there is none (yet).
+  int fd() const;
+
+ private:
+  struct Impl;
+  explicit Connection(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace slash32::bgp

@@ -1,0 +1,69 @@
+#include "bgpd/transport/listener.h"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <optional>
+#include <utility>
+
+#include "common/log.h"
+
+namespace slash32::bgp {
+namespace {
+constexpr int kAcceptsATurn = 16;                  // a flood of connections must not starve the sessions
+constexpr std::chrono::milliseconds kBreath{100};  // when descriptors or memory are short
+}  // namespace
+
+struct Listener::Impl {
+  Impl(Loop& on, UniqueFd socket, Endpoint at) : loop(&on), fd(std::move(socket)), local(at), pause(on) {}
+
+  Loop* loop;
+  UniqueFd fd;
+  Endpoint local;
+  Accepted accepted;
+  Timer pause;
+  std::optional<FdWatch> watch;
+
+  void listen() {
+    watch.emplace(*loop, fd.get(), [this] { accept_some(); });
+  }
+
+  void accept_some() {
+    for (int i = 0; i < kAcceptsATurn; ++i) {
+      UniqueFd one{::accept4(fd.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)};
+      if (!one && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) return take_breath();
+      if (!one) return;  // nothing more, or a connection that is gone already
+      const auto from = remote_endpoint(one.get());
+      const auto to = local_endpoint(one.get());
+      if (from && to) accepted(std::move(one), *from, *to);
+    }
+  }
+
+  /// The socket stays readable while nothing can be accepted: look again later instead of spinning.
+  void take_breath() {
+    log::warn("cannot accept connections: out of descriptors or memory", {{"listen", to_string(local)}});
+    watch.reset();
+    pause.after(kBreath, [this] { listen(); });
+  }
+};
+
+Result<Listener> Listener::open(Loop& loop, const Endpoint& local, Accepted accepted) {
+  auto impl = std::make_shared<Impl>(loop, TRY(open_listener(local)), local);
+  impl->accepted = std::move(accepted);
+  impl->listen();
+  return Listener(std::move(impl));
+}
+
+Listener::Listener(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Listener::~Listener() = default;
+Listener::Listener(Listener&&) noexcept = default;
+Listener& Listener::operator=(Listener&&) noexcept = default;
+
+const Endpoint& Listener::local() const { return impl_->local; }
+
+Status Listener::set_md5_key(const Prefix& peer, const std::string& key) {
+  if (peer.family() != impl_->local.address.family()) return ok();
+  return bgp::set_md5_key(impl_->fd.get(), peer, key);
+}
+
+}  // namespace slash32::bgp

@@ -1,0 +1,36 @@
+// A listening socket: hands out accepted connections. Who may connect is the owner's business.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "bgpd/transport/loop.h"
+#include "bgpd/transport/socket.h"
+#include "common/fd.h"
+#include "common/result.h"
+
+namespace slash32::bgp {
+
+class Listener {
+ public:
+  /// `accepted` gets the connected, non-blocking socket and both its ends.
+  using Accepted = std::function<void(UniqueFd fd, const Endpoint& remote, const Endpoint& local)>;
+
+  /// Error: names the address and the reason.
+  static Result<Listener> open(Loop& loop, const Endpoint& local, Accepted accepted);
+  ~Listener();
+  Listener(Listener&&) noexcept;
+  Listener& operator=(Listener&&) noexcept;
+
+  const Endpoint& local() const;
+  /// Sets, replaces or (empty) removes the TCP-MD5 key for connections from `peer`; nothing for the other family.
+  Status set_md5_key(const Prefix& peer, const std::string& key);
+
+ private:
+  struct Impl;
+  explicit Listener(std::shared_ptr<Impl> impl);
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace slash32::bgp

@@ -1,0 +1,82 @@
+// The daemon's event loop: one thread, callbacks one after another. Asio stays behind it: other headers see no Asio
+// type but the context's name, for those who open sockets on it. Everything here is called from the loop's own thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "common/clock.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace slash32::bgp {
+
+class Loop {
+ public:
+  Loop();
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  /// Runs callbacks until nothing is left that could call one: every timer, watch, listener and connection is gone.
+  void run();
+  /// Runs `work` in a later turn, behind everything that is ready now.
+  void post(std::function<void()> work);
+  Instant now() const { return std::chrono::steady_clock::now(); }
+
+  /// For transport and control, which open sockets on it.
+  boost::asio::io_context& context();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// One deadline. Setting it again replaces it; destroying it cancels it.
+class Timer {
+ public:
+  explicit Timer(Loop& loop);
+  ~Timer();
+  Timer(Timer&&) noexcept;
+  Timer& operator=(Timer&&) noexcept;
+
+  void at(Instant when, std::function<void()> work);
+  void after(Duration delay, std::function<void()> work);
+  void cancel();
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+/// Calls `readable` whenever the descriptor has something to read. The descriptor is borrowed and must outlive the
+/// watch.
+class FdWatch {
+ public:
+  FdWatch(Loop& loop, int fd, std::function<void()> readable);
+  ~FdWatch();
+  FdWatch(FdWatch&&) noexcept;
+  FdWatch& operator=(FdWatch&&) noexcept;
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+/// Calls `work` with the number of each of these signals; the process's own default no longer applies.
+class SignalWatch {
+ public:
+  SignalWatch(Loop& loop, const std::vector<int>& signals, std::function<void(int)> work);
+  ~SignalWatch();
+  SignalWatch(SignalWatch&&) noexcept;
+  SignalWatch& operator=(SignalWatch&&) noexcept;
+
+ private:
+  struct Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace slash32::bgp

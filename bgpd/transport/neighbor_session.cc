@@ -1,0 +1,175 @@
+#include "bgpd/transport/neighbor_session.h"
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+#include "common/log.h"
+
+namespace slash32::bgp {
+namespace {
+
+constexpr std::size_t kChunk = 64 << 10;    // of UPDATEs at a time: a keepalive waits for no more than this
+constexpr std::size_t kMaxConnections = 4;  // of one neighbour at a time; RFC 4271 section 6.8 needs two
+constexpr Seconds kConnectTimeout{5};       // far below TCP's own two minutes
+constexpr Seconds kLeastSendHold{480};      // RFC 9687 section 4: the greater of 8 minutes and twice the hold time
+
+double chance(void*) {
+  static std::mt19937_64 engine{std::random_device{}()};  // timer jitter only (RFC 4271 section 10)
+  return std::uniform_real_distribution<double>{0, 1}(engine);
+}
+
+template <class... Ts>
+struct Overloaded : Ts... {
+  using Ts::operator()...;
+};
+
+}  // namespace
+
+NeighborSession::NeighborSession(Loop& loop, PeerSettings settings, Endpoint remote, SocketOptions options,
+                                 SessionEvents events)
+    : loop_(loop),
+      peer_(std::move(settings), chance, nullptr),
+      remote_(remote),
+      options_(std::move(options)),
+      events_(std::move(events)),
+      timer_(loop),
+      send_hold_(loop) {}
+
+NeighborSession::~NeighborSession() = default;
+
+void NeighborSession::start() { carry_out(peer_.start(loop_.now())); }
+void NeighborSession::stop(Notification cease) { carry_out(peer_.stop(loop_.now(), std::move(cease))); }
+void NeighborSession::close_for_restart() { carry_out(peer_.close_for_restart(loop_.now())); }
+
+void NeighborSession::accept(UniqueFd fd) {
+  if (connections_.size() >= kMaxConnections) return;  // closed by the guard: a neighbour has no use for so many
+  if (const auto good = apply_options(fd.get(), remote_.address.family(), options_); !good) {
+    log::warn("incoming connection refused", {{"address", remote_.address.to_string()}, {"why", good.error().message}});
+    return;
+  }
+  auto [id, actions] = peer_.on_accepted(loop_.now());
+  connections_.emplace(id, Connection::adopt(loop_, std::move(fd), events_for(id)));
+  connected_.insert(id);
+  carry_out(std::move(actions));
+}
+
+void NeighborSession::request_refresh(AddressFamily family) { carry_out(peer_.request_refresh(family, loop_.now())); }
+void NeighborSession::note_end_of_rib(AddressFamily family) { peer_.note_end_of_rib(family); }
+void NeighborSession::set_restarting(bool restarting, std::vector<AddressFamily> preserved) {
+  peer_.set_restarting(restarting, std::move(preserved));
+}
+
+std::size_t NeighborSession::queued() const {
+  const auto found = connections_.find(established_);
+  return found == connections_.end() ? 0 : found->second.queued();
+}
+
+void NeighborSession::pull() {
+  const auto found = connections_.find(established_);
+  if (found == connections_.end() || found->second.queued() > 0) return;
+  auto output = events_.output(kChunk);
+  if (output.bytes.empty()) {
+    send_hold_.cancel();
+    return;
+  }
+  found->second.send(std::move(output.bytes));
+  peer_.note_update_sent(loop_.now(), output.messages);
+  arm();
+  // RFC 9687: a peer that takes nothing while we have something to say is as good as gone.
+  const auto session = peer_.status().session;
+  const auto limit = std::max(kLeastSendHold, session ? session->hold_time * 2 : Seconds{0});
+  send_hold_.after(limit, [this, id = established_] {
+    carry_out(peer_.on_closed(id, "send hold timer expired (RFC 9687)", loop_.now()));
+  });
+}
+
+Connection::Events NeighborSession::events_for(ConnectionId id) {
+  return {
+      .connected =
+          [this, id] {
+            connected_.insert(id);
+            carry_out(peer_.on_connected(id, loop_.now()));
+          },
+      .bytes = [this, id](std::span<const std::uint8_t> bytes) { carry_out(peer_.on_bytes(id, bytes, loop_.now())); },
+      .closed =
+          [this, id](const std::string& why) {
+            const auto found = connections_.find(id);
+            const bool was_up = found != connections_.end() && connected_.contains(id);
+            connected_.erase(id);
+            if (found != connections_.end()) connections_.erase(found);
+            carry_out(was_up ? peer_.on_closed(id, why, loop_.now()) : peer_.on_connect_failed(id, why, loop_.now()));
+          },
+      .drained =
+          [this, id] {
+            if (id == established_) pull();
+          }};
+}
+
+void NeighborSession::connect(ConnectionId id) {
+  log::debug("connecting", {{"to", to_string(remote_)}});
+  connections_.emplace(id, Connection::connect(loop_, remote_, options_, kConnectTimeout, events_for(id)));
+}
+
+void NeighborSession::session_up(const Session& session) {
+  established_ = session.connection;
+  const auto found = connections_.find(established_);
+  if (found == connections_.end()) return;  // it went while this action waited; SessionDown is behind us
+  const auto local = local_endpoint(found->second.fd());
+  if (!local) {
+    carry_out(peer_.on_closed(established_, local.error().message, loop_.now()));
+    return;
+  }
+  // What we sent and nobody acknowledged is given up when the hold timer would give up as well.
+  if (session.hold_time.count() > 0) {
+    if (const auto good = set_user_timeout(found->second.fd(), session.hold_time); !good)
+      log::warn("session keeps the kernel's own timeout", {{"why", good.error().message}});
+  }
+  events_.up(session, local->address);
+}
+
+void NeighborSession::run_one(Action action) {
+  std::visit(Overloaded{
+                 [&](act::Connect& a) { connect(a.id); },
+                 [&](act::Send& a) {
+                   if (const auto found = connections_.find(a.id); found != connections_.end())
+                     found->second.send(std::move(a.bytes));
+                 },
+                 [&](act::Close& a) {
+                   connected_.erase(a.id);
+                   connections_.erase(a.id);  // flushes first
+                 },
+                 [&](act::SessionUp& a) { session_up(a.session); },
+                 [&](act::SessionDown& a) {
+                   established_ = 0;
+                   send_hold_.cancel();
+                   events_.down(a);
+                 },
+                 [&](act::StaleExpired& a) { events_.stale_expired(a.families); },
+                 [&](act::UpdateReceived& a) { events_.update(a.update); },
+                 [&](act::RefreshReceived& a) { events_.refresh(a.family); },
+             },
+             action);
+}
+
+/// Actions are carried out in the order they were given, also those that a callback provokes meanwhile.
+void NeighborSession::carry_out(Actions actions) {
+  std::ranges::move(actions, std::back_inserter(actions_));
+  if (carrying_out_) return;
+  carrying_out_ = true;
+  while (!actions_.empty()) {
+    Action next = std::move(actions_.front());
+    actions_.pop_front();
+    run_one(std::move(next));
+  }
+  carrying_out_ = false;
+  arm();
+}
+
+void NeighborSession::arm() {
+  const auto deadline = peer_.next_deadline();
+  if (!deadline) return timer_.cancel();
+  timer_.at(*deadline, [this] { carry_out(peer_.on_time(loop_.now())); });
+}
+
+}  // namespace slash32::bgp

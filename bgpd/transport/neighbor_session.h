@@ -1,0 +1,85 @@
+// Joins one Peer (pure) with its sockets and the clock: carries out what Peer's actions say, tells it what sockets and
+// time did, and hands routes and session events on. Decides nothing of BGP.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "bgpd/peer/peer.h"
+#include "bgpd/transport/connection.h"
+#include "bgpd/transport/loop.h"
+#include "bgpd/transport/socket.h"
+#include "common/fd.h"
+
+namespace slash32::bgp {
+
+/// What a session has for its owner. Called from the loop or from inside a call of ours; in both cases calling back
+/// into the session is fine, but destroying it is not (post that).
+struct SessionEvents {
+  std::function<void(const Session&, const IpAddress& local)> up;  // `local`: our end of the connection
+  std::function<void(const act::SessionDown&)> down;
+  std::function<void(const std::vector<AddressFamily>&)> stale_expired;
+  std::function<void(const Update&)> update;
+  std::function<void(AddressFamily)> refresh;
+  /// UPDATE messages to send, about `max_bytes`; empty: none now. Asked only while the connection's queue is empty.
+  struct Output {
+    std::vector<std::uint8_t> bytes;
+    std::uint64_t messages = 0;
+  };
+  std::function<Output(std::size_t max_bytes)> output;
+};
+
+class NeighborSession {
+ public:
+  NeighborSession(Loop& loop, PeerSettings settings, Endpoint remote, SocketOptions options, SessionEvents events);
+  ~NeighborSession();  // closes what is open, after what was queued
+  NeighborSession(const NeighborSession&) = delete;
+  NeighborSession& operator=(const NeighborSession&) = delete;
+
+  void start();
+  /// Cease; stays stopped until start().
+  void stop(Notification cease);
+  /// Without a NOTIFICATION, so that the peer keeps our routes (RFC 4724 section 4).
+  void close_for_restart();
+  /// An incoming connection from the neighbour.
+  void accept(UniqueFd fd);
+  /// There may be something to send: takes it while the connection has room.
+  void pull();
+  void request_refresh(AddressFamily family);
+  void note_end_of_rib(AddressFamily family);
+  void set_restarting(bool restarting, std::vector<AddressFamily> preserved);
+
+  PeerStatus status() const { return peer_.status(); }
+  const PeerSettings& settings() const { return peer_.settings(); }
+  const Endpoint& remote() const { return remote_; }
+  const SocketOptions& options() const { return options_; }
+  /// Octets waiting for the socket of the established connection.
+  std::size_t queued() const;
+
+ private:
+  void carry_out(Actions actions);
+  void run_one(Action action);
+  void arm();
+  void connect(ConnectionId id);
+  void session_up(const Session& session);
+  Connection::Events events_for(ConnectionId id);
+
+  Loop& loop_;
+  Peer peer_;
+  Endpoint remote_;
+  SocketOptions options_;
+  SessionEvents events_;
+  Timer timer_;
+  Timer send_hold_;
+  std::map<ConnectionId, Connection> connections_;
+  std::set<ConnectionId> connected_;  // those of connections_ that were up
+  std::deque<Action> actions_;        // what is still to be carried out, in order
+  bool carrying_out_ = false;
+  ConnectionId established_ = 0;  // 0: none
+};
+
+}  // namespace slash32::bgp
