@@ -1,0 +1,193 @@
+"""ADD and DEL: what must stand in the kernel, for every version and family, and that nothing stays behind."""
+
+import ipaddress
+
+import pytest
+
+from world import FOREIGN, HOST4, HOST6, V4, V6, conf, ipam
+
+VERSIONS = ["0.3.1", "0.4.0", "1.0.0", "1.1.0"]
+FAMILIES = {"v4": [V4], "v6": [V6], "dual": [V4, V6]}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("families", FAMILIES)
+def test_add_prints_the_versions_shape_and_del_leaves_nothing(world, version, families):
+    network = conf(version, ipam(*FAMILIES[families]))
+    world.add("warm", "p0", network)
+    assert world.cni("DEL", "warm", "p0", network).ok
+    before = world.snapshot()
+    answer = world.add("c1", "p1", network)
+    assert answer.json["cniVersion"] == version
+    host, pod = answer.json["interfaces"]
+    assert host["name"].startswith("s32") and len(host["name"]) == 15 and "sandbox" not in host
+    assert (pod["name"], pod["sandbox"]) == ("eth0", "/run/netns/p1")
+    assert ("mtu" in pod) == (version == "1.1.0")
+    for ip in answer.json["ips"]:
+        assert ip["interface"] == 1
+        assert ip["address"].endswith("/32" if "." in ip["address"] else "/128")
+        assert ("version" in ip) == version.startswith("0.")
+    assert len(answer.json["ips"]) == len(FAMILIES[families])
+    assert {r["dst"] for r in answer.json["routes"]} == {"0.0.0.0/0" if "." in s else "::/0" for s in FAMILIES[families]}
+    assert world.cni("DEL", "c1", "p1", network).ok
+    assert world.snapshot() == before
+    assert "eth0" not in world.ip("-n p1 link")
+
+
+def test_the_wiring_is_the_designs(world):
+    answer = world.add("c1", "p1")
+    name = answer.host_link
+    host = world.show(f"-d link show {name}")[0]
+    assert host["address"] == "ee:ee:ee:ee:ee:ee"
+    assert host["ifalias"] == f"s32:1:k8s:c1:eth0:{answer.addresses[0]}:{answer.addresses[1]}"
+    setting = lambda path: world.run("cat", f"/proc/sys/net/{path}").stdout.strip()
+    assert setting(f"ipv4/conf/{name}/forwarding") == "1"
+    assert setting(f"ipv4/conf/{name}/proxy_arp") == "1"
+    assert setting(f"ipv4/conf/{name}/rp_filter") == "1"
+    assert setting(f"ipv4/neigh/{name}/proxy_delay") == "0"
+    assert setting(f"ipv6/conf/{name}/accept_ra") == "0"
+    for family, address, source in (("-4", answer.addresses[0], HOST4), ("-6", answer.addresses[1], HOST6)):
+        (route,) = world.show(f"{family} -N route show {address}")
+        assert (route["protocol"], route["metric"], route["prefsrc"], route["dev"]) == ("132", 64, source, name)
+    mac = world.show("link show eth0", pod="p1")[0]["address"]
+    assert mac == "02:32:" + ":".join(f"{o:02x}" for o in ipaddress.ip_address(answer.addresses[0]).packed)
+    permanent = {(n["dst"], n["lladdr"]) for n in world.show("neigh show nud permanent")}
+    assert {(a, mac) for a in answer.addresses} <= permanent
+    inside = {(n["dst"], n["lladdr"]) for n in world.show("neigh show nud permanent", pod="p1")}
+    assert inside == {("169.254.1.1", host["address"]), ("fe80::1", host["address"])}
+    (default,) = world.show("route show default", pod="p1")
+    assert (default["gateway"], default["dev"]) == ("169.254.1.1", "eth0")
+    (default,) = world.show("-6 route show default", pod="p1")
+    assert (default["gateway"], default["dev"]) == ("fe80::1", "eth0")
+
+
+def test_pings_work_both_ways_without_proxy_arp_and_without_a_default_route(world):
+    one, two = world.add("c1", "p1"), world.add("c2", "p2")
+    for answer in (one, two):
+        world.sh(f"echo 0 > /proc/sys/net/ipv4/conf/{answer.host_link}/proxy_arp")
+    for index in (0, 1):
+        assert world.pings(two.addresses[index], pod="p1")
+        assert world.pings(one.addresses[index], pod="p2")
+        assert world.pings(one.addresses[index])
+    assert world.pings(HOST4, pod="p1") and world.pings(HOST6, pod="p1")
+    assert world.pings("fe80::1%eth0", pod="p1")
+
+
+def test_ipv6_works_in_a_namespace_that_had_it_disabled(world):
+    world.pod("p1")
+    world.in_pod("p1", "sh", "-c", "for i in all default lo; do echo 1 > /proc/sys/net/ipv6/conf/$i/disable_ipv6; done")
+    answer = world.add("c1", "p1")
+    assert world.pings(answer.addresses[1])
+
+
+def test_probes_from_the_node_carry_its_own_address_and_not_a_bridges(world):
+    world.ip("link add docker0 type bridge")
+    world.ip("addr add 172.17.0.1/16 dev docker0")
+    world.ip("link set docker0 up")
+    answer = world.add("c1", "p1")
+    assert [world.show(f"route get {a}")[0]["prefsrc"] for a in answer.addresses] == [HOST4, HOST6]
+
+
+def test_host_source_mtu_and_gateways_can_be_configured(world):
+    world.ip("addr add 10.9.9.9/32 dev lo")
+    network = conf(section=ipam(V4, V6), mtu=1400, hostSource={"v4": "10.9.9.9"},
+                   gateway={"v4": "169.254.7.7", "v6": "fe80::7"})
+    answer = world.add("c1", "p1", network)
+    assert {ip["gateway"] for ip in answer.json["ips"]} == {"169.254.7.7", "fe80::7"}
+    assert world.show(f"route get {answer.addresses[0]}")[0]["prefsrc"] == "10.9.9.9"
+    assert world.show("link show eth0", pod="p1")[0]["mtu"] == 1400
+    assert all(world.pings(a) for a in answer.addresses)
+    assert world.pings(HOST4, pod="p1") and world.pings("fe80::7%eth0", pod="p1")
+    assert world.cni("CHECK", "c1", "p1", {**network, "prevResult": answer.json}).ok
+
+
+def test_the_mtu_is_the_uplinks_unless_told(world):
+    world.ip("link set up0 mtu 1380")
+    world.ip("route add default via 10.0.1.254 dev up0")
+    world.add("c1", "p1")
+    assert world.show("link show eth0", pod="p1")[0]["mtu"] == 1380
+    world.sh("""echo '{"nodeName": "n1", "podCidrs": ["10.244.1.0/24"], "mtu": 1300}' > /run/slash32/node.json""")
+    world.add("c2", "p2")
+    assert world.show("link show eth0", pod="p2")[0]["mtu"] == 1300
+
+
+def test_ranges_come_from_node_json_when_the_conflist_has_none(world):
+    world.sh("""echo '{"nodeName": "n1", "podCidrs": ["10.88.0.0/24", "fd88::/64"]}' > /run/slash32/node.json""")
+    answer = world.add("c1", "p1", conf(section={"type": "slash32-ipam"}))
+    assert answer.addresses[0].startswith("10.88.0.") and answer.addresses[1].startswith("fd88::")
+
+
+def test_a_second_add_is_refused_and_changes_nothing(world):
+    first = world.add("c1", "p1")
+    before = world.snapshot()
+    for cid in ("c1", "c2"):
+        second = world.cni("ADD", cid, "p1")
+        assert second.code == 1 and second.json["code"] == 4
+        assert "eth0 already exists" in second.json["msg"]
+    assert world.snapshot() == before
+    assert world.pings(first.addresses[0])
+    # The refused ADD of c2 holds no address: only c1's does.
+    assert world.cni("CHECK", "c1", "p1", {**conf(), "prevResult": first.json}).ok
+
+
+def test_a_second_interface_in_the_same_pod_is_an_add_of_its_own(world):
+    world.add("c1", "p1", conf(section=ipam(V4)))
+    network = conf(name="other", section=ipam("10.99.0.0/24", dataDir="/run/slash32/ipam-other"))
+    refused = world.cni("ADD", "c1", "p1", network, ifname="net1")
+    # The pod has a default route already; ADD must not take it over silently.
+    assert not refused.ok and "route" in refused.json["msg"]
+    assert "net1" not in world.ip("-n p1 link")
+
+
+@pytest.mark.parametrize("netns", ["", "/run/netns/never", "/etc/passwd"])
+def test_del_works_without_a_namespace_twice_and_for_what_never_was(world, netns):
+    world.add("warm", "p0")
+    assert world.cni("DEL", "warm").ok
+    before = world.snapshot()
+    world.add("c1", "p1")
+    for cid in ("c1", "c1", "never"):
+        answer = world.cni("DEL", cid, netns)
+        assert answer.ok and not answer.text, answer
+    assert world.snapshot() == before
+
+
+def test_del_after_the_namespace_went_frees_the_address(world):
+    network = conf(section=ipam("10.244.1.0/30", coolDown=0))  # two addresses
+    first = world.add("c1", "p1", network)
+    world.add("c2", "p2", network)
+    world.ip("netns del p1")
+    assert world.cni("DEL", "c1", "/run/netns/p1", network).ok
+    assert world.add("c3", "p3", network).addresses == first.addresses
+
+
+def test_del_is_not_held_up_by_mistakes_in_todays_file(world):
+    world.add("warm", "p0")
+    assert world.cni("DEL", "warm").ok
+    before = world.snapshot()
+    world.add("c1", "p1")
+    broken = conf(mtu="many", typo=True, gateway={"v4": "::1"}, log=7)
+    assert world.cni("DEL", "c1", "p1", broken).ok
+    assert world.snapshot() == before
+    for path in ("/typo", "/mtu", "/gateway/v4", "/log"):
+        assert path in world.log()
+
+
+def test_podmans_sequence_works(world):
+    """podman 4.3: 0.4.0 conflists, ADD with CNI_ARGS IP and MAC, then CHECK-free DEL with prevResult."""
+    network = conf("0.4.0", ipam(V4))
+    args = "IgnoreUnknown=1;K8S_POD_NAME=x;IP=10.244.1.77;MAC=02:11:22:33:44:55"
+    answer = world.add("c1", "p1", network, CNI_ARGS=args)
+    assert answer.addresses == ["10.244.1.77"]
+    assert world.show("link show eth0", pod="p1")[0]["address"] == "02:11:22:33:44:55"
+    assert world.pings("10.244.1.77")
+    assert world.cni("DEL", "c1", "p1", {**network, "prevResult": answer.json}, CNI_ARGS=args).ok
+
+
+def test_the_binary_runs_without_any_library():
+    import subprocess
+
+    from world import BIN
+    if "build/release" not in BIN and "-rel" not in BIN:
+        pytest.skip("only the shipped build is static")
+    assert "statically linked" in subprocess.run(["file", f"{BIN}/slash32"], capture_output=True, text=True).stdout
+    assert FOREIGN

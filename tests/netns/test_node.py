@@ -1,0 +1,142 @@
+"""What ADD does to the node itself: forwarding, recorded as found; the log; and nothing of another's."""
+
+import json
+import time
+
+from world import V4, V6, World, conf, ipam
+
+
+def found(world):
+    return json.loads(world.run("cat", "/var/lib/slash32/found.json").stdout)["settings"]
+
+
+def test_forwarding_is_recorded_once_and_never_again(world):
+    world.add("c1", "p1", conf(section=ipam(V4)))
+    assert found(world) == {"/proc/sys/net/ipv4/ip_forward": "0"}
+    world.add("c2", "p2", conf(section=ipam(V4, V6)))
+    assert found(world) == {"/proc/sys/net/ipv4/ip_forward": "0", "/proc/sys/net/ipv6/conf/all/forwarding": "0"}
+    world.sh("echo 0 > /proc/sys/net/ipv4/ip_forward; echo 2 > /proc/sys/net/ipv6/conf/all/forwarding")
+    world.add("c3", "p3")
+    assert found(world) == {"/proc/sys/net/ipv4/ip_forward": "0", "/proc/sys/net/ipv6/conf/all/forwarding": "0"}
+    assert world.run("cat", "/proc/sys/net/ipv4/ip_forward").stdout == "1\n"
+
+
+def test_a_damaged_found_json_stops_add_before_anything_changes(world):
+    world.sh("mkdir -p /var/lib/slash32 && echo '{' > /var/lib/slash32/found.json")
+    world.pod("p1")
+    before = world.snapshot()
+    answer = world.cni("ADD", "c1", "p1")
+    assert not answer.ok and "found.json" in answer.json["msg"]
+    assert world.snapshot() == before
+    assert world.run("cat", "/proc/sys/net/ipv4/ip_forward").stdout == "0\n"
+
+
+def test_nothing_is_recorded_where_all_was_set_already(world):
+    world.sh("echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding")
+    world.add("c1", "p1")
+    assert world.run("test", "-e", "/var/lib/slash32/found.json", check=False).returncode == 1
+
+
+ADVERTISE = """
+import socket, struct
+s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, socket.if_nametoindex("out1"))
+s.sendto(struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0), ("ff02::1", 0, 0, socket.if_nametoindex("out1")))
+"""
+
+
+def advertise(world):
+    world.in_pod("router", "python3", "-c", ADVERTISE)
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_default_route_from_router_advertisements_survives(world):
+    world.pod("router")
+    world.sh("ip link add out0 type veth peer name out1 netns router; ip link set out0 up; ip -n router link set out1 up")
+    defaults = lambda: world.show("-6 route show default proto ra")
+    wait_for(lambda: advertise(world) or defaults())
+    world.add("c1", "p1")
+    assert defaults(), "the default route is gone"
+    assert found(world)["/proc/sys/net/ipv6/conf/out0/accept_ra"] == "1"
+    world.ip("-6 route del default")
+    wait_for(lambda: advertise(world) or defaults())
+
+
+def test_a_pods_router_advertisement_does_not_reach_the_node(world):
+    world.add("c1", "p1", conf(section=ipam(V4)))
+    world.add("c2", "p2")
+    for pod in ("p1", "p2"):
+        world.in_pod(pod, "python3", "-c", ADVERTISE.replace("out1", "eth0"))
+    assert world.show("-6 route show default") == []
+
+
+def test_the_log_tells_each_verb_and_rotates(world):
+    network = conf(log={"maxSize": 4096, "file": "/var/log/mine/cni.log"}, args={"cni": {"secret": "hunter2"}})
+    world.add("c1", "p1", network)
+    assert world.cni("DEL", "c1", "p1", network).ok
+    log = world.run("cat", "/var/log/mine/cni.log").stdout
+    assert " ADD network=k8s container=c1 " in log and " DEL network=k8s container=c1 " in log
+    assert "hunter2" not in log
+    for _ in range(40):
+        world.cni("DEL", "never", "", network)
+    assert world.run("test", "-s", "/var/log/mine/cni.log.1", check=False).returncode == 0
+
+
+def test_an_unwritable_log_fails_nothing(world):
+    for file in ("/proc/nowhere/cni.log", "/dev/full", "/var/log"):
+        network = conf(log={"file": file})
+        world.add("c1", "p1", network)
+        assert world.cni("DEL", "c1", "p1", network).ok
+        world.ip("netns del p1")
+
+
+def test_paths_can_come_from_the_environment(world):
+    env = {"SLASH32_STATE_DIR": "/run/a", "SLASH32_LOG_FILE": "/run/b.log", "SLASH32_DATA_DIR": "/run/c"}
+    world.add("c1", "p1", **env)
+    for path in ("/run/a/found.json", "/run/b.log", "/run/c"):
+        world.run("test", "-e", path)
+    assert world.cni("DEL", "c1", "p1", **env).ok
+
+
+def test_foreign_links_routes_and_tables_stay_as_they_are(world):
+    world.sh("nft add table inet mine; ip link add s32foreign type veth peer name x0; ip link set s32foreign alias keep; "
+             "ip route add blackhole 10.244.1.0/24 proto 133 metric 128")
+    world.add("c0", "p0")
+    assert world.cni("DEL", "c0", "p0").ok
+    before = world.ip("route show table all"), world.ip("-br link")
+    world.add("c1", "p1")
+    assert world.cni("DEL", "c1", "p1").ok
+    world.cni("GC", network={**conf(), "cni.dev/valid-attachments": []})
+    assert (world.ip("route show table all"), world.ip("-br link")) == before
+    assert "table inet mine" in world.run("nft", "list", "tables").stdout
+
+
+def test_two_first_adds_at_once_record_what_was_there():
+    import json as j
+    import subprocess
+
+    from world import BIN
+    with World() as world:
+        calls = []
+        for i in range(8):
+            path = world.pod(f"p{i}")
+            calls.append(subprocess.Popen(world.inside(f"{BIN}/slash32"), stdin=subprocess.PIPE, text=True,
+                                          stdout=subprocess.PIPE, env=world.environment("ADD", f"c{i}", path)))
+        for call in calls:
+            call.stdin.write(j.dumps(conf()))
+            call.stdin.close()
+        addresses = set()
+        for call in calls:
+            answer = j.loads(call.stdout.read())
+            call.stdout.close()
+            assert call.wait(30) == 0, answer
+            addresses |= {ip["address"] for ip in answer["ips"]}
+        assert len(addresses) == 16
+        assert set(found(world).values()) == {"0"}
