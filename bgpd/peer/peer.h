@@ -15,6 +15,7 @@
 #include <variant>
 #include <vector>
 
+#include "bgpd/fsm/session.h"
 #include "bgpd/wire/message.h"
 #include "common/clock.h"
 #include "common/ip.h"
@@ -24,42 +25,6 @@ namespace slash32::bgp {
 
 /// Chance, injected: a number from 0 (included) to 1 (excluded), for timer jitter (RFC 4271 section 10).
 using Random = double (*)(void* context);
-
-/// FSM states of RFC 4271 section 8.2.2; of two connections the further one counts.
-enum class PeerState : std::uint8_t { Idle, Connect, Active, OpenSent, OpenConfirm, Established };
-std::string_view to_string(PeerState state);
-
-/// A TCP connection as Peer and its owner name it; never used twice.
-using ConnectionId = std::uint64_t;
-
-/// Everything a Peer needs to know; a change of any of it means a new session.
-struct PeerSettings {
-  Asn local_as;
-  RouterId local_id;
-  std::optional<Asn> remote_as;  // nothing: any AS but (external) or only (internal) local_as
-  bool external = false;         // which of the two, when remote_as is nothing
-  bool passive = false;
-  Seconds hold_time{90};
-  std::optional<Seconds> keepalive_time;
-  Milliseconds connect_retry_time{5000};
-  std::vector<AddressFamily> families;
-  bool graceful_restart = true;
-  Seconds restart_time{120};
-  bool operator==(const PeerSettings&) const = default;
-};
-
-/// What both sides agreed on, valid while Established.
-struct Session {
-  ConnectionId connection = 0;
-  Open remote;            // the peer's OPEN
-  bool external = false;  // eBGP
-  Seconds hold_time{0};   // 0: no keepalives
-  Seconds keepalive_time{0};
-  std::vector<AddressFamily> families;  // negotiated
-  bool four_octet_as = false;           // both sides: AS_PATH carries four octets
-  bool route_refresh = false;
-  bool graceful_restart = false;  // both sides sent the capability
-};
 
 namespace act {
 struct Connect {

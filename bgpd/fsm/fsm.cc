@@ -1,0 +1,261 @@
+// One function a state, one arm an event, the RFC's "any other event" last.
+#include "bgpd/fsm/fsm.h"
+
+#include "bgpd/fsm/negotiate.h"
+#include "bgpd/wire/iana.h"
+#include "bgpd/wire/notification.h"
+
+namespace slash32::bgp {
+namespace {
+
+template <class... Arms>
+struct Overloaded : Arms... {
+  using Arms::operator()...;
+};
+
+Step stay(const Fsm& fsm) { return {fsm, {}}; }
+
+/// Back to Idle, with nothing said to the peer.
+Step to_idle(const Fsm& fsm, Ending how, std::string why) {
+  // ConnectRetryCounter: section 8.2.2 counts every ending but those a person asked for.
+  const std::uint32_t counter = how == Ending::Stopped ? 0 : fsm.connect_retry_counter + 1;
+  return {{PeerState::Idle, counter, nullptr}, {op::StopAllTimers{}, op::CloseTcp{}, op::Ended{how, std::move(why)}}};
+}
+
+/// Back to Idle, after a NOTIFICATION.
+Step notify_and_idle(const Fsm& fsm, const Notification& n, Ending how = Ending::NotificationSent) {
+  Step out = to_idle(fsm, how, "sent " + describe(n));
+  out.operations.insert(out.operations.begin(), op::SendNotification{n});
+  return out;
+}
+
+Step fsm_error(const Fsm& fsm, std::uint8_t subcode) {  // RFC 6608 section 3
+  return notify_and_idle(fsm, notification(ErrorCode::FiniteStateMachine, subcode));
+}
+
+Step collision_lost(const Fsm& fsm) {  // section 6.8
+  return notify_and_idle(fsm, notification(ErrorCode::Cease, cease::kConnectionCollision), Ending::CollisionLost);
+}
+
+Step stopped(const Fsm& fsm, const Notification& cease) {
+  Step out = notify_and_idle(fsm, cease, Ending::Stopped);
+  return out;
+}
+
+/// The pause before the next attempt: short at first, longer with every failure.
+op::StartTimer retry_timer(std::uint32_t counter, const FsmContext& context) {
+  return {Timer::ConnectRetry, doubled(kFastReconnect, counter, context.settings.connect_retry_time)};
+}
+
+/// Waits in Active for the next attempt, or for the peer to come.
+Step to_active(const Fsm& fsm, const FsmContext& context, std::string why) {
+  Step out{{PeerState::Active, fsm.connect_retry_counter + 1, nullptr}, {op::StopAllTimers{}, op::CloseTcp{}}};
+  if (context.initiates) out.operations.emplace_back(retry_timer(fsm.connect_retry_counter, context));
+  out.operations.emplace_back(op::Ended{Ending::TcpLost, std::move(why)});
+  return out;
+}
+
+Step connect(const Fsm& fsm, const FsmContext& context) {
+  return {
+      {PeerState::Connect, fsm.connect_retry_counter, nullptr},
+      {op::CloseTcp{}, op::StartConnect{}, op::StartTimer{Timer::ConnectRetry, context.settings.connect_retry_time}}};
+}
+
+Step send_open(const Fsm& fsm) {
+  return {{PeerState::OpenSent, fsm.connect_retry_counter, nullptr},
+          {op::StopTimer{Timer::ConnectRetry}, op::SendOpen{}, op::StartTimer{Timer::Hold, kOpenHoldTime}}};
+}
+
+Step on_idle(const Fsm& fsm, const Event& event, const FsmContext& context) {
+  return std::visit(
+      Overloaded{
+          [&](const ev::Start&) -> Step {
+            if (context.initiates) return connect(fsm, context);
+            return {{PeerState::Active, 0, nullptr}, {}};  // passive: only listens
+          },
+          [&](const ev::TcpConnected&) -> Step { return {fsm, {op::CloseTcp{}}}; },  // Idle refuses connections
+          [&](const auto&) -> Step { return stay(fsm); },
+      },
+      event);
+}
+
+Step on_connect(const Fsm& fsm, const Event& event, const FsmContext& context) {
+  return std::visit(
+      Overloaded{
+          [&](const ev::Start&) -> Step { return stay(fsm); },
+          [&](const ev::Stop&) -> Step { return to_idle(fsm, Ending::Stopped, "stopped"); },
+          [&](const ev::CloseForRestart&) -> Step { return to_idle(fsm, Ending::ForRestart, "restarting"); },
+          [&](const ev::ConnectRetryExpired&) -> Step { return connect(fsm, context); },
+          [&](const ev::TcpConnected&) -> Step { return send_open(fsm); },
+          [&](const ev::TcpFailed& e) -> Step { return to_active(fsm, context, e.why); },
+          [&](const ev::CollisionLost&) -> Step { return to_idle(fsm, Ending::CollisionLost, "not needed any more"); },
+          [&](const auto&) -> Step { return to_idle(fsm, Ending::TcpLost, "unexpected event in Connect"); },
+      },
+      event);
+}
+
+Step on_active(const Fsm& fsm, const Event& event, const FsmContext& context) {
+  return std::visit(
+      Overloaded{
+          [&](const ev::Start&) -> Step { return stay(fsm); },
+          [&](const ev::Stop&) -> Step { return to_idle(fsm, Ending::Stopped, "stopped"); },
+          [&](const ev::CloseForRestart&) -> Step { return to_idle(fsm, Ending::ForRestart, "restarting"); },
+          [&](const ev::ConnectRetryExpired&) -> Step { return context.initiates ? connect(fsm, context) : stay(fsm); },
+          [&](const ev::TcpConnected&) -> Step { return send_open(fsm); },
+          [&](const ev::TcpFailed& e) -> Step { return to_active(fsm, context, e.why); },
+          [&](const ev::CollisionLost&) -> Step { return to_idle(fsm, Ending::CollisionLost, "not needed any more"); },
+          [&](const auto&) -> Step { return to_idle(fsm, Ending::TcpLost, "unexpected event in Active"); },
+      },
+      event);
+}
+
+Step accept_open(const Fsm& fsm, const ev::OpenReceived& e, const FsmContext& context) {
+  auto agreed = negotiate(context.settings, context.sent, e.open);
+  if (!agreed) return notify_and_idle(fsm, agreed.error());
+  agreed->connection = e.connection;
+  const auto session = std::make_shared<const Session>(std::move(*agreed));
+  Step out{{PeerState::OpenConfirm, fsm.connect_retry_counter, session},
+           {op::StopTimer{Timer::ConnectRetry}, op::SendKeepalive{}}};
+  if (session->hold_time == Seconds{0}) {  // section 4.4: then only this one KEEPALIVE, which answers the OPEN
+    out.operations.emplace_back(op::StopTimer{Timer::Hold});
+  } else {
+    out.operations.emplace_back(op::StartTimer{Timer::Hold, session->hold_time});
+    out.operations.emplace_back(op::StartTimer{Timer::Keepalive, session->keepalive_time});
+  }
+  return out;
+}
+
+Step hold_expired(const Fsm& fsm) { return notify_and_idle(fsm, notification(ErrorCode::HoldTimerExpired)); }
+
+Step notified(const Fsm& fsm, const Notification& n) {
+  return to_idle(fsm, Ending::NotificationReceived, "received " + describe(n));
+}
+
+Step on_open_sent(const Fsm& fsm, const Event& event, const FsmContext& context) {
+  return std::visit(
+      Overloaded{
+          [&](const ev::Start&) -> Step { return stay(fsm); },
+          [&](const ev::Stop& e) -> Step { return stopped(fsm, e.cease); },
+          [&](const ev::CloseForRestart&) -> Step { return to_idle(fsm, Ending::ForRestart, "restarting"); },
+          [&](const ev::HoldExpired&) -> Step { return hold_expired(fsm); },
+          [&](const ev::TcpConnected&) -> Step { return stay(fsm); },  // section 8.2.2: tracked by a machine of its own
+          [&](const ev::TcpFailed& e) -> Step { return to_active(fsm, context, e.why); },
+          [&](const ev::OpenReceived& e) -> Step { return accept_open(fsm, e, context); },
+          [&](const ev::HeaderError& e) -> Step { return notify_and_idle(fsm, e.notification); },
+          [&](const ev::OpenError& e) -> Step { return notify_and_idle(fsm, e.notification); },
+          [&](const ev::CollisionLost&) -> Step { return collision_lost(fsm); },
+          [&](const ev::NotificationReceived& e) -> Step { return notified(fsm, e.notification); },
+          [&](const auto&) -> Step { return fsm_error(fsm, fsm_error::kUnexpectedInOpenSent); },
+      },
+      event);
+}
+
+/// Any message shows that the peer lives: stricter timers than the peer's own would break working sessions.
+std::vector<Operation> restart_hold(const Fsm& fsm) {
+  if (fsm.session->hold_time == Seconds{0}) return {};
+  return {op::StartTimer{Timer::Hold, fsm.session->hold_time}};
+}
+
+Step established(const Fsm& fsm) {
+  Step out{{PeerState::Established, 0, fsm.session}, restart_hold(fsm)};
+  out.operations.emplace_back(op::SessionUp{});
+  return out;
+}
+
+Step keepalive_due(const Fsm& fsm) {
+  if (fsm.session->keepalive_time == Seconds{0}) return stay(fsm);
+  return {fsm, {op::SendKeepalive{}, op::StartTimer{Timer::Keepalive, fsm.session->keepalive_time}}};
+}
+
+Step on_open_confirm(const Fsm& fsm, const Event& event) {
+  return std::visit(
+      Overloaded{
+          [&](const ev::Start&) -> Step { return stay(fsm); },
+          [&](const ev::Stop& e) -> Step { return stopped(fsm, e.cease); },
+          [&](const ev::CloseForRestart&) -> Step { return to_idle(fsm, Ending::ForRestart, "restarting"); },
+          [&](const ev::HoldExpired&) -> Step { return hold_expired(fsm); },
+          [&](const ev::KeepaliveExpired&) -> Step { return keepalive_due(fsm); },
+          [&](const ev::TcpConnected&) -> Step { return stay(fsm); },
+          [&](const ev::TcpFailed& e) -> Step { return to_idle(fsm, Ending::TcpLost, e.why); },
+          [&](const ev::HeaderError& e) -> Step { return notify_and_idle(fsm, e.notification); },
+          [&](const ev::OpenError& e) -> Step { return notify_and_idle(fsm, e.notification); },
+          [&](const ev::CollisionLost&) -> Step { return collision_lost(fsm); },
+          [&](const ev::NotificationReceived& e) -> Step { return notified(fsm, e.notification); },
+          [&](const ev::KeepaliveReceived&) -> Step { return established(fsm); },
+          [&](const auto&) -> Step { return fsm_error(fsm, fsm_error::kUnexpectedInOpenConfirm); },
+      },
+      event);
+}
+
+Step deliver(const Fsm& fsm, std::optional<Operation> operation) {
+  Step out{fsm, restart_hold(fsm)};
+  if (operation) out.operations.push_back(std::move(*operation));
+  return out;
+}
+
+Step on_established(const Fsm& fsm, const Event& event) {
+  return std::visit(
+      Overloaded{
+          [&](const ev::Start&) -> Step { return stay(fsm); },
+          [&](const ev::Stop& e) -> Step { return stopped(fsm, e.cease); },
+          [&](const ev::CloseForRestart&) -> Step { return to_idle(fsm, Ending::ForRestart, "restarting"); },
+          [&](const ev::HoldExpired&) -> Step { return hold_expired(fsm); },
+          [&](const ev::KeepaliveExpired&) -> Step { return keepalive_due(fsm); },
+          [&](const ev::TcpConnected&) -> Step { return stay(fsm); },
+          [&](const ev::TcpFailed& e) -> Step { return to_idle(fsm, Ending::TcpLost, e.why); },
+          [&](const ev::HeaderError& e) -> Step { return notify_and_idle(fsm, e.notification); },
+          [&](const ev::CollisionLost&) -> Step { return collision_lost(fsm); },
+          [&](const ev::NotificationReceived& e) -> Step { return notified(fsm, e.notification); },
+          [&](const ev::KeepaliveReceived&) -> Step { return deliver(fsm, {}); },
+          [&](const ev::UpdateReceived&) -> Step { return deliver(fsm, op::DeliverUpdate{}); },
+          [&](const ev::UpdateError& e) -> Step { return notify_and_idle(fsm, e.notification); },
+          [&](const ev::RefreshReceived& e) -> Step {
+            return e.family ? deliver(fsm, op::DeliverRefresh{*e.family}) : deliver(fsm, {});
+          },
+          [&](const ev::Replaced&) -> Step {
+            return to_idle(fsm, Ending::Replaced, "the peer came back on a new connection");
+          },
+          [&](const auto&) -> Step { return fsm_error(fsm, fsm_error::kUnexpectedInEstablished); },
+      },
+      event);
+}
+
+}  // namespace
+
+std::string_view to_string(PeerState state) {
+  switch (state) {
+    case PeerState::Idle:
+      return "Idle";
+    case PeerState::Connect:
+      return "Connect";
+    case PeerState::Active:
+      return "Active";
+    case PeerState::OpenSent:
+      return "OpenSent";
+    case PeerState::OpenConfirm:
+      return "OpenConfirm";
+    case PeerState::Established:
+      return "Established";
+  }
+  return "?";
+}
+
+Step step(const Fsm& fsm, const Event& event, const FsmContext& context) {
+  switch (fsm.state) {
+    case PeerState::Idle:
+      return on_idle(fsm, event, context);
+    case PeerState::Connect:
+      return on_connect(fsm, event, context);
+    case PeerState::Active:
+      return on_active(fsm, event, context);
+    case PeerState::OpenSent:
+      return on_open_sent(fsm, event, context);
+    case PeerState::OpenConfirm:
+      return on_open_confirm(fsm, event);
+    case PeerState::Established:
+      return on_established(fsm, event);
+  }
+  return stay(fsm);
+}
+
+}  // namespace slash32::bgp

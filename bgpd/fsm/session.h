@@ -1,0 +1,58 @@
+// What a peer is configured to be, what a session has agreed on, and the states between (RFC 4271 section 8.2.2).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "bgpd/wire/message.h"
+#include "common/clock.h"
+#include "common/ip.h"
+#include "common/strong.h"
+
+namespace slash32::bgp {
+
+/// FSM states of RFC 4271 section 8.2.2; of two connections the further one counts.
+enum class PeerState : std::uint8_t { Idle, Connect, Active, OpenSent, OpenConfirm, Established };
+std::string_view to_string(PeerState state);
+
+/// A TCP connection as Peer and its owner name it; never used twice.
+using ConnectionId = std::uint64_t;
+
+/// Everything a Peer needs to know; a change of any of it means a new session.
+struct PeerSettings {
+  Asn local_as;
+  RouterId local_id;
+  std::optional<Asn> remote_as;  // nothing: any AS but (external) or only (internal) local_as
+  bool external = false;         // which of the two, when remote_as is nothing
+  bool passive = false;
+  Seconds hold_time{90};
+  std::optional<Seconds> keepalive_time;  // scaled when the negotiated hold time is shorter; absent: a third of it
+  Milliseconds connect_retry_time{5000};  // the longest pause between attempts to connect, and the patience with one
+  std::vector<AddressFamily> families;
+  bool graceful_restart = true;
+  Seconds restart_time{120};
+  bool enforce_first_as = true;  // eBGP: a path must begin with the peer's AS (RFC 4271 section 6.3)
+  bool operator==(const PeerSettings&) const = default;
+};
+
+/// What both sides agreed on, valid while Established.
+struct Session {
+  ConnectionId connection = 0;
+  Open remote;            // the peer's OPEN
+  bool external = false;  // eBGP
+  Seconds hold_time{0};   // 0: no keepalives
+  Seconds keepalive_time{0};
+  std::vector<AddressFamily> families;  // negotiated
+  bool four_octet_as = false;           // both sides: AS_PATH carries four octets
+  bool route_refresh = false;
+  bool graceful_restart = false;  // both sides sent the capability
+  /// Negotiated families whose forwarding state the peer says it preserved (F): stale routes of others go at once
+  /// (RFC 4724 section 4.2). What Rib::peer_up() wants.
+  std::vector<AddressFamily> preserved;
+  /// Negotiated families the peer's graceful restart capability lists: retained when the connection is lost.
+  std::vector<AddressFamily> restartable;
+};
+
+}  // namespace slash32::bgp

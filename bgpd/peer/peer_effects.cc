@@ -1,0 +1,136 @@
+// What a step of a state machine asks for, done: messages, timers, sessions up and down.
+#include <algorithm>
+
+#include "bgpd/peer/peer_impl.h"
+#include "bgpd/wire/header.h"
+#include "bgpd/wire/iana.h"
+#include "bgpd/wire/notification.h"
+#include "bgpd/wire/open.h"
+
+namespace slash32::bgp {
+namespace {
+
+template <class... Arms>
+struct Overloaded : Arms... {
+  using Arms::operator()...;
+};
+
+std::size_t index(Timer timer) { return static_cast<std::size_t>(timer); }
+
+bool is(const Notification& n, ErrorCode code, std::uint8_t subcode) {
+  return n.code == static_cast<std::uint8_t>(code) && n.subcode == subcode;
+}
+
+}  // namespace
+
+void Peer::Impl::dispatch(Connection& c, const Event& event, Instant now) {
+  const PeerState before = c.fsm.state;
+  const auto session = c.fsm.session;
+  Step step = bgp::step(c.fsm, event, {settings, c.sent, c.direction == Direction::Outgoing && !settings.passive});
+  c.fsm = std::move(step.next);
+  for (const Operation& operation : step.operations) run(c, before, session, operation, now);
+}
+
+void Peer::Impl::run(Connection& c, PeerState before, const std::shared_ptr<const Session>& session,
+                     const Operation& operation, Instant now) {
+  std::visit(Overloaded{
+                 [&](const op::StartConnect&) {
+                   c.id = next_id++;
+                   c.since = now;
+                   actions.emplace_back(act::Connect{c.id});
+                 },
+                 [&](const op::SendOpen&) { send_open(c); },
+                 [&](const op::SendKeepalive&) { send(c, encode_keepalive()); },
+                 [&](const op::SendNotification& o) {
+                   status.last_sent = o.notification;
+                   send(c, encode_notification(o.notification));
+                 },
+                 [&](const op::CloseTcp&) {
+                   if (c.id != 0) actions.emplace_back(act::Close{std::exchange(c.id, 0)});
+                   c.framer.clear();
+                 },
+                 [&](const op::StartTimer& o) {
+                   c.timers[index(o.timer)] = now + (o.timer == Timer::Hold ? o.length : jitter(o.length));
+                 },
+                 [&](const op::StopTimer& o) { c.timers[index(o.timer)].reset(); },
+                 [&](const op::StopAllTimers&) { c.timers = {}; },
+                 [&](const op::SessionUp&) { session_up(c, now); },
+                 [&](const op::DeliverUpdate&) {
+                   if (delivering) actions.emplace_back(act::UpdateReceived{std::move(*delivering)});
+                 },
+                 [&](const op::DeliverRefresh& o) { actions.emplace_back(act::RefreshReceived{o.family}); },
+                 [&](const op::Ended& o) { ended(c, before, session, o, now); },
+             },
+             operation);
+}
+
+void Peer::Impl::send(Connection& c, std::vector<std::uint8_t> bytes) {
+  ++status.messages_out;
+  actions.emplace_back(act::Send{c.id, std::move(bytes)});
+}
+
+void Peer::Impl::send_open(Connection& c) {
+  c.with_capabilities = with_capabilities;
+  c.sent = make_open(settings, restart, with_capabilities);
+  send(c, encode_open(c.sent, with_capabilities));
+}
+
+void Peer::Impl::session_up(Connection& c, Instant now) {
+  const Session& session = *c.fsm.session;
+  status.established_at = now;
+  decode_context = {.four_octet_as = session.four_octet_as,
+                    .external = session.external,
+                    .families = session.families,
+                    .extended_next_hop = false,
+                    .first_as = {}};
+  if (session.external && settings.enforce_first_as) decode_context.first_as = session.remote.asn;
+  retention.on_up(session, now);
+  actions.emplace_back(act::SessionUp{session});
+  // RFC 4271 section 6.8: with one Established, all others go; an attempt that is still under way is not needed.
+  for (std::size_t i = 0; i < connections.size(); ++i)
+    if (connections[i].get() != &c && connections[i]->fsm.state != PeerState::Idle)
+      dispatch(*connections[i], ev::CollisionLost{}, now);
+}
+
+void Peer::Impl::ended(Connection& c, PeerState before, const std::shared_ptr<const Session>& session,
+                       const op::Ended& how, Instant now) {
+  if (how.how != Ending::CollisionLost && how.how != Ending::Stopped) status.last_error = how.why;
+  if (before == PeerState::Established) session_down(*session, how, now);
+  plan_pause(c, before, how.how, now);
+}
+
+void Peer::Impl::session_down(const Session& session, const op::Ended& how, Instant now) {
+  ++status.flaps;
+  if (status.established_at) backoff.was_established_for(now - *status.established_at);
+  status.established_at.reset();
+  std::vector<AddressFamily> retain = Retention::retained(session, how.how);
+  std::vector<AddressFamily> stale_before;
+  if (how.how != Ending::ForRestart) {
+    const auto& gr = session.remote.capabilities.graceful_restart;
+    stale_before = retention.on_down(retain, Seconds{gr ? gr->restart_time : 0}, now);
+  }
+  if (!stale_before.empty()) actions.emplace_back(act::StaleExpired{std::move(stale_before)});
+  actions.emplace_back(act::SessionDown{how.why, std::move(retain)});
+}
+
+/// How long to stay away. Lost connections and collisions are tried again soon; refusals and errors later and later.
+void Peer::Impl::plan_pause(const Connection& c, PeerState before, Ending how, Instant now) {
+  const bool open_phase = before == PeerState::OpenSent || before == PeerState::OpenConfirm;
+  const Notification last = status.last_received.value_or(Notification{});
+  if (how == Ending::NotificationSent) {
+    if (open_phase) backoff.note_refusal(now);
+    pause = backoff.next(!open_phase);
+  } else if (how == Ending::NotificationReceived) {
+    if (is(last, ErrorCode::Cease, cease::kConnectionCollision) ||
+        is(last, ErrorCode::Cease, cease::kAdministrativeReset))
+      return;
+    // RFC 5492 section 3: a peer that knows no capabilities refuses the parameter; try without.
+    const bool refused = open_phase && is(last, ErrorCode::OpenMessage, open_error::kUnsupportedOptionalParameter);
+    const bool plain_helps = std::ranges::find(settings.families, AddressFamily::IPv4) != settings.families.end();
+    const bool retry_plain = refused && c.with_capabilities && plain_helps;
+    with_capabilities = !retry_plain;
+    if (!retry_plain) pause = backoff.next(!open_phase);
+  }
+}
+
+}  // namespace slash32::bgp

@@ -1,0 +1,96 @@
+// The inside of Peer. One state machine that opens connections (always there) and one for each incoming connection
+// (RFC 4271 section 8.2.1); what concerns more than one of them is decided here: collisions, pauses, retention.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bgpd/fsm/collision.h"
+#include "bgpd/fsm/fsm.h"
+#include "bgpd/fsm/negotiate.h"
+#include "bgpd/peer/backoff.h"
+#include "bgpd/peer/framer.h"
+#include "bgpd/peer/peer.h"
+#include "bgpd/peer/retention.h"
+#include "bgpd/wire/update.h"
+
+namespace slash32::bgp {
+
+/// A state machine and its TCP connection.
+struct Connection {
+  ConnectionId id = 0;  // 0: no TCP connection, nor an attempt at one
+  Direction direction = Direction::Incoming;
+  Fsm fsm;
+  Open sent;                      // our OPEN on it
+  bool with_capabilities = true;  // of that OPEN
+  Instant since{};                // when it was accepted or opened
+  std::array<std::optional<Instant>, kTimers> timers{};
+  Framer framer;
+};
+
+struct Peer::Impl {
+  Impl(PeerSettings s, Random r, void* context);
+
+  // ------------------------------------------------------------ what Peer forwards to
+  void start(Instant now);
+  void stop(Instant now, const Event& how);
+  void connected(ConnectionId id, Instant now);
+  void failed(ConnectionId id, const std::string& why, Instant now);
+  ConnectionId accepted(Instant now);
+  void bytes(ConnectionId id, std::span<const std::uint8_t> data, Instant now);
+  void time(Instant now);
+  std::optional<Instant> next_deadline() const;
+  PeerStatus show() const;
+  /// Ends a call: removes connections that are gone, plans the next attempt, hands the actions out.
+  Actions finish(Instant now);
+
+  // ------------------------------------------------------------ messages (peer_messages.cc)
+  void on_message(Connection& c, const Frame& frame, Instant now);
+  void on_open(Connection& c, std::span<const std::uint8_t> body, Instant now);
+  void on_update(Connection& c, std::span<const std::uint8_t> body, Instant now);
+  void on_refresh(Connection& c, std::span<const std::uint8_t> body, Instant now);
+  /// False: `c` lost (RFC 4271 section 6.8), so its OPEN is not acted on.
+  bool resolve_collisions(Connection& c, const Open& open, Instant now);
+
+  // ------------------------------------------------------------ the state machines
+  void dispatch(Connection& c, const Event& event, Instant now);
+  void run(Connection& c, PeerState before, const std::shared_ptr<const Session>& session, const Operation& operation,
+           Instant now);
+  void send(Connection& c, std::vector<std::uint8_t> bytes);
+  void send_open(Connection& c);
+  void session_up(Connection& c, Instant now);
+  void ended(Connection& c, PeerState before, const std::shared_ptr<const Session>& session, const op::Ended& how,
+             Instant now);
+  void session_down(const Session& session, const op::Ended& how, Instant now);
+  void plan_pause(const Connection& c, PeerState before, Ending how, Instant now);
+
+  Connection* find(ConnectionId id);
+  Connection* established();
+  const Connection* established() const;
+  Connection& initiator() { return *connections.front(); }
+  Duration jitter(Duration d) { return with_jitter(d, random(random_context)); }
+
+  PeerSettings settings;
+  Random random;
+  void* random_context;
+  RestartState restart;
+
+  bool running = false;
+  bool with_capabilities = true;  // of the next OPEN; off after the peer refused them (RFC 5492 section 3)
+  ConnectionId next_id = 1;
+  std::vector<std::unique_ptr<Connection>> connections;  // the first one opens connections
+  std::optional<Instant> start_at;                       // when the initiator leaves Idle (IdleHoldTimer)
+  std::optional<Duration> pause;                         // what `start_at` shall be set to
+  Backoff backoff;
+  Retention retention;
+  std::optional<Update> delivering;  // the UPDATE whose event is being dispatched
+  DecodeContext decode_context;      // of the established session
+  PeerStatus status;
+  Actions actions;
+};
+
+}  // namespace slash32::bgp

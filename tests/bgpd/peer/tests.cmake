@@ -1,0 +1,1 @@
+slash32_test(bgp_peer_tests bgpd/peer bgp_peer)
