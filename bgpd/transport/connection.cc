@@ -24,7 +24,7 @@ constexpr std::chrono::seconds kFlushTime{2};  // how long a closing connection 
 
 }  // namespace
 
-struct Connection::Impl : std::enable_shared_from_this<Impl> {
+struct TcpConnection::Impl : std::enable_shared_from_this<Impl> {
   Impl(asio::io_context& context, Events handlers)
       : socket(context), deadline(context), events(std::move(handlers)), inbox(kInbox) {}
 
@@ -130,8 +130,8 @@ struct Connection::Impl : std::enable_shared_from_this<Impl> {
   }
 };
 
-Connection Connection::connect(Loop& loop, const Endpoint& remote, const SocketOptions& options, Duration timeout,
-                               Events events) {
+TcpConnection TcpConnection::connect(Loop& loop, const Endpoint& remote, const SocketOptions& options, Duration timeout,
+                                     Events events) {
   auto impl = std::make_shared<Impl>(loop.context(), std::move(events));
   auto fd = begin_connect(remote, options);
   if (!fd) {
@@ -140,36 +140,36 @@ Connection Connection::connect(Loop& loop, const Endpoint& remote, const SocketO
     impl->open(*std::move(fd));
     if (impl->socket.is_open()) impl->wait_connected(timeout);
   }
-  return Connection(std::move(impl));
+  return TcpConnection(std::move(impl));
 }
 
-Connection Connection::adopt(Loop& loop, UniqueFd fd, Events events) {
+TcpConnection TcpConnection::adopt(Loop& loop, UniqueFd fd, Events events) {
   auto impl = std::make_shared<Impl>(loop.context(), std::move(events));
   impl->open(std::move(fd));
   if (impl->socket.is_open()) impl->begin();
-  return Connection(std::move(impl));
+  return TcpConnection(std::move(impl));
 }
 
-Connection::Connection(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
-Connection::~Connection() {
+TcpConnection::TcpConnection(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+TcpConnection::~TcpConnection() {
   if (impl_) impl_->close();
 }
-Connection::Connection(Connection&&) noexcept = default;
-Connection& Connection::operator=(Connection&& other) noexcept {
+TcpConnection::TcpConnection(TcpConnection&&) noexcept = default;
+TcpConnection& TcpConnection::operator=(TcpConnection&& other) noexcept {
   if (impl_) impl_->close();
   impl_ = std::move(other.impl_);
   return *this;
 }
 
-void Connection::send(std::vector<std::uint8_t> bytes) {
+void TcpConnection::send(std::vector<std::uint8_t> bytes) {
   if (impl_->closing || impl_->dead || bytes.empty()) return;
   impl_->queued += bytes.size();
   impl_->waiting.push_back(std::move(bytes));
   impl_->write();
 }
 
-std::size_t Connection::queued() const { return impl_->queued; }
-void Connection::close() { impl_->close(); }
-int Connection::fd() const { return impl_->socket.is_open() ? impl_->socket.native_handle() : -1; }
+std::size_t TcpConnection::queued() const { return impl_->queued; }
+void TcpConnection::close() { impl_->close(); }
+int TcpConnection::fd() const { return impl_->socket.is_open() ? impl_->socket.native_handle() : -1; }
 
 }  // namespace slash32::bgp

@@ -16,7 +16,7 @@
 
 namespace slash32::bgp {
 
-class Connection {
+class TcpConnection {
  public:
   struct Events {
     std::function<void()> connected;                           // of an outgoing one
@@ -26,14 +26,14 @@ class Connection {
   };
 
   /// Begins to connect. What fails at once (no route, a bad source address) is reported through `closed` as well.
-  static Connection connect(Loop& loop, const Endpoint& remote, const SocketOptions& options, Duration timeout,
-                            Events events);
+  static TcpConnection connect(Loop& loop, const Endpoint& remote, const SocketOptions& options, Duration timeout,
+                               Events events);
   /// Takes a connected socket.
-  static Connection adopt(Loop& loop, UniqueFd fd, Events events);
+  static TcpConnection adopt(Loop& loop, UniqueFd fd, Events events);
 
-  ~Connection();  // like close()
-  Connection(Connection&&) noexcept;
-  Connection& operator=(Connection&&) noexcept;
+  ~TcpConnection();  // like close()
+  TcpConnection(TcpConnection&&) noexcept;
+  TcpConnection& operator=(TcpConnection&&) noexcept;
 
   void send(std::vector<std::uint8_t> bytes);
   /// Octets queued here, not counting what the kernel has.
@@ -46,7 +46,7 @@ class Connection {
 
  private:
   struct Impl;
-  explicit Connection(std::shared_ptr<Impl> impl);
+  explicit TcpConnection(std::shared_ptr<Impl> impl);
   std::shared_ptr<Impl> impl_;
 };
 

@@ -21,7 +21,7 @@ struct Listener::Impl {
   UniqueFd fd;
   Endpoint local;
   Accepted accepted;
-  Timer pause;
+  LoopTimer pause;
   std::optional<FdWatch> watch;
 
   void listen() {

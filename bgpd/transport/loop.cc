@@ -24,26 +24,26 @@ void Loop::run() { impl_->context.run(); }
 void Loop::post(std::function<void()> work) { asio::post(impl_->context, std::move(work)); }
 asio::io_context& Loop::context() { return impl_->context; }
 
-// ---------------------------------------------------------------- Timer
+// ---------------------------------------------------------------- LoopTimer
 
-struct Timer::Impl {
+struct LoopTimer::Impl {
   explicit Impl(asio::io_context& context) : timer(context) {}
   asio::steady_timer timer;
   std::uint64_t generation = 0;  // a handler that was already queued when at() or cancel() came must not run
 };
 
-Timer::Timer(Loop& loop) : impl_(std::make_shared<Impl>(loop.context())) {}
-Timer::~Timer() {
+LoopTimer::LoopTimer(Loop& loop) : impl_(std::make_shared<Impl>(loop.context())) {}
+LoopTimer::~LoopTimer() {
   if (impl_) cancel();
 }
-Timer::Timer(Timer&&) noexcept = default;
-Timer& Timer::operator=(Timer&& other) noexcept {
+LoopTimer::LoopTimer(LoopTimer&&) noexcept = default;
+LoopTimer& LoopTimer::operator=(LoopTimer&& other) noexcept {
   if (impl_) cancel();
   impl_ = std::move(other.impl_);
   return *this;
 }
 
-void Timer::at(Instant when, std::function<void()> work) {
+void LoopTimer::at(Instant when, std::function<void()> work) {
   const auto mine = ++impl_->generation;
   impl_->timer.expires_at(when);
   impl_->timer.async_wait([self = impl_, mine, work = std::move(work)](error_code error) {
@@ -51,11 +51,11 @@ void Timer::at(Instant when, std::function<void()> work) {
   });
 }
 
-void Timer::after(Duration delay, std::function<void()> work) {
+void LoopTimer::after(Duration delay, std::function<void()> work) {
   at(std::chrono::steady_clock::now() + delay, std::move(work));
 }
 
-void Timer::cancel() {
+void LoopTimer::cancel() {
   ++impl_->generation;
   impl_->timer.cancel();
 }

@@ -36,12 +36,12 @@ class Loop {
 };
 
 /// One deadline. Setting it again replaces it; destroying it cancels it.
-class Timer {
+class LoopTimer {
  public:
-  explicit Timer(Loop& loop);
-  ~Timer();
-  Timer(Timer&&) noexcept;
-  Timer& operator=(Timer&&) noexcept;
+  explicit LoopTimer(Loop& loop);
+  ~LoopTimer();
+  LoopTimer(LoopTimer&&) noexcept;
+  LoopTimer& operator=(LoopTimer&&) noexcept;
 
   void at(Instant when, std::function<void()> work);
   void after(Duration delay, std::function<void()> work);

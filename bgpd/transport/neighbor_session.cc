@@ -49,7 +49,7 @@ void NeighborSession::accept(UniqueFd fd) {
     return;
   }
   auto [id, actions] = peer_.on_accepted(loop_.now());
-  connections_.emplace(id, Connection::adopt(loop_, std::move(fd), events_for(id)));
+  connections_.emplace(id, TcpConnection::adopt(loop_, std::move(fd), events_for(id)));
   connected_.insert(id);
   carry_out(std::move(actions));
 }
@@ -84,7 +84,7 @@ void NeighborSession::pull() {
   });
 }
 
-Connection::Events NeighborSession::events_for(ConnectionId id) {
+TcpConnection::Events NeighborSession::events_for(ConnectionId id) {
   return {
       .connected =
           [this, id] {
@@ -108,7 +108,7 @@ Connection::Events NeighborSession::events_for(ConnectionId id) {
 
 void NeighborSession::connect(ConnectionId id) {
   log::debug("connecting", {{"to", to_string(remote_)}});
-  connections_.emplace(id, Connection::connect(loop_, remote_, options_, kConnectTimeout, events_for(id)));
+  connections_.emplace(id, TcpConnection::connect(loop_, remote_, options_, kConnectTimeout, events_for(id)));
 }
 
 void NeighborSession::session_up(const Session& session) {

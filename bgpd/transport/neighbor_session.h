@@ -66,16 +66,16 @@ class NeighborSession {
   void arm();
   void connect(ConnectionId id);
   void session_up(const Session& session);
-  Connection::Events events_for(ConnectionId id);
+  TcpConnection::Events events_for(ConnectionId id);
 
   Loop& loop_;
   Peer peer_;
   Endpoint remote_;
   SocketOptions options_;
   SessionEvents events_;
-  Timer timer_;
-  Timer send_hold_;
-  std::map<ConnectionId, Connection> connections_;
+  LoopTimer timer_;
+  LoopTimer send_hold_;
+  std::map<ConnectionId, TcpConnection> connections_;
   std::set<ConnectionId> connected_;  // those of connections_ that were up
   std::deque<Action> actions_;        // what is still to be carried out, in order
   bool carrying_out_ = false;
