@@ -1,0 +1,340 @@
+// The dispatcher: verbs by versions, faults together, exactly one document on stdout.
+#include "common/cni/skel.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "tests/cni/fake_env.h"
+
+namespace slash32::cni {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+using testing::Not;
+
+const Program kProgram{.about = "test 1: a plugin", .known_cni_args = usual_cni_args(), .budgets = {}};
+
+json config_of(const std::string& version) { return {{"cniVersion", version}, {"name", "net"}, {"type", "test"}}; }
+
+/// Handlers that succeed and remember what was called.
+struct Recorder {
+  std::vector<std::string> called;
+  std::vector<Call> calls;
+  Handlers handlers() {
+    const auto note = [this](const char* verb) {
+      return [this, verb](const Call& call) -> Status {
+        called.emplace_back(verb);
+        calls.push_back(call);
+        return ok();
+      };
+    };
+    return {.add = [this](const Call& call) -> Result<AddResult> {
+              called.emplace_back("ADD");
+              calls.push_back(call);
+              return AddResult{
+                  .interfaces = {}, .ips = {{IpAddress::v4(0x0a000007), 32, {}, {}}}, .routes = {}, .dns = {}};
+            },
+            .del = note("DEL"),
+            .check = note("CHECK"),
+            .status = note("STATUS"),
+            .gc = note("GC")};
+  }
+};
+
+struct VerbAndVersion {
+  const char* verb;
+  const char* version;
+  int code;  // 0: runs
+};
+class SkelVersions : public testing::TestWithParam<VerbAndVersion> {};
+TEST_P(SkelVersions, RunsExactlyTheVerbsThatTheVersionHas) {
+  const auto& row = GetParam();
+  auto config = config_of(row.version);
+  config["cni.dev/valid-attachments"] = json::array();
+  auto world = world_of(row.verb, config);
+  Recorder recorder;
+  EXPECT_EQ(run(kProgram, world.env(), recorder.handlers()), row.code == 0 ? 0 : 1);
+  if (row.code == 0) {
+    EXPECT_THAT(recorder.called, testing::ElementsAre(row.verb));
+    EXPECT_EQ(world.out.empty(), std::string(row.verb) != "ADD");
+    if (std::string(row.verb) == "ADD") {
+      EXPECT_EQ(world.document()["cniVersion"], row.version);
+    }
+  } else {
+    EXPECT_TRUE(recorder.called.empty());
+    EXPECT_EQ(world.document()["code"], row.code);
+  }
+}
+std::string row_name(const testing::TestParamInfo<VerbAndVersion>& info) {
+  std::string name = std::string(info.param.verb) + "_" + info.param.version;
+  for (auto& c : name)
+    if (c == '.') c = '_';
+  return name;
+}
+INSTANTIATE_TEST_SUITE_P(All, SkelVersions,
+                         testing::Values(VerbAndVersion{"ADD", "0.2.0", 1}, VerbAndVersion{"ADD", "0.3.0", 1},
+                                         VerbAndVersion{"ADD", "0.3.1", 0}, VerbAndVersion{"ADD", "0.4.0", 0},
+                                         VerbAndVersion{"ADD", "1.0.0", 0}, VerbAndVersion{"ADD", "1.1.0", 0},
+                                         VerbAndVersion{"ADD", "1.2.0", 1}, VerbAndVersion{"DEL", "0.3.1", 0},
+                                         VerbAndVersion{"DEL", "0.4.0", 0}, VerbAndVersion{"DEL", "1.0.0", 0},
+                                         VerbAndVersion{"DEL", "1.1.0", 0}, VerbAndVersion{"DEL", "9.9.9", 1},
+                                         VerbAndVersion{"CHECK", "0.3.1", 1}, VerbAndVersion{"CHECK", "0.4.0", 0},
+                                         VerbAndVersion{"CHECK", "1.0.0", 0}, VerbAndVersion{"CHECK", "1.1.0", 0},
+                                         VerbAndVersion{"STATUS", "0.4.0", 1}, VerbAndVersion{"STATUS", "1.0.0", 1},
+                                         VerbAndVersion{"STATUS", "1.1.0", 0}, VerbAndVersion{"GC", "0.3.1", 1},
+                                         VerbAndVersion{"GC", "1.0.0", 1}, VerbAndVersion{"GC", "1.1.0", 0}),
+                         row_name);
+
+struct Missing {
+  const char* verb;
+  std::vector<std::string> required;
+};
+class SkelVariables : public testing::TestWithParam<Missing> {};
+TEST_P(SkelVariables, ReportsEveryMissingOneTogetherAsCode4) {
+  FakeWorld world;
+  world.variables = {{"CNI_COMMAND", GetParam().verb}};
+  auto config = config_of("1.1.0");
+  config["cni.dev/valid-attachments"] = json::array();
+  world.in = config.dump();
+  Recorder recorder;
+  EXPECT_EQ(run(kProgram, world.env(), recorder.handlers()), 1);
+  EXPECT_EQ(world.document()["code"], kInvalidEnvironment);
+  const std::string message = world.document()["msg"];
+  for (const auto* name : {"CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_PATH"}) {
+    const auto& required = GetParam().required;
+    const bool is_required = std::ranges::find(required, name) != required.end();
+    EXPECT_EQ(message.find(name) != std::string::npos, is_required) << name << " in: " << message;
+  }
+  EXPECT_TRUE(recorder.called.empty());
+}
+INSTANTIATE_TEST_SUITE_P(Verbs, SkelVariables,
+                         testing::Values(Missing{"ADD", {"CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_PATH"}},
+                                         Missing{"CHECK", {"CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_PATH"}},
+                                         Missing{"DEL", {"CNI_CONTAINERID", "CNI_IFNAME", "CNI_PATH"}},
+                                         Missing{"STATUS", {"CNI_PATH"}}, Missing{"GC", {"CNI_PATH"}}),
+                         [](const auto& row) { return std::string(row.param.verb); });
+
+struct BadValue {
+  const char* name;
+  const char* variable;
+  std::string value;
+};
+class SkelValues : public testing::TestWithParam<BadValue> {};
+TEST_P(SkelValues, AreRefusedWithCode4AndTheVariablesName) {
+  auto world = world_of("ADD", config_of("1.0.0"));
+  world.variables[GetParam().variable] = GetParam().value;
+  Recorder recorder;
+  EXPECT_EQ(run(kProgram, world.env(), recorder.handlers()), 1);
+  EXPECT_EQ(world.document()["code"], kInvalidEnvironment);
+  EXPECT_THAT(world.document()["msg"].get<std::string>(), HasSubstr(GetParam().variable));
+  EXPECT_TRUE(recorder.called.empty());
+}
+INSTANTIATE_TEST_SUITE_P(
+    All, SkelValues,
+    testing::Values(BadValue{"id_with_slash", "CNI_CONTAINERID", "../../etc"},
+                    BadValue{"id_begins_with_dash", "CNI_CONTAINERID", "-a"},
+                    BadValue{"id_with_space", "CNI_CONTAINERID", "a b"},
+                    BadValue{"id_not_utf8", "CNI_CONTAINERID", "a\xff"},
+                    BadValue{"ifname_16_bytes", "CNI_IFNAME", "abcdefghijklmnop"},
+                    BadValue{"ifname_dot", "CNI_IFNAME", "."}, BadValue{"ifname_dotdot", "CNI_IFNAME", ".."},
+                    BadValue{"ifname_slash", "CNI_IFNAME", "a/b"}, BadValue{"ifname_colon", "CNI_IFNAME", "a:b"},
+                    BadValue{"ifname_tab", "CNI_IFNAME", "a\tb"}, BadValue{"args_not_a_pair", "CNI_ARGS", "IP"},
+                    BadValue{"args_two_equals", "CNI_ARGS", "IP=a=b"},
+                    BadValue{"args_unknown_key", "CNI_ARGS", "FOO=1"}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+TEST(Skel, TakesUnknownArgsWithIgnoreUnknown) {
+  auto world = world_of("ADD", config_of("1.0.0"));
+  world.variables["CNI_ARGS"] = "IgnoreUnknown=1;FOO=1;K8S_POD_NAME=p;IP=10.0.0.9";
+  Recorder recorder;
+  ASSERT_EQ(run(kProgram, world.env(), recorder.handlers()), 0) << world.out;
+  EXPECT_EQ(recorder.calls[0].args.extra,
+            (std::map<std::string, std::string>{{"IP", "10.0.0.9"}, {"K8S_POD_NAME", "p"}}));
+}
+
+TEST(Skel, NeverHoldsUpDelForItsArgsOrRepeatedKeys) {
+  auto world = world_of("DEL", config_of("1.0.0"));
+  world.variables["CNI_ARGS"] = "nonsense";
+  world.variables["CNI_NETNS"] = "";
+  world.in = R"({"cniVersion":"1.0.0","name":"net","type":"t","mtu":1,"mtu":2,"unknown":{}})";
+  Recorder recorder;
+  EXPECT_EQ(run(kProgram, world.env(), recorder.handlers()), 0) << world.out;
+  EXPECT_THAT(recorder.called, testing::ElementsAre("DEL"));
+  EXPECT_EQ(recorder.calls[0].config["mtu"], 2);
+  EXPECT_EQ(recorder.calls[0].config_text, world.in);
+}
+
+TEST(Skel, RefusesRepeatedKeysForAdd) {
+  auto world = world_of("ADD", {});
+  world.in = R"({"cniVersion":"1.0.0","name":"net","type":"t","mtu":1,"mtu":2})";
+  Recorder recorder;
+  EXPECT_EQ(run(kProgram, world.env(), recorder.handlers()), 1);
+  EXPECT_EQ(world.document()["code"], kDecodingFailure);
+}
+
+TEST(Skel, ReportsEnvironmentAndConfigurationTogether) {
+  auto world = world_of("ADD", {{"cniVersion", "7"}});
+  world.variables["CNI_CONTAINERID"] = "/";
+  world.variables.erase("CNI_PATH");
+  EXPECT_EQ(run(kProgram, world.env(), {}), 1);
+  const std::string message = world.document()["msg"];
+  EXPECT_EQ(world.document()["code"], kInvalidEnvironment);
+  EXPECT_THAT(message, HasSubstr("CNI_CONTAINERID"));
+  EXPECT_THAT(message, HasSubstr("CNI_PATH"));
+  EXPECT_THAT(message, HasSubstr("\"name\" is missing"));
+  EXPECT_THAT(message, HasSubstr("/cniVersion: 7"));
+}
+
+struct BadConfig {
+  const char* name;
+  const char* text;
+  int code;
+  const char* says;
+};
+class SkelConfig : public testing::TestWithParam<BadConfig> {};
+TEST_P(SkelConfig, GetsTheSpecificationsCode) {
+  for (const char* verb : {"ADD", "DEL", "CHECK", "GC", "STATUS"}) {
+    auto world = world_of(verb, {});
+    world.in = GetParam().text;
+    Recorder recorder;
+    EXPECT_EQ(run(kProgram, world.env(), recorder.handlers()), 1) << verb;
+    EXPECT_EQ(world.document()["code"], GetParam().code) << verb << ": " << world.out;
+    EXPECT_THAT(world.document()["msg"].get<std::string>(), HasSubstr(GetParam().says));
+    EXPECT_TRUE(recorder.called.empty());
+  }
+}
+INSTANTIATE_TEST_SUITE_P(
+    All, SkelConfig,
+    testing::Values(BadConfig{"empty", "", kDecodingFailure, "not JSON"},
+                    BadConfig{"truncated", R"({"name":)", kDecodingFailure, "line 1"},
+                    BadConfig{"a_list", "[]", kDecodingFailure, "object"},
+                    BadConfig{"no_name", R"({"cniVersion":"1.1.0"})", kInvalidConfig, "\"name\" is missing"},
+                    BadConfig{"empty_name", R"({"cniVersion":"1.1.0","name":""})", kInvalidConfig, "/name"},
+                    BadConfig{"bad_name", R"({"cniVersion":"1.1.0","name":"a/b"})", kInvalidConfig, "/name"},
+                    BadConfig{"name_a_number", R"({"cniVersion":"1.1.0","name":1})", kInvalidConfig, "/name"},
+                    BadConfig{"no_version", R"({"name":"net"})", kIncompatibleVersion, "0.1.0"},
+                    BadConfig{"version_a_number", R"({"cniVersion":1,"name":"net"})", kIncompatibleVersion,
+                              "/cniVersion"}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+TEST(Skel, RefusesItsOwnNamespaceBeforeAnythingRuns) {
+  for (const char* verb : {"ADD", "DEL", "CHECK"}) {
+    auto world = world_of(verb, config_of("1.0.0"));
+    world.variables["CNI_NETNS"] = world.own_netns;
+    Recorder recorder;
+    EXPECT_EQ(run(kProgram, world.env(), recorder.handlers()), 1);
+    EXPECT_EQ(world.document()["code"], kInvalidNetns);
+    EXPECT_TRUE(recorder.called.empty());
+    world.out.clear();
+    world.variables["CNI_NETNS_OVERRIDE"] = "1";
+    EXPECT_EQ(run(kProgram, world.env(), recorder.handlers()), 0);
+  }
+}
+
+TEST(Skel, PrintsErrorsWithTheConfigurationsVersion) {
+  auto world = world_of("ADD", config_of("0.4.0"));
+  Handlers handlers;
+  handlers.add = [](const Call&) -> Result<AddResult> { return fail(kTryAgainLater, "full", "254 of 254"); };
+  EXPECT_EQ(run(kProgram, world.env(), handlers), 1);
+  EXPECT_EQ(world.document(),
+            json({{"cniVersion", "0.4.0"}, {"code", 11}, {"msg", "full"}, {"details", "254 of 254"}}));
+}
+
+TEST(Skel, TurnsALibrarysExceptionIntoCode999) {
+  auto world = world_of("DEL", config_of("1.0.0"));
+  Handlers handlers;
+  handlers.del = [](const Call&) -> Status { throw std::runtime_error("boom"); };
+  EXPECT_EQ(run(kProgram, world.env(), handlers), 1);
+  EXPECT_EQ(world.document()["code"], kInternal);
+}
+
+TEST(Skel, UndoesAnAddWhoseResultNobodyCouldRead) {
+  auto world = world_of("ADD", config_of("1.0.0"));
+  world.stdout_is_gone = true;
+  Recorder recorder;
+  EXPECT_EQ(run(kProgram, world.env(), recorder.handlers()), 1);
+  EXPECT_THAT(recorder.called, testing::ElementsAre("ADD", "DEL"));
+  EXPECT_THAT(world.err, HasSubstr("Broken pipe"));
+}
+
+TEST(Skel, WithoutACommandSaysWhatItIsAndSucceeds) {
+  FakeWorld world;
+  EXPECT_EQ(run(kProgram, world.env(), {}), 0);
+  EXPECT_EQ(world.out, "");
+  EXPECT_THAT(world.err, HasSubstr("a plugin"));
+  EXPECT_THAT(world.err, HasSubstr("0.3.1 0.4.0 1.0.0 1.1.0"));
+}
+
+TEST(Skel, RefusesACommandItDoesNotKnow) {
+  auto world = world_of("FROB", config_of("1.0.0"));
+  EXPECT_EQ(run(kProgram, world.env(), {}), 1);
+  EXPECT_EQ(world.document()["code"], kInvalidEnvironment);
+}
+
+TEST(Skel, AnswersVersionWhateverStdinSays) {
+  const json supported = {"0.3.1", "0.4.0", "1.0.0", "1.1.0"};
+  for (const auto& [in, version] :
+       std::vector<std::pair<std::string, std::string>>{{R"({"cniVersion":"0.4.0"})", "0.4.0"},
+                                                        {R"({"cniVersion":"9.0.0"})", "1.1.0"},
+                                                        {"", "1.1.0"},
+                                                        {"{", "1.1.0"}}) {
+    FakeWorld world;
+    world.variables = {{"CNI_COMMAND", "VERSION"}};
+    world.in = in;
+    EXPECT_EQ(run(kProgram, world.env(), {}), 0);
+    EXPECT_EQ(world.document(), json({{"cniVersion", version}, {"supportedVersions", supported}})) << in;
+  }
+}
+
+TEST(Skel, StopsWaitingForStdin) {
+  auto world = world_of("STATUS", config_of("1.1.0"));
+  world.stdin_hangs = true;
+  EXPECT_EQ(run(kProgram, world.env(), {}), 1);
+  EXPECT_EQ(world.document()["code"], kTryAgainLater);
+}
+
+struct Attachments {
+  const char* name;
+  const char* keys;
+  int code;
+  std::vector<Attachment> valid;
+};
+class SkelGc : public testing::TestWithParam<Attachments> {};
+TEST_P(SkelGc, KnowsWhatMustBeKept) {
+  auto world = world_of("GC", {});
+  world.in = std::string(R"({"cniVersion":"1.1.0","name":"net")") + GetParam().keys + "}";
+  Recorder recorder;
+  EXPECT_EQ(run(kProgram, world.env(), recorder.handlers()), GetParam().code == 0 ? 0 : 1) << world.out;
+  if (GetParam().code != 0) {
+    EXPECT_EQ(world.document()["code"], GetParam().code);
+    EXPECT_TRUE(recorder.called.empty());
+  } else {
+    EXPECT_EQ(recorder.calls.at(0).valid, GetParam().valid);
+  }
+}
+INSTANTIATE_TEST_SUITE_P(
+    All, SkelGc,
+    testing::Values(
+        Attachments{"absent_releases_nothing", "", kInvalidConfig, {}},
+        Attachments{"null_is_empty", R"(,"cni.dev/valid-attachments":null)", 0, {}},
+        Attachments{"empty", R"(,"cni.dev/valid-attachments":[])", 0, {}},
+        Attachments{
+            "head", R"(,"cni.dev/valid-attachments":[{"containerID":"a","ifname":"eth0"}])", 0, {{"a", "eth0"}}},
+        Attachments{"tag", R"(,"cni.dev/attachments":[{"containerID":"a","ifname":"eth0"}])", 0, {{"a", "eth0"}}},
+        Attachments{"both_are_joined",
+                    R"(,"cni.dev/attachments":[{"containerID":"a","ifname":"eth0"}],
+                       "cni.dev/valid-attachments":[{"containerID":"b","ifname":"eth1"},{"containerID":"a","ifname":"eth0"}])",
+                    0,
+                    {{"a", "eth0"}, {"b", "eth1"}}},
+        Attachments{"not_a_list", R"(,"cni.dev/valid-attachments":{})", kInvalidConfig, {}},
+        Attachments{"without_ifname", R"(,"cni.dev/valid-attachments":[{"containerID":"a"}])", kInvalidConfig, {}}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+}  // namespace
+}  // namespace slash32::cni

@@ -1,0 +1,1 @@
+slash32_test(cni_tests cni slash32_cni)
