@@ -20,7 +20,7 @@ const std::map<std::string, Folders> kMayInclude = {
     {"common", {}},
     {"common/cni", {"common"}},
     {"common/netlink", {"common"}},
-    {"config", {"common"}},
+    {"config", {"common", "common/cni"}},
     {"ipam", {"config", "common", "common/cni", "common/netlink"}},
     {"plugin", {"ipam", "config", "common", "common/cni", "common/netlink"}},
     {"bgpd/wire", {"common"}},
