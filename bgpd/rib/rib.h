@@ -33,7 +33,7 @@ struct RibPeer {
   bool four_octet_as = true;
   std::optional<IpAddress> local_v4;  // next hop self, per family; a family without one is held: nothing of it is sent
   std::optional<IpAddress> local_v6;
-  std::optional<IpAddress> local_link_local;
+  std::optional<IpAddress> local_link_local;  // only where the peer is on that link (RFC 2545 section 3)
   bool route_reflector_client = false;
   std::uint8_t allow_own_as = 0;
   config::NextHopMode next_hop = config::NextHopMode::Auto;
@@ -156,6 +156,9 @@ class Rib {
 
   // ------------------------------------------------------------ for show
   FamilyCounts counts(PeerId id, AddressFamily family) const;
+  /// The family was negotiated, but nothing of it is sent, for want of an own address as next hop (only End-of-RIB is,
+  /// so that nobody waits for us).
+  bool is_held(PeerId id, AddressFamily family) const;
   /// Calls `visit` for every path, in prefix order within a family. With `only`: that prefix.
   void visit_paths(const std::optional<Prefix>& only, const std::function<void(const PathView&)>& visit) const;
   /// What was last sent to this peer (Adj-RIB-Out), in prefix order.

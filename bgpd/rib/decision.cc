@@ -1,0 +1,120 @@
+#include "bgpd/rib/decision.h"
+
+#include <algorithm>
+#include <functional>
+
+namespace slash32::bgp {
+namespace {
+
+using Candidates = std::span<Candidate>;
+
+// Who is still in the running carries Won; a step gives its name to those it removes.
+bool in(const Candidate& c) { return c.lost == Step::Won; }
+
+template <class Better, class Key>
+void keep(Candidates candidates, Step step, Better better, Key key) {
+  const Candidate* best = nullptr;
+  for (const Candidate& c : candidates)
+    if (in(c) && (best == nullptr || better(key(c), key(*best)))) best = &c;
+  if (best == nullptr) return;
+  const auto limit = key(*best);
+  for (Candidate& c : candidates)
+    if (in(c) && better(limit, key(c))) c.lost = step;
+}
+
+constexpr std::less<> lowest;
+constexpr std::greater<> highest;
+
+/// Routes without MED count as 0: the lowest (RFC 4271 section 9.1.2.2 c).
+std::uint32_t med(const Candidate& c) { return c.attributes->med.value_or(0); }
+
+// The neighbouring AS; an empty path (a route of our own AS) is a neighbour of its own.
+std::optional<Asn> neighbor_as(const Candidate& c) { return c.attributes->as_path.first(); }
+
+void keep_lowest_med_per_neighbor_as(Candidates candidates) {
+  for (Candidate& c : candidates) {
+    if (!in(c)) continue;
+    const bool beaten = std::ranges::any_of(candidates, [&](const Candidate& other) {
+      // Those this step removed still count: they were beaten by a lower one of the same AS.
+      return (in(other) || other.lost == Step::Med) && neighbor_as(other) == neighbor_as(c) && med(other) < med(c);
+    });
+    if (beaten) c.lost = Step::Med;
+  }
+}
+
+RouterId bgp_id(const Candidate& c) {
+  // RFC 4456 section 9; ORIGINATOR_ID means nothing from outside the AS (section 8).
+  return c.external ? c.router_id : c.attributes->originator_id.value_or(c.router_id);
+}
+
+std::size_t cluster_list_length(const Candidate& c) { return c.external ? 0 : c.attributes->cluster_list.size(); }
+
+void mark_multipath(Candidates candidates) {
+  for (Candidate& c : candidates) c.multipath = in(c) && !c.local;
+}
+
+void narrow_multipath(Candidates candidates, const Candidate& best) {
+  for (Candidate& c : candidates)
+    if (c.multipath && !best.external && neighbor_as(c) != neighbor_as(best)) c.multipath = false;
+}
+
+}  // namespace
+
+std::optional<std::size_t> decide(Candidates candidates) {
+  for (Candidate& c : candidates) {
+    c.lost = c.eligible ? Step::Won : Step::NotEligible;
+    c.multipath = false;
+  }
+  keep(candidates, Step::Local, highest, [](const Candidate& c) { return c.local; });
+  keep(candidates, Step::LocalPref, highest,
+       [](const Candidate& c) { return c.attributes->local_pref.value_or(kDefaultLocalPref); });  // §9.1.1
+  keep(candidates, Step::AsPathLength, lowest,
+       [](const Candidate& c) { return c.attributes->as_path.length(); });                          // §9.1.2.2 a)
+  keep(candidates, Step::Origin, lowest, [](const Candidate& c) { return c.attributes->origin; });  // b)
+  keep_lowest_med_per_neighbor_as(candidates);                                                      // c)
+  keep(candidates, Step::External, highest, [](const Candidate& c) { return c.external; });         // d)
+  keep(candidates, Step::IgpCost, lowest, [](const Candidate& c) { return c.igp_cost; });           // e)
+  mark_multipath(candidates);
+  keep(candidates, Step::RouterId, lowest, [](const Candidate& c) { return bgp_id(c); });          // f)
+  keep(candidates, Step::ClusterListLength, lowest, cluster_list_length);                          // RFC 4456 §9
+  keep(candidates, Step::PeerAddress, lowest, [](const Candidate& c) { return c.peer_address; });  // g)
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    if (!in(candidates[i])) continue;
+    candidates[i].multipath = true;
+    narrow_multipath(candidates, candidates[i]);
+    return i;
+  }
+  return std::nullopt;
+}
+
+std::string_view to_string(Step step) {
+  switch (step) {
+    case Step::Won:
+      return "best";
+    case Step::NotEligible:
+      return "not eligible";
+    case Step::Local:
+      return "a local route wins";
+    case Step::LocalPref:
+      return "lower LOCAL_PREF";
+    case Step::AsPathLength:
+      return "longer AS_PATH";
+    case Step::Origin:
+      return "higher ORIGIN";
+    case Step::Med:
+      return "higher MED than another path of the same neighbouring AS";
+    case Step::External:
+      return "iBGP, and eBGP is preferred";
+    case Step::IgpCost:
+      return "higher interior cost to the next hop";
+    case Step::RouterId:
+      return "higher BGP identifier or ORIGINATOR_ID";
+    case Step::ClusterListLength:
+      return "longer CLUSTER_LIST";
+    case Step::PeerAddress:
+      return "higher neighbour address";
+  }
+  return "";
+}
+
+}  // namespace slash32::bgp

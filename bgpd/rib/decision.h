@@ -1,0 +1,62 @@
+// The decision process (RFC 4271 section 9.1), by elimination. MED gives no total order, being comparable only within
+// one neighbouring AS; removing losers from a set keeps the order of arrival out of the result.
+//
+// Where it goes beyond the RFC or chooses:
+//  - Our own routes win over all learned ones, whatever their attributes.
+//  - A route that is stale (RFC 4724) counts as any other.
+//  - Of RFC 4456 section 9: ORIGINATOR_ID stands for the BGP Identifier, then the shorter CLUSTER_LIST.
+//  - ECMP set: what is still there after the interior cost (9.1.2.2 e), so paths of equal length need not be equal in
+//    content, as with BIRD's `merge paths`. Paths from eBGP may go through several neighbouring ASes; of paths from
+//    iBGP only those with the best one's neighbouring AS count.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "bgpd/wire/attributes.h"
+#include "common/ip.h"
+#include "common/strong.h"
+
+namespace slash32::bgp {
+
+/// The step at which a path was eliminated.
+enum class Step : std::uint8_t {
+  Won,
+  NotEligible,  // refused, unresolved, or learned while selection is deferred: the caller knows why
+  Local,
+  LocalPref,          // 9.1.1
+  AsPathLength,       // 9.1.2.2 a)
+  Origin,             // b)
+  Med,                // c)
+  External,           // d)
+  IgpCost,            // e)
+  RouterId,           // f)
+  ClusterListLength,  // RFC 4456 section 9
+  PeerAddress,        // g)
+};
+
+/// "lower LOCAL_PREF" and so on: what a path lost by.
+std::string_view to_string(Step step);
+
+struct Candidate {
+  const PathAttributes* attributes = nullptr;
+  bool local = false;     // our own route
+  bool external = false;  // learned by eBGP
+  std::uint32_t igp_cost = 0;
+  RouterId router_id;  // of the peer
+  IpAddress peer_address;
+  bool eligible = true;
+
+  // Set by decide():
+  Step lost = Step::NotEligible;
+  bool multipath = false;  // may forward beside the best; true for the best as well
+};
+
+inline constexpr std::uint32_t kDefaultLocalPref = 100;
+
+/// Sets `lost` and `multipath` of every candidate; returns the best one's index, or nothing when none is eligible.
+std::optional<std::size_t> decide(std::span<Candidate> candidates);
+
+}  // namespace slash32::bgp

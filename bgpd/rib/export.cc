@@ -1,0 +1,174 @@
+#include "bgpd/rib/export.h"
+
+#include <algorithm>
+
+#include "bgpd/rib/decision.h"
+
+namespace slash32::bgp {
+namespace {
+
+using config::NextHopMode;
+using config::RouteSource;
+
+// RFC 1997, "Well-known Communities".
+constexpr Community kNoExport = 0xffffff01;
+constexpr Community kNoAdvertise = 0xffffff02;
+constexpr Community kNoExportSubconfed = 0xffffff03;
+
+constexpr std::uint8_t kPartial = 0x20;        // RFC 4271 section 4.3, attribute flags
+constexpr std::uint8_t kNonTransitive = 0x40;  // RFC 4360 section 2, extended community type
+
+bool has(const PathAttributes& attributes, Community community) {
+  return std::ranges::find(attributes.communities, community) != attributes.communities.end();
+}
+
+// RFC 4456 section 6: clients hear everything, non-clients hear clients. RFC 4271 section 9.2 otherwise: nothing that
+// an internal peer said goes to another one.
+bool may_cross(const ExportSettings& to, const ExportRoute& route) {
+  if (route.source != RouteSource::Ibgp || to.external) return true;
+  return route.from_client || to.client;
+}
+
+// Communities of a learned route bind us; on a route of our own they are meant for those who receive it.
+Withheld well_known(const ExportSettings& to, const ExportRoute& route) {
+  if (route.source == RouteSource::Local) return Withheld::No;
+  if (has(*route.attributes, kNoAdvertise)) return Withheld::NoAdvertise;
+  const bool stays = has(*route.attributes, kNoExport) || has(*route.attributes, kNoExportSubconfed);
+  return stays && to.external ? Withheld::NoExport : Withheld::No;
+}
+
+// RFC 4271 section 5.1.4: a MED from one neighbouring AS is not passed on to another; policy may set a new one.
+bool drops_med(const ExportSettings& to, const ExportRoute& route) {
+  return to.external && route.source != RouteSource::Local && route.attributes->med.has_value();
+}
+
+bool names_ourselves(const ExportSettings& to, const ExportRoute& route) {
+  if (route.source == RouteSource::Local) return true;
+  switch (to.next_hop) {
+    case NextHopMode::Self:
+      return true;
+    case NextHopMode::Keep:
+      return false;
+    case NextHopMode::Auto:
+      return to.external;  // RFC 4271 section 5.1.3 (1), (2)
+  }
+  return true;
+}
+
+void set_next_hop(const ExportSettings& to, const ExportRoute& route, PathAttributes& out) {
+  if (!names_ourselves(to, route)) {
+    out.link_local.reset();  // RFC 2545 section 3: good on its own link only
+    return;
+  }
+  const bool v4 = route.prefix.family() == AddressFamily::IPv4;
+  out.next_hop = (v4 ? to.local_v4 : to.local_v6).value_or(IpAddress{});
+  out.link_local = v4 ? std::nullopt : to.local_link_local;
+}
+
+void to_external_peer(const ExportSettings& to, PathAttributes& out) {
+  out.as_path.prepend(to.local_as);  // RFC 4271 section 5.1.2 b)
+  out.local_pref.reset();            // section 5.1.5
+  out.originator_id.reset();         // RFC 4456 section 8: non-transitive
+  out.cluster_list.clear();
+  // RFC 4360 section 6: non-transitive communities stay in the AS.
+  std::erase_if(out.extended_communities, [](const ExtendedCommunity& c) { return (c[0] & kNonTransitive) != 0; });
+}
+
+void to_internal_peer(const ExportSettings& to, const ExportRoute& route, PathAttributes& out) {
+  out.local_pref = out.local_pref.value_or(kDefaultLocalPref);  // RFC 4271 section 5.1.5: it must be there
+  if (route.source != RouteSource::Ibgp) {
+    out.originator_id.reset();
+    out.cluster_list.clear();
+    return;
+  }
+  if (!out.originator_id) out.originator_id = route.from_id;         // RFC 4456 section 8
+  out.cluster_list.insert(out.cluster_list.begin(), to.cluster_id);  // RFC 4456 section 8: prepend the local one
+}
+
+}  // namespace
+
+bool ExportSettings::sends(AddressFamily family) const {
+  const bool negotiated = std::ranges::find(families, family) != families.end();
+  return negotiated && (family == AddressFamily::IPv4 ? local_v4 : local_v6).has_value();
+}
+
+bool ExportSettings::keeps_next_hop() const {
+  return next_hop == NextHopMode::Keep || (next_hop == NextHopMode::Auto && !external);
+}
+
+ExportSettings export_settings(const RibPeer& peer, const RibSettings& rib) {
+  return {.external = peer.external,
+          .client = peer.route_reflector_client && !peer.external,
+          .local_as = peer.local_as,
+          .cluster_id = rib.cluster_id,
+          .four_octet_as = peer.four_octet_as,
+          .families = peer.families,
+          .local_v4 = peer.local_v4,
+          .local_v6 = peer.local_v6,
+          .local_link_local = peer.local_link_local,
+          .next_hop = peer.next_hop,
+          .policies = peer.export_policies,
+          .max_message_size = peer.max_message_size};
+}
+
+std::string_view to_string(Withheld withheld) {
+  switch (withheld) {
+    case Withheld::No:
+      return "";
+    case Withheld::FamilyHeld:
+      return "family not negotiated, or no own address of it on this session";
+    case Withheld::NotReflected:
+      return "learned by iBGP, and neither side is a route reflector client";
+    case Withheld::NoAdvertise:
+      return "NO_ADVERTISE";
+    case Withheld::NoExport:
+      return "NO_EXPORT";
+    case Withheld::NoPolicy:
+      return "no export policy (RFC 8212)";
+    case Withheld::Policy:
+      return "export policy";
+    case Withheld::TooLong:
+      return "the attributes leave no room for a prefix in a message";
+  }
+  return "";
+}
+
+Permitted permit(const ExportSettings& to, const Policies& policies, const ExportRoute& route, bool explain) {
+  const auto no = [](Withheld why) { return Permitted{why, nullptr, {}}; };
+  if (!to.sends(route.prefix.family())) return no(Withheld::FamilyHeld);
+  if (!may_cross(to, route)) return no(Withheld::NotReflected);
+  if (const Withheld why = well_known(to, route); why != Withheld::No) return no(why);
+  if (!to.policies) {  // RFC 8212 section 2; `originate` is the explicit policy for what is our own
+    if (to.external && route.source != RouteSource::Local) return no(Withheld::NoPolicy);
+    return {Withheld::No, route.attributes, {}};
+  }
+  AttributesPtr before = route.attributes;
+  if (drops_med(to, route)) {  // before policy, so that policy can set one
+    auto without = std::make_shared<PathAttributes>(*before);
+    without->med.reset();
+    before = std::move(without);
+  }
+  const std::optional<Asn> prepend_as = to.external ? std::optional{to.local_as} : std::nullopt;
+  PolicyResult result =
+      evaluate(policies, *to.policies, {.prefix = route.prefix, .source = route.source, .neighbor = route.neighbor},
+               before, prepend_as);
+  if (!result.accepted) return {Withheld::Policy, nullptr, explain ? result.describe() : std::string{}};
+  // What policy left alone keeps its identity; attributes_to_send() drops the MED then.
+  if (result.attributes == before) return {Withheld::No, route.attributes, {}};
+  return {Withheld::No, std::move(result.attributes), {}};
+}
+
+PathAttributes attributes_to_send(const ExportSettings& to, const ExportRoute& route, bool policy_changed) {
+  PathAttributes out = *route.attributes;
+  if (!policy_changed && drops_med(to, route)) out.med.reset();
+  set_next_hop(to, route, out);
+  if (to.external)
+    to_external_peer(to, out);
+  else
+    to_internal_peer(to, route, out);
+  if (route.source != RouteSource::Local)
+    for (UnknownAttribute& unknown : out.unknown) unknown.flags |= kPartial;  // RFC 4271 section 5
+  return out;
+}
+
+}  // namespace slash32::bgp

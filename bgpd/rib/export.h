@@ -1,0 +1,73 @@
+// From a chosen route to what a neighbour is told (RFC 4271 sections 5.1 and 9.1.3, RFC 4456, RFC 1997, RFC 8212):
+// whether at all, and with which attributes. Pure; neighbours with equal ExportSettings get equal bytes.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bgpd/rib/policy.h"
+#include "bgpd/rib/rib.h"
+
+namespace slash32::bgp {
+
+/// What of a neighbour and of the speaker decides how a route looks when it is sent. Equal ones share an Adj-RIB-Out.
+struct ExportSettings {
+  bool external = false;
+  bool client = false;  // route reflector client
+  Asn local_as;
+  RouterId cluster_id;
+  bool four_octet_as = true;
+  std::vector<AddressFamily> families;
+  std::optional<IpAddress> local_v4, local_v6, local_link_local;
+  config::NextHopMode next_hop = config::NextHopMode::Auto;
+  std::optional<std::vector<std::string>> policies;
+  std::uint16_t max_message_size = 4096;
+  bool operator==(const ExportSettings&) const = default;
+
+  /// The family can be sent: it was negotiated, and there is an address to name as next hop.
+  bool sends(AddressFamily family) const;
+  /// Some route may be sent with a next hop that is not ours.
+  bool keeps_next_hop() const;
+};
+
+ExportSettings export_settings(const RibPeer& peer, const RibSettings& rib);
+
+/// Why a route is not sent.
+enum class Withheld : std::uint8_t {
+  No,
+  FamilyHeld,
+  NotReflected,  // RFC 4271 section 9.2: from an internal peer to an internal peer
+  NoAdvertise,   // RFC 1997
+  NoExport,
+  NoPolicy,  // RFC 8212
+  Policy,
+  TooLong,  // the attributes leave no room for a prefix
+};
+std::string_view to_string(Withheld withheld);
+
+/// The chosen route, and where it came from.
+struct ExportRoute {
+  Prefix prefix;
+  AttributesPtr attributes;
+  config::RouteSource source = config::RouteSource::Local;
+  bool from_client = false;   // learned from a route reflector client
+  RouterId from_id;           // its peer's BGP identifier
+  std::string_view neighbor;  // its peer's name
+};
+
+/// First half: may it be sent, and what did export policy make of it? `attributes` is the route's own pointer when
+/// policy changed nothing.
+struct Permitted {
+  Withheld withheld = Withheld::No;
+  AttributesPtr attributes;
+  std::string detail;  // for Withheld::Policy, when `explain`
+};
+Permitted permit(const ExportSettings& to, const Policies& policies, const ExportRoute& route, bool explain = false);
+
+/// Second half: the attributes as the neighbour is to see them. `route.attributes` is what permit() returned;
+/// `policy_changed`: that is not what it was given, so a MED in it is wanted.
+PathAttributes attributes_to_send(const ExportSettings& to, const ExportRoute& route, bool policy_changed);
+
+}  // namespace slash32::bgp

@@ -1,0 +1,66 @@
+#include "bgpd/rib/import.h"
+
+#include <algorithm>
+
+namespace slash32::bgp {
+
+Refusal check_attributes(const RibPeer& peer, const RibSettings& rib, const PathAttributes& attributes) {
+  // RFC 4271 section 9.1.2: our AS in the path is a loop, unless the operator expects it so many times.
+  const std::uint32_t own = std::max(attributes.as_path.count(peer.local_as), attributes.as_path.count(rib.local_as));
+  if (own > peer.allow_own_as) return Refusal::OwnAs;
+  // RFC 4271 section 6.3: an external peer puts its AS first.
+  if (peer.external && attributes.as_path.first() != peer.remote_as) return Refusal::FirstAs;
+  if (!peer.external) {  // RFC 4456 section 8; from outside the AS both attributes mean nothing
+    if (attributes.originator_id == rib.router_id) return Refusal::OwnOriginator;
+    if (std::ranges::find(attributes.cluster_list, rib.cluster_id) != attributes.cluster_list.end())
+      return Refusal::OwnCluster;
+  }
+  // RFC 4271 section 6.3: "the IP address of the receiving speaker" cannot be the next hop.
+  if (attributes.next_hop == peer.local_v4 || attributes.next_hop == peer.local_v6) return Refusal::OwnNextHop;
+  return Refusal::None;
+}
+
+std::string_view to_string(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::None:
+      return "";
+    case Refusal::OwnAs:
+      return "own AS in AS_PATH (allowOwnAs)";
+    case Refusal::FirstAs:
+      return "AS_PATH does not begin with the neighbour's AS";
+    case Refusal::OwnOriginator:
+      return "ORIGINATOR_ID is our router ID";
+    case Refusal::OwnCluster:
+      return "CLUSTER_LIST contains our cluster ID";
+    case Refusal::OwnNextHop:
+      return "next hop is our own address";
+    case Refusal::LivePod:
+      return "guard: a pod of this node lives at this address";
+    case Refusal::OwnRange:
+      return "guard: this node's own range";
+    case Refusal::CoversOwnRange:
+      return "guard: covers this node's own range";
+    case Refusal::InsideOwnRange:
+      return "guard: inside this node's own range, from eBGP (allow: ownRanges)";
+    case Refusal::DefaultRoute:
+      return "guard: default route (allow: default)";
+    case Refusal::Martian:
+      return "guard: martian (allow: martians)";
+    case Refusal::NoPolicy:
+      return "no import policy (RFC 8212)";
+    case Refusal::Policy:
+      return "rejected by import policy";
+  }
+  return "";
+}
+
+bool depends_on_prefix(const Policies& policies, const std::optional<std::vector<std::string>>& names) {
+  if (!names) return false;
+  return std::ranges::any_of(*names, [&](const std::string& name) {
+    const auto policy = policies.find(name);
+    return policy != policies.end() &&
+           std::ranges::any_of(policy->second, [](const auto& term) { return !term.match.prefixes.empty(); });
+  });
+}
+
+}  // namespace slash32::bgp

@@ -1,0 +1,21 @@
+// What is asked of a received route before guard and import policy: loops and forged beginnings (RFC 4271 sections
+// 6.3 and 9.1.2, RFC 4456 section 8). Such routes are kept in Adj-RIB-In and shown, never used, and no error.
+#pragma once
+
+#include <string_view>
+
+#include "bgpd/rib/path.h"
+#include "bgpd/rib/policy.h"
+#include "bgpd/rib/rib.h"
+
+namespace slash32::bgp {
+
+Refusal check_attributes(const RibPeer& peer, const RibSettings& rib, const PathAttributes& attributes);
+
+/// For people: why a route is kept out.
+std::string_view to_string(Refusal refusal);
+
+/// Some term of these policies looks at the prefix, so that the outcome may differ within one UPDATE.
+bool depends_on_prefix(const Policies& policies, const std::optional<std::vector<std::string>>& names);
+
+}  // namespace slash32::bgp

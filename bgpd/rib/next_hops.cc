@@ -1,0 +1,85 @@
+#include "bgpd/rib/next_hops.h"
+
+#include "bgpd/rib/id_map.h"
+
+namespace slash32::bgp {
+
+const IpAddress& effective_next_hop(const PathAttributes& attributes) {
+  return attributes.link_local && attributes.next_hop.is_unspecified() ? *attributes.link_local : attributes.next_hop;
+}
+
+std::uint32_t NextHops::acquire(const IpAddress& address) {
+  const auto found = by_address_.find(address);
+  if (found != by_address_.end()) {
+    ++entries_[found->second].users;
+    return found->second;
+  }
+  std::uint32_t id = 0;
+  if (free_.empty()) {
+    id = static_cast<std::uint32_t>(entries_.size());
+    entries_.emplace_back();
+  } else {
+    id = free_.back();
+    free_.pop_back();
+  }
+  entries_[id].address = address;
+  entries_[id].state = resolve_(address);
+  entries_[id].users = 1;
+  by_address_.emplace(address, id);
+  return id;
+}
+
+void NextHops::release(std::uint32_t id) {
+  if (id == 0 || --entries_[id].users != 0) return;
+  by_address_.erase(entries_[id].address);
+  entries_[id] = {};
+  free_.push_back(id);
+}
+
+std::uint32_t NextHops::ask_again(const IpAddress& address) {
+  const auto found = by_address_.find(address);
+  if (found == by_address_.end()) return 0;
+  Entry& entry = entries_[found->second];
+  const NextHopState state = resolve_(address);
+  if (state == entry.state) return 0;
+  entry.state = state;
+  return found->second;
+}
+
+std::vector<IpAddress> NextHops::all() const {
+  std::vector<IpAddress> addresses;
+  addresses.reserve(by_address_.size());
+  for (const auto& [address, id] : by_address_) addresses.push_back(address);
+  return addresses;
+}
+
+std::uint32_t FibGroups::intern(const std::vector<FibNextHop>& next_hops) {
+  if (next_hops.empty()) return 0;
+  std::uint32_t hash = 0;
+  for (const FibNextHop& hop : next_hops)
+    hash = mix32(hash ^ static_cast<std::uint32_t>(std::hash<IpAddress>{}(hop.gateway)) ^
+                 mix32(static_cast<std::uint32_t>(hop.oif.value)));
+  const auto hash_of = [this](std::uint32_t id) { return entries_[id].hash; };
+  const auto found = index_.find(hash, hash_of, [&](std::uint32_t id) { return entries_[id].next_hops == next_hops; });
+  if (found != 0) return add_reference(found);
+  std::uint32_t id = 0;
+  if (free_.empty()) {
+    id = static_cast<std::uint32_t>(entries_.size());
+    entries_.push();
+  } else {
+    id = free_.back();
+    free_.pop_back();
+  }
+  entries_[id] = {next_hops, 1, hash};
+  index_.insert(id, hash_of);
+  return id;
+}
+
+void FibGroups::release(std::uint32_t id) {
+  if (id == 0 || --entries_[id].references != 0) return;
+  index_.erase(id, [this](std::uint32_t i) { return entries_[i].hash; });
+  entries_[id] = {};
+  free_.push_back(id);
+}
+
+}  // namespace slash32::bgp

@@ -1,0 +1,70 @@
+// The next hops that accepted paths use, each asked about once; and the sets of kernel next hops that prefixes share.
+#pragma once
+
+#include <functional>
+#include <unordered_map>
+#include <vector>
+
+#include "bgpd/fib/delta.h"
+#include "bgpd/rib/chunked.h"
+#include "bgpd/rib/interner.h"
+#include "bgpd/rib/rib.h"
+
+namespace slash32::bgp {
+
+/// The address to resolve: the next hop, or the link-local one where the global one is not given (RFC 2545).
+const IpAddress& effective_next_hop(const PathAttributes& attributes);
+
+class NextHops {
+ public:
+  explicit NextHops(NextHopResolver resolve) : resolve_(std::move(resolve)) { entries_.emplace_back(); }
+
+  /// The number of a next hop with one more user; asks the resolver when it is new. 0 is never given.
+  std::uint32_t acquire(const IpAddress& address);
+  void release(std::uint32_t id);
+  const NextHopState& state(std::uint32_t id) const { return entries_[id].state; }
+  const IpAddress& address(std::uint32_t id) const { return entries_[id].address; }
+  /// Where the prefixes are that may use it.
+  BlockIndex& index(std::uint32_t id, std::size_t family) { return entries_[id].index[family]; }
+  /// Asks again. The number when something changed, 0 otherwise or when nobody uses it.
+  std::uint32_t ask_again(const IpAddress& address);
+  std::vector<IpAddress> all() const;
+
+ private:
+  struct Entry {
+    IpAddress address;
+    NextHopState state;
+    std::uint32_t users = 0;
+    BlockIndex index[kFamilies];
+  };
+  NextHopResolver resolve_;
+  std::vector<Entry> entries_;
+  std::vector<std::uint32_t> free_;
+  std::unordered_map<IpAddress, std::uint32_t> by_address_;
+};
+
+/// Interned lists of kernel next hops: a prefix keeps a number, and two tables are compared by numbers.
+class FibGroups {
+ public:
+  FibGroups() { entries_.push(); }  // 0: no route
+
+  std::uint32_t intern(const std::vector<FibNextHop>& next_hops);  // one more reference; 0 for an empty list
+  std::uint32_t add_reference(std::uint32_t id) {
+    if (id != 0) ++entries_[id].references;
+    return id;
+  }
+  void release(std::uint32_t id);
+  const std::vector<FibNextHop>& get(std::uint32_t id) const { return entries_[id].next_hops; }
+
+ private:
+  struct Entry {
+    std::vector<FibNextHop> next_hops;
+    std::uint32_t references = 0;
+    std::uint32_t hash = 0;
+  };
+  ChunkedVector<Entry> entries_;
+  std::vector<std::uint32_t> free_;
+  IdSet index_;
+};
+
+}  // namespace slash32::bgp

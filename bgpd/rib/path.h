@@ -1,0 +1,122 @@
+// What the RIB keeps of one prefix: the paths of its peers (Adj-RIB-In) and what was chosen (Loc-RIB). A node is 28
+// bytes with one path in it; more paths are an array beside it. Attribute sets and next hops are ids (interner.h).
+#pragma once
+
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <span>
+#include <utility>
+
+#include "common/ip.h"
+
+namespace slash32::bgp {
+
+using PrefixId = std::uint32_t;  // within one family's table; used again after the prefix is forgotten
+using SetId = std::uint32_t;     // an interned attribute set; 0: none
+using PeerSlot = std::uint16_t;  // a peer inside the RIB; used again after the peer is removed
+inline constexpr PrefixId kNoPrefix = 0xffffffffU;
+inline constexpr PeerSlot kLocalSlot = 0;  // "peer" of our own routes
+inline constexpr PeerSlot kNoSlot = 0xffffU;
+
+inline constexpr std::size_t kFamilies = 2;
+inline constexpr std::size_t index_of(AddressFamily family) { return family == AddressFamily::IPv4 ? 0 : 1; }
+inline constexpr AddressFamily family_of(std::size_t index) {
+  return index == 0 ? AddressFamily::IPv4 : AddressFamily::IPv6;
+}
+
+/// Why a received route is kept out of the decision. Kept in Adj-RIB-In and shown all the same.
+enum class Refusal : std::uint8_t {
+  None,
+  OwnAs,          // RFC 4271 section 9.1.2: AS loop
+  FirstAs,        // RFC 4271 section 6.3: the leftmost AS is not the neighbour's
+  OwnOriginator,  // RFC 4456 section 8
+  OwnCluster,     // RFC 4456 section 8
+  OwnNextHop,     // RFC 4271 section 6.3
+  LivePod,
+  OwnRange,
+  CoversOwnRange,
+  InsideOwnRange,  // from eBGP
+  DefaultRoute,
+  Martian,
+  NoPolicy,  // RFC 8212
+  Policy,
+};
+
+struct Path {
+  SetId received = 0;  // before import policy
+  SetId accepted = 0;  // after it; 0 when refused
+  PeerSlot peer = kNoSlot;
+  Refusal refusal = Refusal::None;
+  bool stale = false;  // RFC 4724 section 4.2
+};
+
+/// The paths of one prefix: one inline, several in an array. 16 bytes.
+class PathList {
+ public:
+  PathList() = default;
+  PathList(const PathList&) = delete;
+  PathList& operator=(const PathList&) = delete;
+  ~PathList() { release(); }
+
+  std::span<Path> all() { return {data(), size_}; }
+  std::span<const Path> all() const { return {data(), size_}; }
+  bool empty() const { return size_ == 0; }
+  std::size_t size() const { return size_; }
+  Path* find(PeerSlot peer) {
+    for (Path& path : all())
+      if (path.peer == peer) return &path;
+    return nullptr;
+  }
+  const Path* find(PeerSlot peer) const { return const_cast<PathList*>(this)->find(peer); }
+  Path& add(PeerSlot peer) {
+    if (size_ == capacity_) reserve(static_cast<std::uint16_t>(capacity_ * 2));
+    Path& path = data()[size_++];
+    path = Path{};
+    path.peer = peer;
+    return path;
+  }
+  /// Removes the path at `path`, which must be one of all(); the others may change places.
+  void remove(Path* path) {
+    *path = data()[--size_];
+    if (size_ == 1 && capacity_ > 1) {
+      const Path last = data()[0];
+      release();
+      capacity_ = 1;
+      data()[0] = last;
+    }
+  }
+
+ private:
+  Path* data() const {
+    if (capacity_ == 1) return reinterpret_cast<Path*>(const_cast<unsigned char*>(bytes_));
+    Path* many = nullptr;
+    std::memcpy(&many, bytes_, sizeof many);
+    return many;
+  }
+  void reserve(std::uint16_t capacity) {
+    auto* many = static_cast<Path*>(std::malloc(capacity * sizeof(Path)));
+    if (many == nullptr) std::abort();
+    std::memcpy(static_cast<void*>(many), data(), size_ * sizeof(Path));
+    release();
+    std::memcpy(bytes_, &many, sizeof many);
+    capacity_ = capacity;
+  }
+  void release() {
+    if (capacity_ > 1) std::free(data());
+  }
+  alignas(Path) unsigned char bytes_[sizeof(Path)] = {};  // a Path, or a pointer to `capacity_` of them
+  std::uint16_t size_ = 0;
+  std::uint16_t capacity_ = 1;
+};
+
+struct Node {
+  PathList paths;
+  std::uint32_t fib = 0;    // interned next hops that the kernel is to have; 0: none
+  PeerSlot best = kNoSlot;  // whose path Loc-RIB holds
+  std::uint16_t held = 0;   // pending queues that still name this id: it must not be used again
+  enum class Work : std::uint8_t { None, Ordinary, Urgent } work = Work::None;  // its place in the work queue
+  bool reimport = false;  // guard and import policy are to be asked again before the decision
+};
+
+}  // namespace slash32::bgp

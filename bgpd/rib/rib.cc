@@ -1,0 +1,243 @@
+// Settings and peers: what comes and goes. The door (class Rib) is at the end.
+#include "bgpd/rib/rib.h"
+
+#include <algorithm>
+
+#include "bgpd/rib/rib_impl.h"
+
+namespace slash32::bgp {
+
+Rib::Impl::Impl(RibSettings given, NextHopResolver resolve)
+    : settings(std::move(given)), next_hops(std::move(resolve)) {
+  slots.push_back(nullptr);
+}
+
+PeerState* Rib::Impl::find(PeerId id) const {
+  const auto found = slot_of.find(id);
+  return found == slot_of.end() ? nullptr : slots[found->second].get();
+}
+
+PeerState& Rib::Impl::find_or_make(PeerId id) {
+  if (PeerState* peer = find(id)) return *peer;
+  PeerSlot slot = 0;
+  if (free_slots.empty()) {
+    slot = static_cast<PeerSlot>(slots.size());
+    slots.emplace_back();
+  } else {
+    slot = free_slots.back();
+    free_slots.pop_back();
+  }
+  slots[slot] = std::make_unique<PeerState>();
+  slots[slot]->id = id;
+  slots[slot]->out.slot = slot;
+  slot_of[id] = slot;
+  return *slots[slot];
+}
+
+// ---------------------------------------------------------------- settings and what is ours
+
+void Rib::Impl::reconfigure(RibSettings given) {
+  settings = std::move(given);
+  forget_memos();
+  for (const auto& peer : slots) {
+    if (!peer) continue;
+    peer->prefix_matters = depends_on_prefix(settings.policies, peer->conf.import_policies);
+    if (peer->up) change_group(*peer, export_settings(peer->conf, settings));
+  }
+  for (const auto& group : groups)
+    group->prefix_matters = depends_on_prefix(settings.policies, group->out.settings().policies);
+  evaluate_again([](const Prefix&) { return true; });
+}
+
+void Rib::Impl::set_local_routes(std::vector<LocalRoute> routes) {
+  std::unordered_map<Prefix, const LocalRoute*> wanted;
+  for (const LocalRoute& route : routes) wanted[route.prefix] = &route;
+  for (auto it = local.begin(); it != local.end();) {
+    if (wanted.contains(*it)) {
+      ++it;
+      continue;
+    }
+    const std::size_t family = index_of(it->family());
+    const PrefixId id = tables[family].find(*it);
+    remove_path(family, id, tables[family].node(id).paths.find(kLocalSlot));
+    it = local.erase(it);
+  }
+  for (const auto& [prefix, route] : wanted) {
+    auto attributes = std::make_shared<PathAttributes>();  // ORIGIN IGP, an empty AS_PATH (RFC 4271 section 5.1)
+    attributes->communities = route->communities;
+    attributes->local_pref = route->local_pref;
+    attributes->med = route->med;
+    if (prefix.family() == AddressFamily::IPv6) attributes->next_hop = IpAddress::v6({});
+    set_local(prefix, sets.intern(std::move(attributes)));
+  }
+}
+
+// Takes over the reference.
+void Rib::Impl::set_local(const Prefix& prefix, SetId set) {
+  const std::size_t family = index_of(prefix.family());
+  const PrefixId id = tables[family].insert(prefix);
+  PathList& paths = tables[family].node(id).paths;
+  Path* path = paths.find(kLocalSlot);
+  if (path != nullptr && path->accepted == set) return release_set(set);
+  if (path == nullptr) path = &paths.add(kLocalSlot);
+  release_set(path->received);
+  release_set(path->accepted);
+  path->received = sets.add_reference(set);
+  path->accepted = set;
+  local.insert(prefix);
+  work.push(family, id, true);
+}
+
+void Rib::Impl::set_own_ranges(std::vector<Prefix> ranges) {
+  if (ranges == guard.own_ranges()) return;
+  std::vector<Prefix> touched = guard.own_ranges();
+  touched.insert(touched.end(), ranges.begin(), ranges.end());
+  guard.set_own_ranges(std::move(ranges));
+  evaluate_again([&](const Prefix& prefix) {
+    return std::ranges::any_of(
+        touched, [&](const Prefix& range) { return range.family() == prefix.family() && range.overlaps(prefix); });
+  });
+}
+
+void Rib::Impl::set_live_pod(const Prefix& pod, bool live) {
+  if (!guard.set_live_pod(pod, live)) return;
+  const std::size_t family = index_of(pod.family());
+  const PrefixId id = tables[family].find(pod);
+  if (id == kNoPrefix) return;
+  tables[family].node(id).reimport = true;
+  work.push(family, id, true);
+}
+
+void Rib::Impl::set_deferral(bool on) {
+  if (deferral == on) return;
+  deferral = on;
+  for (std::size_t family = 0; family < kFamilies; ++family)
+    for (PrefixId id = 0; id < tables[family].end(); ++id)
+      if (tables[family].used(id) && !tables[family].node(id).paths.empty()) work.push(family, id, false);
+  for (const auto& peer : slots)
+    if (peer) peer->table_mark = work.mark();
+}
+
+// ---------------------------------------------------------------- peers
+
+void Rib::Impl::peer_up(PeerId id, RibPeer given, const std::vector<AddressFamily>& preserved) {
+  PeerState& peer = find_or_make(id);
+  if (peer.up) peer_down(peer, preserved);
+  peer.conf = std::move(given);
+  peer.up = true;
+  peer.prefix_matters = depends_on_prefix(settings.policies, peer.conf.import_policies);
+  for (const AddressFamily family : {AddressFamily::IPv4, AddressFamily::IPv6})
+    if (!contains(preserved, family) || !contains(peer.conf.families, family)) sweep(peer, family);
+  forget_memos();
+  evaluate_peer_again(peer);  // what stayed stale is now judged by the new session's settings
+  peer.out.address = peer.conf.address;
+  for (std::size_t family = 0; family < kFamilies; ++family)
+    peer.out.end_of_rib[family] = {
+        .phase = contains(peer.conf.families, family_of(family)) ? EndOfRib::Phase::Waiting : EndOfRib::Phase::Sent,
+        .mark = {}};
+  peer.table_mark = work.mark();
+  peer.group = &group_for(export_settings(peer.conf, settings));
+  peer.group->out.join(peer.out);
+}
+
+void Rib::Impl::peer_changed(PeerId id, RibPeer given) {
+  PeerState* peer = find(id);
+  if (peer == nullptr) return;
+  peer->conf = std::move(given);
+  peer->prefix_matters = depends_on_prefix(settings.policies, peer->conf.import_policies);
+  forget_memos();
+  evaluate_peer_again(*peer);
+  if (peer->up) change_group(*peer, export_settings(peer->conf, settings));
+}
+
+void Rib::Impl::evaluate_peer_again(PeerState& peer) {
+  for (std::size_t family = 0; family < kFamilies; ++family)
+    peer.index[family].walk(tables[family].end(), [&](PrefixId id) {
+      if (!tables[family].used(id) || tables[family].node(id).paths.find(peer.out.slot) == nullptr) return false;
+      tables[family].node(id).reimport = true;
+      work.push(family, id, false);
+      return true;
+    });
+}
+
+void Rib::Impl::peer_down(PeerState& peer, const std::vector<AddressFamily>& retain) {
+  if (peer.up) leave_group(peer);
+  peer.up = false;
+  for (std::size_t family = 0; family < kFamilies; ++family) {
+    const bool retained = contains(retain, family_of(family));
+    peer.index[family].walk(tables[family].end(), [&](PrefixId id) {
+      if (!tables[family].used(id)) return false;
+      Path* path = tables[family].node(id).paths.find(peer.out.slot);
+      if (path == nullptr) return false;
+      // RFC 4724 section 4.2: a route that is stale already does not survive a second restart.
+      if (!retained || path->stale) {
+        remove_path(family, id, path);
+        return false;
+      }
+      path->stale = true;
+      return true;
+    });
+  }
+}
+
+void Rib::Impl::peer_removed(PeerId id) {
+  PeerState* peer = find(id);
+  if (peer == nullptr) return;
+  peer_down(*peer, {});
+  forget_memos();
+  const PeerSlot slot = peer->out.slot;
+  slot_of.erase(id);
+  slots[slot].reset();
+  free_slots.push_back(slot);
+}
+
+// ---------------------------------------------------------------- the door
+
+Rib::Rib(RibSettings settings, NextHopResolver resolve)
+    : impl_(std::make_unique<Impl>(std::move(settings), std::move(resolve))) {}
+Rib::~Rib() = default;
+
+void Rib::reconfigure(RibSettings settings) { impl_->reconfigure(std::move(settings)); }
+void Rib::set_local_routes(std::vector<LocalRoute> routes) { impl_->set_local_routes(std::move(routes)); }
+void Rib::set_own_ranges(std::vector<Prefix> ranges) { impl_->set_own_ranges(std::move(ranges)); }
+void Rib::set_live_pod(const Prefix& pod, bool live) { impl_->set_live_pod(pod, live); }
+void Rib::set_deferral(bool on) { impl_->set_deferral(on); }
+
+void Rib::peer_up(PeerId id, RibPeer peer, const std::vector<AddressFamily>& preserved) {
+  impl_->peer_up(id, std::move(peer), preserved);
+}
+void Rib::peer_changed(PeerId id, RibPeer peer) { impl_->peer_changed(id, std::move(peer)); }
+void Rib::peer_down(PeerId id, const std::vector<AddressFamily>& retain) {
+  if (PeerState* peer = impl_->find(id)) impl_->peer_down(*peer, retain);
+}
+void Rib::stale_expired(PeerId id, const std::vector<AddressFamily>& families) {
+  if (PeerState* peer = impl_->find(id))
+    for (const AddressFamily family : families) impl_->sweep(*peer, family);
+}
+void Rib::peer_removed(PeerId id) { impl_->peer_removed(id); }
+
+std::optional<PrefixLimitExceeded> Rib::update(PeerId id, const Update& update) {
+  PeerState* peer = impl_->find(id);
+  if (peer == nullptr || !peer->up) return std::nullopt;
+  return impl_->update(*peer, update);
+}
+void Rib::refresh(PeerId id, AddressFamily family) {
+  PeerState* peer = impl_->find(id);
+  if (peer != nullptr && peer->up) peer->group->out.again(peer->out, index_of(family));
+}
+void Rib::next_hops_changed(const std::vector<IpAddress>& next_hops) { impl_->next_hops_changed(next_hops); }
+std::vector<IpAddress> Rib::next_hops() const { return impl_->next_hops.all(); }
+
+bool Rib::run(std::size_t budget) { return impl_->run(budget); }
+std::vector<FibDelta> Rib::take_fib_deltas() { return impl_->take_fib_deltas(); }
+std::vector<FibDelta> Rib::fib() const { return impl_->fib(); }
+bool Rib::has_output(PeerId id) const {
+  const PeerState* peer = impl_->find(id);
+  return peer != nullptr && peer->up && impl_->has_output(*peer);
+}
+Rib::Output Rib::take_output(PeerId id, std::size_t max_bytes) {
+  PeerState* peer = impl_->find(id);
+  return peer != nullptr && peer->up ? impl_->take_output(*peer, max_bytes) : Output{};
+}
+
+}  // namespace slash32::bgp

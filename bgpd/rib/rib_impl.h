@@ -1,0 +1,159 @@
+// Inside the RIB. Split by what is done: rib.cc (settings, peers), rib_in.cc (Adj-RIB-In), rib_select.cc (Loc-RIB, the
+// kernel's view), rib_out.cc (groups), rib_show.cc.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "bgpd/rib/adj_rib_out.h"
+#include "bgpd/rib/decision.h"
+#include "bgpd/rib/guard.h"
+#include "bgpd/rib/import.h"
+#include "bgpd/rib/next_hops.h"
+#include "bgpd/rib/rib.h"
+#include "bgpd/rib/work_queue.h"
+
+namespace slash32::bgp {
+
+/// What a set became when it was sent, remembered: consecutive prefixes mostly share a set.
+struct ExportMemo {
+  bool valid = false;
+  std::uint32_t serial = 0;  // of the set
+  PeerSlot slot = kNoSlot;   // it came from
+  std::uint8_t family = 0;
+  SetId encoded = 0;  // with a reference; 0: not sent
+};
+
+struct Group {
+  Group(ExportSettings settings, OutTables tables, bool prefixes_matter)
+      : out(std::move(settings), tables), prefix_matters(prefixes_matter) {}
+  AdjRibOut out;
+  bool prefix_matters = false;  // export policy looks at prefixes
+  std::array<ExportMemo, 64> memo{};
+};
+
+struct PeerState {
+  PeerId id = 0;
+  RibPeer conf;
+  bool up = false;
+  bool prefix_matters = false;  // import policy looks at prefixes
+  std::array<std::uint64_t, kFamilies> received{};
+  std::array<std::uint64_t, kFamilies> accepted{};
+  std::array<BlockIndex, kFamilies> index;  // where its paths are
+  Group* group = nullptr;                   // while up
+  OutMember out;
+  WorkQueue::Mark table_mark{};  // decided up to here: the initial table is in Adj-RIB-Out
+};
+
+struct Rib::Impl {
+  Impl(RibSettings given, NextHopResolver resolve);
+
+  // ------------------------------------------------------------ rib.cc
+  PeerState* find(PeerId id) const;
+  PeerState& find_or_make(PeerId id);
+  void reconfigure(RibSettings given);
+  void peer_up(PeerId id, RibPeer peer, const std::vector<AddressFamily>& preserved);
+  void peer_changed(PeerId id, RibPeer peer);
+  void peer_down(PeerState& peer, const std::vector<AddressFamily>& retain);
+  void peer_removed(PeerId id);
+  void set_deferral(bool on);
+  void set_local_routes(std::vector<LocalRoute> routes);
+  void set_local(const Prefix& prefix, SetId set);
+  void set_own_ranges(std::vector<Prefix> ranges);
+  void set_live_pod(const Prefix& pod, bool live);
+  /// Everything, or what `wanted(prefix)` says, is evaluated again, import included.
+  template <class Wanted>
+  void evaluate_again(Wanted wanted);
+  void evaluate_peer_again(PeerState& peer);
+
+  // ------------------------------------------------------------ rib_in.cc
+  std::optional<PrefixLimitExceeded> update(PeerState& peer, const Update& update);
+  void announce(PeerState& peer, const Update::Reach& reach);
+  void withdraw(PeerState& peer, const Prefix& prefix);
+  void remove_path(std::size_t family, PrefixId id, Path* path);
+  void sweep(PeerState& peer, AddressFamily family);
+  /// Guard and policy on `path.received`; sets `accepted` and `refusal`, keeps counts.
+  struct Imported {
+    Refusal refusal = Refusal::None;
+    SetId accepted = 0;  // with a reference
+  };
+  Imported import(const PeerState& peer, const Prefix& prefix, SetId received, Refusal attributes_refusal);
+  Imported apply_policy(const PeerState& peer, const Prefix& prefix, SetId received);
+  void assign(PeerState& peer, std::size_t family, PrefixId id, Path& path, const Imported& imported);
+  void import_again(std::size_t family, PrefixId id);
+  void release_set(SetId id);
+  void next_hops_changed(const std::vector<IpAddress>& addresses);
+
+  // ------------------------------------------------------------ rib_select.cc
+  bool run(std::size_t budget);
+  void evaluate(std::size_t family, PrefixId id);
+  /// Fills `candidates` for the node's paths, in their order, and decides.
+  std::optional<std::size_t> select(const Node& node, std::vector<Candidate>& candidates) const;
+  Candidate candidate(const Path& path) const;
+  std::uint32_t kernel_group(const Node& node, std::size_t best);
+  void set_fib(std::size_t family, PrefixId id, std::uint32_t group);
+  std::vector<FibDelta> take_fib_deltas();
+  std::vector<FibDelta> fib() const;
+
+  // ------------------------------------------------------------ rib_out.cc
+  Group& group_for(const ExportSettings& wanted);
+  void leave_group(PeerState& peer);
+  void change_group(PeerState& peer, const ExportSettings& wanted);
+  void export_to(Group& group, std::size_t family, PrefixId id);
+  bool build(Group& group, std::size_t& budget);
+  SetId encoded_for(Group& group, std::size_t family, PrefixId id, const Path& best);
+  SetId encode(const Group& group, const ExportRoute& route, bool policy_changed);
+  ExportRoute export_route(const Prefix& prefix, const Path& best) const;
+  void forget_memos();
+  bool end_of_rib_due(const PeerState& peer, std::size_t family) const;
+  bool has_output(const PeerState& peer) const;
+  Output take_output(PeerState& peer, std::size_t max_bytes);
+
+  // ------------------------------------------------------------ rib_show.cc
+  void visit_node(std::size_t family, PrefixId id, const std::function<void(const PathView&)>& visit) const;
+  std::string why_not(const Prefix& prefix, const Path& path, const Candidate& candidate) const;
+  std::vector<PrefixId> in_order(std::size_t family) const;
+
+  RibSettings settings;
+  Guard guard;
+  NextHops next_hops;
+  AttributeSets sets;
+  EncodedSets encoded;
+  FibGroups fib_groups;
+  std::array<PrefixTable, kFamilies> tables{PrefixTable{AddressFamily::IPv4}, PrefixTable{AddressFamily::IPv6}};
+  WorkQueue work{tables};
+  OutTables out_tables{&tables, &encoded};
+  std::vector<std::unique_ptr<PeerState>> slots;  // [0] is nobody: our own routes
+  std::vector<PeerSlot> free_slots;
+  std::unordered_map<PeerId, PeerSlot> slot_of;
+  std::vector<std::unique_ptr<Group>> groups;              // destroyed before what they point to
+  std::array<IdMap<std::uint32_t>, kFamilies> fib_before;  // of prefixes that changed: the group last reported
+  std::array<IdFifo, kFamilies> fib_changed;
+  bool deferral = false;
+  std::unordered_set<Prefix> local;  // where we have a route of our own
+  std::vector<Candidate> scratch;
+  std::vector<FibNextHop> scratch_hops;
+};
+
+template <class Wanted>
+void Rib::Impl::evaluate_again(Wanted wanted) {
+  for (std::size_t family = 0; family < kFamilies; ++family)
+    for (PrefixId id = 0; id < tables[family].end(); ++id) {
+      if (!tables[family].used(id) || !wanted(tables[family].prefix(id))) continue;
+      tables[family].node(id).reimport = true;
+      work.push(family, id, false);
+    }
+}
+
+inline bool contains(const std::vector<AddressFamily>& families, AddressFamily family) {
+  for (const AddressFamily f : families)
+    if (f == family) return true;
+  return false;
+}
+
+}  // namespace slash32::bgp

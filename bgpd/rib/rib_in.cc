@@ -1,0 +1,157 @@
+// Adj-RIB-In: from UPDATEs to paths. What a peer said is kept as it was said, and beside it what guard and policy made
+// of it, so that both can be asked again.
+#include "bgpd/rib/rib_impl.h"
+
+namespace slash32::bgp {
+
+std::optional<PrefixLimitExceeded> Rib::Impl::update(PeerState& peer, const Update& update) {
+  // RFC 4271 section 4.3: a prefix in both fields counts as announced, so withdrawals come first.
+  for (const Prefix& prefix : update.withdrawn) withdraw(peer, prefix);
+  for (const Update::Reach& reach : update.announced) announce(peer, reach);
+  if (update.end_of_rib) sweep(peer, *update.end_of_rib);
+  if (!peer.conf.max_prefixes_in) return std::nullopt;
+  for (std::size_t family = 0; family < kFamilies; ++family)
+    if (peer.received[family] > *peer.conf.max_prefixes_in)
+      return PrefixLimitExceeded{peer.id, family_of(family), *peer.conf.max_prefixes_in};
+  return std::nullopt;
+}
+
+void Rib::Impl::announce(PeerState& peer, const Update::Reach& reach) {
+  if (reach.prefixes.empty() || !contains(peer.conf.families, reach.prefixes.front().family())) return;
+  const std::size_t family = index_of(reach.prefixes.front().family());
+  const SetId received = sets.intern(reach.attributes);
+  const Refusal refusal = check_attributes(peer.conf, settings, *reach.attributes);
+  std::optional<Imported> shared;  // policy's answer, where it is the same for every prefix of the message
+  for (const Prefix& prefix : reach.prefixes) {
+    const PrefixId id = tables[family].insert(prefix);
+    Node& node = tables[family].node(id);
+    Path* path = node.paths.find(peer.out.slot);
+    if (path != nullptr && path->received == received) {  // said again: no longer stale, nothing else
+      path->stale = false;
+      continue;
+    }
+    if (path == nullptr) {
+      path = &node.paths.add(peer.out.slot);
+      peer.index[family].add(id);
+      ++peer.received[family];
+    }
+    release_set(path->received);
+    path->received = sets.add_reference(received);
+    path->stale = false;
+    Imported imported{refusal != Refusal::None ? refusal : guard.check(prefix, peer.conf.external, peer.conf.allow), 0};
+    if (imported.refusal == Refusal::None) {
+      if (!shared || peer.prefix_matters) {
+        if (shared) release_set(shared->accepted);
+        shared = apply_policy(peer, prefix, received);
+      }
+      imported = {shared->refusal, sets.add_reference(shared->accepted)};
+    }
+    assign(peer, family, id, *path, imported);
+    work.push(family, id, false);
+  }
+  if (shared) release_set(shared->accepted);
+  release_set(received);
+}
+
+void Rib::Impl::withdraw(PeerState& peer, const Prefix& prefix) {
+  const std::size_t family = index_of(prefix.family());
+  const PrefixId id = tables[family].find(prefix);
+  if (id == kNoPrefix) return;  // never announced: harmless
+  if (Path* path = tables[family].node(id).paths.find(peer.out.slot)) remove_path(family, id, path);
+}
+
+void Rib::Impl::remove_path(std::size_t family, PrefixId id, Path* path) {
+  if (path->peer != kLocalSlot) {
+    PeerState& peer = *slots[path->peer];
+    --peer.received[family];
+    if (path->accepted != 0) --peer.accepted[family];
+  }
+  release_set(path->received);
+  release_set(path->accepted);
+  tables[family].node(id).paths.remove(path);
+  work.push(family, id, true);
+}
+
+// End-of-RIB (RFC 4724 section 4.2): what the peer did not say again is gone.
+void Rib::Impl::sweep(PeerState& peer, AddressFamily of) {
+  const std::size_t family = index_of(of);
+  peer.index[family].walk(tables[family].end(), [&](PrefixId id) {
+    if (!tables[family].used(id)) return false;
+    Path* path = tables[family].node(id).paths.find(peer.out.slot);
+    if (path == nullptr) return false;
+    if (!path->stale) return true;
+    remove_path(family, id, path);
+    return false;
+  });
+}
+
+Rib::Impl::Imported Rib::Impl::import(const PeerState& peer, const Prefix& prefix, SetId received,
+                                      Refusal attributes_refusal) {
+  if (attributes_refusal != Refusal::None) return {attributes_refusal, 0};
+  const Refusal guarded = guard.check(prefix, peer.conf.external, peer.conf.allow);
+  if (guarded != Refusal::None) return {guarded, 0};
+  return apply_policy(peer, prefix, received);
+}
+
+Rib::Impl::Imported Rib::Impl::apply_policy(const PeerState& peer, const Prefix& prefix, SetId received) {
+  if (!peer.conf.import_policies) {
+    if (peer.conf.external) return {Refusal::NoPolicy, 0};  // RFC 8212 section 2
+    return {Refusal::None, sets.add_reference(received)};
+  }
+  const auto source = peer.conf.external ? config::RouteSource::Ebgp : config::RouteSource::Ibgp;
+  const AttributesPtr& attributes = sets.pointer(received);
+  PolicyResult result =
+      bgp::evaluate(settings.policies, *peer.conf.import_policies,
+                    {.prefix = prefix, .source = source, .neighbor = peer.conf.name}, attributes, peer.conf.local_as);
+  if (!result.accepted) return {Refusal::Policy, 0};
+  if (result.attributes == attributes) return {Refusal::None, sets.add_reference(received)};
+  return {Refusal::None, sets.intern(std::move(result.attributes))};
+}
+
+void Rib::Impl::assign(PeerState& peer, std::size_t family, PrefixId id, Path& path, const Imported& imported) {
+  peer.accepted[family] += (imported.accepted != 0 ? 1 : 0) - (path.accepted != 0 ? 1 : 0);
+  const SetId before = path.accepted;
+  path.accepted = imported.accepted;
+  path.refusal = imported.refusal;
+  release_set(before);
+  if (path.accepted == 0) return;
+  if (sets.tag(path.accepted) == 0)
+    sets.set_tag(path.accepted, next_hops.acquire(effective_next_hop(sets.get(path.accepted))));
+  next_hops.index(sets.tag(path.accepted), family).add(id);
+}
+
+void Rib::Impl::import_again(std::size_t family, PrefixId id) {
+  Node& node = tables[family].node(id);
+  node.reimport = false;
+  const Prefix prefix = tables[family].prefix(id);
+  for (Path& path : node.paths.all()) {
+    if (path.peer == kLocalSlot) continue;
+    PeerState& peer = *slots[path.peer];
+    const Refusal refusal = check_attributes(peer.conf, settings, sets.get(path.received));
+    assign(peer, family, id, path, import(peer, prefix, path.received, refusal));
+  }
+}
+
+void Rib::Impl::release_set(SetId id) {
+  if (id == 0) return;
+  if (sets.is_last_reference(id)) next_hops.release(sets.tag(id));
+  sets.release(id);
+}
+
+void Rib::Impl::next_hops_changed(const std::vector<IpAddress>& addresses) {
+  for (const IpAddress& address : addresses) {
+    const std::uint32_t hop = next_hops.ask_again(address);
+    if (hop == 0) continue;
+    for (std::size_t family = 0; family < kFamilies; ++family)
+      next_hops.index(hop, family).walk(tables[family].end(), [&](PrefixId id) {
+        if (!tables[family].used(id)) return false;
+        bool through_it = false;
+        for (const Path& path : tables[family].node(id).paths.all())
+          through_it |= path.accepted != 0 && path.peer != kLocalSlot && sets.tag(path.accepted) == hop;
+        if (through_it) work.push(family, id, true);
+        return through_it;
+      });
+  }
+}
+
+}  // namespace slash32::bgp

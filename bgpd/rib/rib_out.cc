@@ -1,0 +1,143 @@
+// From Loc-RIB to the groups of neighbours.
+#include <algorithm>
+
+#include "bgpd/rib/rib_impl.h"
+
+namespace slash32::bgp {
+namespace {
+
+// What stands in a message beside attributes and one IPv6 route: header 19, two lengths 4, MP_REACH_NLRI's own octets
+// 9, the route 17 (RFC 4271 section 4.3, RFC 4760 section 3).
+constexpr std::size_t kRoomForOneRoute = 19 + 4 + 9 + 17;
+
+}  // namespace
+
+Group& Rib::Impl::group_for(const ExportSettings& wanted) {
+  for (const auto& group : groups)
+    if (group->out.settings() == wanted) return *group;
+  const bool prefixes_matter = depends_on_prefix(settings.policies, wanted.policies);
+  groups.push_back(std::make_unique<Group>(wanted, out_tables, prefixes_matter));
+  return *groups.back();
+}
+
+void Rib::Impl::leave_group(PeerState& peer) {
+  Group* group = std::exchange(peer.group, nullptr);
+  group->out.leave(peer.out);
+  if (group->out.members() > 0) return;
+  for (const ExportMemo& memo : group->memo) encoded.release(memo.encoded);
+  std::erase_if(groups, [&](const auto& g) { return g.get() == group; });
+}
+
+// What the session was told stays known, so that only what differs under the new settings is sent.
+void Rib::Impl::change_group(PeerState& peer, const ExportSettings& wanted) {
+  if (peer.group->out.settings() == wanted) return;
+  Group& next = group_for(wanted);
+  std::size_t budget = SIZE_MAX;
+  build(next, budget);
+  std::array<std::vector<SetId>, kFamilies> told;
+  for (std::size_t family = 0; family < kFamilies; ++family)
+    for (PrefixId id = 0; id < tables[family].end(); ++id)
+      told[family].push_back(encoded.add_reference(peer.group->out.told(peer.out, family, id)));
+  leave_group(peer);
+  peer.group = &next;
+  next.out.join(peer.out, told);
+}
+
+ExportRoute Rib::Impl::export_route(const Prefix& prefix, const Path& best) const {
+  ExportRoute route{.prefix = prefix,
+                    .attributes = sets.pointer(best.accepted),
+                    .source = config::RouteSource::Local,
+                    .from_client = false,
+                    .from_id = {},
+                    .neighbor = {}};
+  if (best.peer == kLocalSlot) return route;
+  const RibPeer& peer = slots[best.peer]->conf;
+  route.source = peer.external ? config::RouteSource::Ebgp : config::RouteSource::Ibgp;
+  route.from_client = peer.route_reflector_client;
+  route.from_id = peer.remote_id;
+  route.neighbor = peer.name;
+  return route;
+}
+
+void Rib::Impl::export_to(Group& group, std::size_t family, PrefixId id) {
+  const Node& node = tables[family].node(id);
+  const Path* best = node.best == kNoSlot ? nullptr : node.paths.find(node.best);
+  if (best == nullptr) return group.out.set(family, id, {});
+  group.out.set(family, id, {encoded_for(group, family, id, *best), best->peer});
+}
+
+// The encoded set for this route, with a reference; 0: not sent. Remembered by set and peer: all of it where policy
+// does not look at prefixes, else the transformation of what policy let through unchanged.
+SetId Rib::Impl::encoded_for(Group& group, std::size_t family, PrefixId id, const Path& best) {
+  const std::uint32_t serial = sets.serial(best.accepted);
+  ExportMemo& memo = group.memo[(serial ^ family) % group.memo.size()];
+  const bool known = memo.valid && memo.serial == serial && memo.slot == best.peer && memo.family == family;
+  if (known && !group.prefix_matters) return encoded.add_reference(memo.encoded);
+  ExportRoute route = export_route(tables[family].prefix(id), best);
+  Permitted permitted = permit(group.out.settings(), settings.policies, route);
+  const bool changed = permitted.attributes != nullptr && permitted.attributes != route.attributes;
+  const bool memorable = !group.prefix_matters || (permitted.withheld == Withheld::No && !changed);
+  if (known && memorable) return encoded.add_reference(memo.encoded);
+  SetId set = 0;
+  if (permitted.withheld == Withheld::No) {
+    route.attributes = std::move(permitted.attributes);
+    set = encode(group, route, changed);
+  }
+  if (memorable) {
+    encoded.release(memo.encoded);
+    memo = {true, serial, best.peer, static_cast<std::uint8_t>(family), encoded.add_reference(set)};
+  }
+  return set;
+}
+
+SetId Rib::Impl::encode(const Group& group, const ExportRoute& route, bool policy_changed) {
+  const ExportSettings& to = group.out.settings();
+  const auto block = encode_attribute_block(attributes_to_send(to, route, policy_changed), route.prefix.family(),
+                                            {.four_octet_as = to.four_octet_as, .external = to.external});
+  if (!block) return 0;
+  // RFC 4271 section 9.2: a route whose attributes do not fit a message is not advertised.
+  if (block->bytes.size() + block->mp_next_hop.size() + kRoomForOneRoute > to.max_message_size) return 0;
+  return encoded.intern(*block);
+}
+
+void Rib::Impl::forget_memos() {
+  for (const auto& group : groups)
+    for (ExportMemo& memo : group->memo) {
+      encoded.release(memo.encoded);
+      memo = {};
+    }
+}
+
+// Fills a new group's table; true while some is left.
+bool Rib::Impl::build(Group& group, std::size_t& budget) {
+  for (std::size_t family = 0; family < kFamilies; ++family)
+    while (!group.out.is_complete(family)) {
+      if (budget == 0) return true;
+      --budget;
+      const PrefixId id = group.out.next_to_build(family);
+      group.out.advance_build(family);  // first: set() takes built prefixes only
+      if (tables[family].used(id)) export_to(group, family, id);
+    }
+  return false;
+}
+
+// ---------------------------------------------------------------- output
+
+bool Rib::Impl::end_of_rib_due(const PeerState& peer, std::size_t family) const {
+  return peer.out.end_of_rib[family].phase == EndOfRib::Phase::Waiting && !deferral &&
+         peer.group->out.is_complete(family) && work.passed(peer.table_mark);
+}
+
+bool Rib::Impl::has_output(const PeerState& peer) const {
+  return peer.group->out.has_output(peer.out) || end_of_rib_due(peer, 0) || end_of_rib_due(peer, 1);
+}
+
+Rib::Output Rib::Impl::take_output(PeerState& peer, std::size_t max_bytes) {
+  for (std::size_t family = 0; family < kFamilies; ++family)
+    if (end_of_rib_due(peer, family)) peer.out.end_of_rib[family].phase = EndOfRib::Phase::TableReady;
+  Output out;
+  peer.group->out.take(peer.out, max_bytes, out);
+  return out;
+}
+
+}  // namespace slash32::bgp

@@ -1,0 +1,125 @@
+// Loc-RIB: which path of a prefix is used, and what the kernel is to have.
+#include <algorithm>
+
+#include "bgpd/rib/rib_impl.h"
+
+namespace slash32::bgp {
+
+bool Rib::Impl::run(std::size_t budget) {
+  while (budget > 0) {
+    const auto item = work.pop();
+    if (!item) break;
+    evaluate(item->family, item->id);
+    --budget;
+  }
+  bool building = false;
+  for (const auto& group : groups) building |= build(*group, budget);
+  return building || !work.empty();
+}
+
+Candidate Rib::Impl::candidate(const Path& path) const {
+  Candidate c;
+  if (path.peer == kLocalSlot) {
+    c.attributes = &sets.get(path.accepted);
+    c.local = true;
+    return c;
+  }
+  const PeerState& peer = *slots[path.peer];
+  c.external = peer.conf.external;
+  c.router_id = peer.conf.remote_id;
+  c.peer_address = peer.conf.address;
+  c.eligible = false;
+  if (path.accepted == 0) return c;
+  c.attributes = &sets.get(path.accepted);
+  const NextHopState& hop = next_hops.state(sets.tag(path.accepted));
+  c.igp_cost = hop.igp_cost;
+  c.eligible = hop.resolved && !deferral;  // RFC 4271 section 9.1.2: unresolvable routes are excluded
+  return c;
+}
+
+std::optional<std::size_t> Rib::Impl::select(const Node& node, std::vector<Candidate>& candidates) const {
+  candidates.clear();
+  for (const Path& path : node.paths.all()) candidates.push_back(candidate(path));
+  if (candidates.size() > 1) return decide(candidates);
+  if (candidates.empty() || !candidates[0].eligible) return std::nullopt;
+  candidates[0].lost = Step::Won;
+  candidates[0].multipath = true;
+  return 0;
+}
+
+void Rib::Impl::evaluate(std::size_t family, PrefixId id) {
+  Node& node = tables[family].node(id);
+  if (node.reimport) import_again(family, id);
+  const auto best = select(node, scratch);
+  node.best = best ? node.paths.all()[*best].peer : kNoSlot;
+  set_fib(family, id, best ? kernel_group(node, *best) : 0);
+  for (const auto& group : groups)
+    if (group->out.is_built(family, id)) export_to(*group, family, id);
+  tables[family].forget_if_unused(id);
+}
+
+// The interned next hops of the ECMP set in `scratch`, with a reference. A local route has none: its kernel route is
+// not ours to write.
+std::uint32_t Rib::Impl::kernel_group(const Node& node, std::size_t best) {
+  if (scratch[best].local) return 0;
+  const auto hop_of = [&](std::size_t i) {
+    const std::uint32_t hop = sets.tag(node.paths.all()[i].accepted);
+    return FibNextHop{next_hops.address(hop), next_hops.state(hop).oif};
+  };
+  scratch_hops.clear();
+  for (std::size_t i = 0; i < scratch.size(); ++i)
+    if (i != best && scratch[i].multipath) scratch_hops.push_back(hop_of(i));
+  // The best path's next hop is always in; the others by address, so that the choice does not depend on arrival.
+  const FibNextHop first = hop_of(best);
+  std::erase(scratch_hops, first);
+  std::ranges::sort(scratch_hops);
+  scratch_hops.erase(std::ranges::unique(scratch_hops).begin(), scratch_hops.end());
+  const std::size_t others = std::max<std::size_t>(settings.multipath, 1) - 1;
+  if (scratch_hops.size() > others) scratch_hops.resize(others);
+  scratch_hops.insert(std::ranges::lower_bound(scratch_hops, first), first);
+  return fib_groups.intern(scratch_hops);
+}
+
+// Takes over the reference to `group`.
+void Rib::Impl::set_fib(std::size_t family, PrefixId id, std::uint32_t group) {
+  Node& node = tables[family].node(id);
+  if (node.fib == group) return fib_groups.release(group);
+  const auto [before, made] = fib_before[family].insert(id);
+  if (made) {
+    *before = node.fib;
+    ++node.held;
+    fib_changed[family].push(id);
+  } else {
+    fib_groups.release(node.fib);
+  }
+  node.fib = group;
+}
+
+std::vector<FibDelta> Rib::Impl::take_fib_deltas() {
+  std::vector<FibDelta> deltas;
+  for (std::size_t family = 0; family < kFamilies; ++family) {
+    deltas.reserve(deltas.size() + fib_changed[family].size());
+    while (!fib_changed[family].empty()) {
+      const PrefixId id = fib_changed[family].pop();
+      Node& node = tables[family].node(id);
+      const std::uint32_t before = *fib_before[family].find(id);
+      if (before != node.fib) deltas.push_back({tables[family].prefix(id), fib_groups.get(node.fib)});
+      fib_groups.release(before);
+      --node.held;
+      tables[family].forget_if_unused(id);
+    }
+    fib_before[family].clear();
+  }
+  return deltas;
+}
+
+std::vector<FibDelta> Rib::Impl::fib() const {
+  std::vector<FibDelta> all;
+  for (std::size_t family = 0; family < kFamilies; ++family)
+    for (PrefixId id = 0; id < tables[family].end(); ++id)
+      if (tables[family].used(id) && tables[family].node(id).fib != 0)
+        all.push_back({tables[family].prefix(id), fib_groups.get(tables[family].node(id).fib)});
+  return all;
+}
+
+}  // namespace slash32::bgp

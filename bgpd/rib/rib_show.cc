@@ -1,0 +1,105 @@
+// For show: every path and why it won or lost, what was told to whom.
+#include <algorithm>
+
+#include "bgpd/rib/rib_impl.h"
+
+namespace slash32::bgp {
+
+std::string Rib::Impl::why_not(const Prefix& prefix, const Path& path, const Candidate& candidate) const {
+  if (path.refusal == Refusal::Policy) {
+    const RibPeer& peer = slots[path.peer]->conf;
+    const auto source = peer.external ? config::RouteSource::Ebgp : config::RouteSource::Ibgp;
+    const PolicyResult result = bgp::evaluate(settings.policies, *peer.import_policies,
+                                              {.prefix = prefix, .source = source, .neighbor = peer.name},
+                                              sets.pointer(path.received), peer.local_as);
+    return std::string{to_string(path.refusal)} + ": " + result.describe();
+  }
+  if (path.refusal != Refusal::None) return std::string{to_string(path.refusal)};
+  if (candidate.lost == Step::Won) return {};
+  if (candidate.lost != Step::NotEligible) return std::string{to_string(candidate.lost)};
+  if (!next_hops.state(sets.tag(path.accepted)).resolved)
+    return "next hop " + next_hops.address(sets.tag(path.accepted)).to_string() + " is unresolved";
+  return "selection is deferred until the neighbours have sent End-of-RIB";
+}
+
+void Rib::Impl::visit_node(std::size_t family, PrefixId id, const std::function<void(const PathView&)>& visit) const {
+  const Node& node = tables[family].node(id);
+  const Prefix prefix = tables[family].prefix(id);
+  std::vector<Candidate> candidates;
+  const auto best = select(node, candidates);
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const Path& path = node.paths.all()[i];
+    const bool is_local = path.peer == kLocalSlot;
+    PathView view;
+    view.prefix = prefix;
+    if (!is_local) view.peer = slots[path.peer]->id;
+    view.attributes = sets.pointer(path.accepted != 0 ? path.accepted : path.received);
+    view.best = best == i;
+    view.multipath = candidates[i].multipath;
+    view.stale = path.stale;
+    view.resolved = is_local || (path.accepted != 0 && next_hops.state(sets.tag(path.accepted)).resolved);
+    view.why_not = why_not(prefix, path, candidates[i]);
+    visit(view);
+  }
+}
+
+std::vector<PrefixId> Rib::Impl::in_order(std::size_t family) const {
+  std::vector<PrefixId> ids;
+  ids.reserve(tables[family].size());
+  for (PrefixId id = 0; id < tables[family].end(); ++id)
+    if (tables[family].used(id)) ids.push_back(id);
+  std::ranges::sort(ids, {}, [&](PrefixId id) { return tables[family].prefix(id); });
+  return ids;
+}
+
+FamilyCounts Rib::counts(PeerId id, AddressFamily of) const {
+  const PeerState* peer = impl_->find(id);
+  if (peer == nullptr) return {};
+  const std::size_t family = index_of(of);
+  return {.received = peer->received[family],
+          .accepted = peer->accepted[family],
+          .advertised = peer->up ? peer->group->out.told_count(peer->out, family) : 0};
+}
+
+void Rib::visit_paths(const std::optional<Prefix>& only, const std::function<void(const PathView&)>& visit) const {
+  if (only) {
+    const std::size_t family = index_of(only->family());
+    const PrefixId id = impl_->tables[family].find(*only);
+    if (id != kNoPrefix) impl_->visit_node(family, id, visit);
+    return;
+  }
+  for (std::size_t family = 0; family < kFamilies; ++family)
+    for (const PrefixId id : impl_->in_order(family)) impl_->visit_node(family, id, visit);
+}
+
+// Adj-RIB-Out keeps sets as they were encoded; for show they are decoded again.
+void Rib::visit_advertised(PeerId id, const std::function<void(const Prefix&, const AttributesPtr&)>& visit) const {
+  const PeerState* peer = impl_->find(id);
+  if (peer == nullptr || !peer->up) return;
+  const AdjRibOut& out = peer->group->out;
+  const DecodeContext context{.four_octet_as = peer->conf.four_octet_as,
+                              .external = false,  // lets every attribute through
+                              .families = peer->conf.families,
+                              .extended_next_hop = true,
+                              .first_as = std::nullopt};
+  for (std::size_t family = 0; family < kFamilies; ++family)
+    for (const PrefixId prefix_id : impl_->in_order(family)) {
+      const SetId set = out.told(peer->out, family, prefix_id);
+      if (set == 0) continue;
+      const Prefix prefix = impl_->tables[family].prefix(prefix_id);
+      std::vector<std::uint8_t> message;
+      if (!encode_announcements(impl_->encoded.block(set), {&prefix, 1}, 65535, message)) continue;
+      const auto update = decode_update(std::span{message}.subspan(19), context);  // behind the header
+      if (update && !update->announced.empty()) visit(prefix, update->announced.front().attributes);
+    }
+}
+
+std::size_t Rib::prefixes() const { return impl_->tables[0].size() + impl_->tables[1].size(); }
+
+bool Rib::is_held(PeerId id, AddressFamily family) const {
+  const PeerState* peer = impl_->find(id);
+  return peer != nullptr && peer->up && contains(peer->conf.families, family) &&
+         !peer->group->out.settings().sends(family);
+}
+
+}  // namespace slash32::bgp

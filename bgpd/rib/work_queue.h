@@ -1,0 +1,70 @@
+// The prefixes of both families that are to be decided again: what was withdrawn, lost its next hop or is our own goes
+// ahead of what was announced. A prefix stands in it once.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "bgpd/rib/id_map.h"
+#include "bgpd/rib/prefix_table.h"
+
+namespace slash32::bgp {
+
+class WorkQueue {
+ public:
+  explicit WorkQueue(std::array<PrefixTable, kFamilies>& tables) : tables_(&tables) {}
+
+  void push(std::size_t family, PrefixId id, bool urgent) {
+    Node& node = (*tables_)[family].node(id);
+    const Node::Work wanted = urgent ? Node::Work::Urgent : Node::Work::Ordinary;
+    if (node.work >= wanted) return;
+    node.work = wanted;
+    line(family, urgent).push(id);
+  }
+
+  struct Item {
+    std::size_t family = 0;
+    PrefixId id = kNoPrefix;
+  };
+  /// The next prefix, its mark taken off.
+  std::optional<Item> pop() {
+    for (std::size_t i = 0; i < lines_.size(); ++i) {
+      const std::size_t family = i % kFamilies;
+      while (!lines_[i].empty()) {
+        const PrefixId id = lines_[i].pop();
+        // It may have been served by the urgent line, and even forgotten since.
+        Node& node = (*tables_)[family].node(id);
+        if (!(*tables_)[family].used(id) || node.work == Node::Work::None) continue;
+        node.work = Node::Work::None;
+        return Item{family, id};
+      }
+    }
+    return std::nullopt;
+  }
+  bool empty() const {
+    for (const IdFifo& line : lines_)
+      if (!line.empty()) return false;
+    return true;
+  }
+
+  /// "Everything queued until now."
+  using Mark = std::array<std::uint64_t, 2 * kFamilies>;
+  Mark mark() const {
+    Mark mark{};
+    for (std::size_t i = 0; i < lines_.size(); ++i) mark[i] = lines_[i].pushed();
+    return mark;
+  }
+  bool passed(const Mark& mark) const {
+    for (std::size_t i = 0; i < lines_.size(); ++i)
+      if (lines_[i].popped() < mark[i]) return false;
+    return true;
+  }
+
+ private:
+  IdFifo& line(std::size_t family, bool urgent) { return lines_[(urgent ? 0 : kFamilies) + family]; }
+  std::array<PrefixTable, kFamilies>* tables_;
+  std::array<IdFifo, 2 * kFamilies> lines_;  // urgent ones first
+};
+
+}  // namespace slash32::bgp
