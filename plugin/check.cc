@@ -126,14 +126,14 @@ Status check_host_end(netlink::Socket& host, const ipam::Key& key, const config:
 
 Status cmd_check(const cni::Call& call, const config::GetEnv& getenv) {
   const auto conf = TRY(config::read_net_conf(call.root(), getenv));
-  const auto expected = TRY(expected_of(call));
   const auto key = key_of(call);
   auto host = TRY(netlink::Socket::open(netlink::Family::Route, call.deadline.remaining()));
   auto addresses = TRY(AddressSource::open(call, conf, host));
+  const auto expected = TRY(expected_of(call));
   auto ns = TRY(PodNamespace::open(call.args.netns, call.deadline.remaining()));
+  TRY(check_node(host, conf, families_of(expected.addresses), call.deadline.remaining()));
   TRY(check_pod_end(ns, call, conf, expected));
   TRY(check_host_end(host, key, conf, expected));
-  TRY(check_node(host, conf, families_of(expected.addresses), call.deadline.remaining()));
   return addresses.check(key, expected.addresses);
 }
 

@@ -134,15 +134,12 @@ class World:
         assert answer.ok, answer
         return answer
 
-    def allocations(self):
-        """What the in-process IPAM holds: (container, address) pairs, from a GC-free look at CHECK's source."""
-        return sorted(link["ifalias"] for link in self.show("-d link") if link.get("ifalias", "").startswith("s32:"))
-
     def snapshot(self):
         """Everything of the node's network that a verb could leave behind, comparable. Counters and flags that change by
         themselves are left out."""
-        links = sorted((l["ifname"], tuple(sorted(l["flags"])), l.get("ifalias", "")) for l in self.show("link"))
-        addresses = sorted((l["ifname"], a["local"]) for l in self.show("addr") for a in l["addr_info"])
+        links = sorted((l["ifname"], "UP" in l["flags"], l.get("ifalias", "")) for l in self.show("link"))
+        addresses = sorted((l["ifname"], a["local"]) for l in self.show("addr") for a in l["addr_info"]
+                           if l["ifname"].startswith("s32") or not a["local"].startswith("fe80"))
         routes = sorted(json.dumps(r, sort_keys=True) for family in ("-4", "-6")
                         for r in self.show(f"{family} route show table all") if r.get("dev", "").startswith("s32")
                         or str(r.get("protocol", "")) in ("132", "slash32-pod"))

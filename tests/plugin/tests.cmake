@@ -1,0 +1,1 @@
+slash32_test(plugin_tests plugin slash32_plugin)
