@@ -87,7 +87,8 @@ void WatchState::put_address(const netlink::Address& address) {
   next_hops_changed_ = next_hops_changed_ || !address.address.is_link_local() || address.address.is_v4();
 }
 
-void WatchState::remove_address(LinkState& state, const IpAddress& address) {
+/// By value: callers hand over a key of the map it is erased from.
+void WatchState::remove_address(LinkState& state, IpAddress address) {
   const netlink::Address gone = state.addresses.at(address);
   state.addresses.erase(address);
   if (--local_[address] == 0) local_.erase(address);

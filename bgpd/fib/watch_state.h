@@ -46,6 +46,8 @@ class WatchState {
   std::optional<IpAddress> link_local_beside(const IpAddress& local) const;
   std::optional<IpAddress> lowest_global_v4() const;
   bool is_local(const IpAddress& address) const { return local_.contains(address); }
+  std::size_t known_links() const { return links_.size(); }
+  std::size_t known_pods() const { return pods_.size(); }
 
  private:
   struct LinkState {
@@ -62,7 +64,7 @@ class WatchState {
 
   LinkState& link(IfIndex index);
   void put_address(const netlink::Address& address);
-  void remove_address(LinkState& state, const IpAddress& address);
+  void remove_address(LinkState& state, IpAddress address);
   void remove_link(IfIndex index);
   void put_route(const Prefix& pod, std::uint32_t metric, IfIndex link);
   void remove_route(const Prefix& pod, std::uint32_t metric);

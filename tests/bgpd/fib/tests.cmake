@@ -1,0 +1,1 @@
+slash32_test(bgp_fib_tests bgpd/fib bgp_fib)
