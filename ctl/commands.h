@@ -1,0 +1,80 @@
+// The subcommands: each has a file of its own, with a pure renderer (document in, text out) and a run function that
+// fetches the document. Documents come from slash32-bgpd's control socket; a field that is missing shows as "-", so
+// that slash32ctl and a daemon of another version get on.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <iosfwd>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/result.h"
+#include "ipam/ipam.h"
+
+namespace slash32::ctl {
+
+inline constexpr std::string_view kDefaultSocket = "/run/slash32/bgpd.sock";
+
+/// What every subcommand takes.
+struct Options {
+  std::filesystem::path socket{kDefaultSocket};
+  bool json = false;  // the document as it is instead of a table
+};
+
+// ---------------------------------------------------------------- status
+
+Status run_status(const Options& options, std::ostream& out);
+std::string render_status(const nlohmann::json& document);
+
+// ---------------------------------------------------------------- neighbors
+
+struct NeighborsQuery {
+  std::string name;  // empty: all, one a line
+  bool advertised = false;
+};
+Status run_neighbors(const Options& options, const NeighborsQuery& query, std::ostream& out);
+/// One line a neighbour.
+std::string render_neighbors(const nlohmann::json& document);
+/// Everything about one neighbour.
+std::string render_neighbor(const nlohmann::json& neighbor);
+
+// ---------------------------------------------------------------- routes
+
+struct RoutesQuery {
+  std::string prefix;
+  std::string neighbor;
+  std::string family;
+};
+Status run_routes(const Options& options, const RoutesQuery& query, std::ostream& out);
+/// The path of the request, with the query encoded.
+std::string routes_target(const RoutesQuery& query);
+std::string render_routes(const nlohmann::json& document);
+/// "65000:1"; kNothing for what is no community.
+std::string community_text(const nlohmann::json& community);
+
+// ---------------------------------------------------------------- ipam show
+
+struct IpamShowQuery {
+  std::filesystem::path data_dir;
+  std::string network;  // empty: all
+};
+Status run_ipam_show(const Options& options, const IpamShowQuery& query, std::ostream& out, std::ostream& notes);
+/// Two clocks, read at the same moment: an allocation's time is told by the first, people read the second.
+struct Moment {
+  std::chrono::nanoseconds boot_time{};
+  std::chrono::system_clock::time_point wall_time;
+};
+std::string render_ipam(const std::vector<ipam::Record>& records, const Moment& now);
+/// {"allocations": [{"address", "subnet", "network", "containerId", "ifname", "since"}]}.
+nlohmann::json ipam_document(const std::vector<ipam::Record>& records, const Moment& now);
+
+// ---------------------------------------------------------------- shutdown
+
+/// Tells the daemon to leave for good.
+Status run_shutdown(const Options& options, std::ostream& out);
+
+}  // namespace slash32::ctl

@@ -1,0 +1,23 @@
+// HTTP over a unix socket: one request, one response. The only socket of slash32ctl.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "common/result.h"
+#include "ctl/http_response.h"
+
+namespace slash32::ctl {
+
+/// Asks the daemon that listens on `socket`. `target` is a path with an optional query, encoded already. `timeout`
+/// bounds the whole exchange. Error: names the socket, and what to look at when nobody answers; a status that is not
+/// 2xx is an error as well, with the daemon's own words.
+Result<std::string> request(const std::filesystem::path& socket, std::string_view method, std::string_view target,
+                            std::chrono::milliseconds timeout = std::chrono::seconds{30});
+
+/// RFC 3986 section 2.1: everything but unreserved characters as %XX, for a path segment or a query value.
+std::string percent_encoded(std::string_view text);
+
+}  // namespace slash32::ctl

@@ -1,0 +1,51 @@
+// A reader for one HTTP/1.1 response, pure: bytes in, response out (RFC 9112). It knows nothing of sockets.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "common/result.h"
+
+namespace slash32::ctl {
+
+struct HttpResponse {
+  int status = 0;
+  std::string body;
+};
+
+/// Takes a response in pieces of any size. The three body framings of RFC 9112 section 6.3 that a response to GET,
+/// POST or PUT can have: chunked, Content-Length, and up to the end of the connection.
+class HttpResponseReader {
+ public:
+  /// Takes the next bytes. Error: what is wrong with the response; the reader is of no use afterwards.
+  Status feed(std::string_view bytes);
+  /// The connection ended. Error: the response was cut off, and where.
+  Status finish();
+  /// Whether the response is complete; more bytes would be ignored.
+  bool done() const { return phase_ == Phase::Done; }
+  /// The response; call it once, when done.
+  HttpResponse take() { return std::move(response_); }
+
+ private:
+  enum class Phase : unsigned char { Head, Counted, UntilClose, ChunkSize, ChunkData, ChunkEnd, Trailer, Done };
+
+  Result<bool> advance();  // one step; false when it needs more bytes
+  Result<bool> read_head();
+  Status read_header(std::string_view line);
+  Result<bool> read_counted(Phase next);
+  Result<bool> read_chunk_size();
+  Result<bool> read_chunk_end();
+  Result<bool> read_trailer();
+  Result<bool> take_line(std::string& line);
+
+  Phase phase_ = Phase::Head;
+  bool chunked_ = false;
+  bool has_length_ = false;
+  std::size_t left_ = 0;  // octets of the body or the chunk still to come
+  std::string pending_;   // bytes not understood yet
+  HttpResponse response_;
+};
+
+}  // namespace slash32::ctl

@@ -1,0 +1,103 @@
+// slash32ctl: wiring only. What the subcommands do stands in a file each.
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <functional>
+#include <iostream>
+
+#include "ctl/commands.h"
+#include "ctl/text.h"
+
+namespace {
+
+using namespace slash32;
+
+constexpr int kDone = 0;
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+constexpr const char* kFooter =
+    "Exit status: 0 done, 1 it could not be done (the reason is on standard error), 2 wrong usage.\n"
+    "The control socket is bgpd.json's control.socket; without root it refuses.\n";
+
+/// The command line as values, and what to run.
+struct Invocation {
+  ctl::Options options;
+  ctl::NeighborsQuery neighbors;
+  ctl::RoutesQuery routes;
+  ctl::IpamShowQuery ipam{.data_dir = std::string{config::kDefaultDataDir}, .network = {}};
+  std::function<Status()> run;
+};
+
+void add_bgp_commands(CLI::App& app, Invocation& call) {
+  auto* status = app.add_subcommand("status", "The BGP speaker at a glance, and what is wrong");
+  status->callback([&call] { call.run = [&call] { return ctl::run_status(call.options, std::cout); }; });
+
+  auto* neighbors = app.add_subcommand("neighbors", "BGP sessions; with a name everything about one");
+  auto* name = neighbors->add_option("NAME", call.neighbors.name, "A neighbor's name or address");
+  neighbors->add_flag("--advertised", call.neighbors.advertised, "The routes that NAME is sent")->needs(name);
+  neighbors->callback(
+      [&call] { call.run = [&call] { return ctl::run_neighbors(call.options, call.neighbors, std::cout); }; });
+
+  auto* routes = app.add_subcommand("routes", "The routing table, with every path and why it won or lost");
+  routes->add_option("PREFIX", call.routes.prefix, "Only this prefix, as in 10.244.1.0/24");
+  routes->add_option("--neighbor", call.routes.neighbor, "Only paths from this neighbor");
+  routes->add_option("--family", call.routes.family, "Only ipv4 or ipv6")->check(CLI::IsMember({"ipv4", "ipv6"}));
+  routes->callback([&call] { call.run = [&call] { return ctl::run_routes(call.options, call.routes, std::cout); }; });
+
+  auto* shutdown = app.add_subcommand(
+      "shutdown", "Leave for good: withdraw, close the sessions, remove learned routes (SIGTERM means restart)");
+  shutdown->callback([&call] { call.run = [&call] { return ctl::run_shutdown(call.options, std::cout); }; });
+}
+
+void add_ipam_commands(CLI::App& app, Invocation& call) {
+  auto* ipam = app.add_subcommand("ipam", "Address allocations of this node; no daemon is needed");
+  ipam->require_subcommand(1);
+  auto* show = ipam->add_subcommand("show", "Who holds which address");
+  show->add_option("--data-dir", call.ipam.data_dir, "The store: ipam.dataDir of the conflist")->capture_default_str();
+  show->add_option("--network", call.ipam.network, "Only this network");
+  show->callback(
+      [&call] { call.run = [&call] { return ctl::run_ipam_show(call.options, call.ipam, std::cout, std::cerr); }; });
+}
+
+int complain(const Error& error) {
+  std::cerr << "slash32ctl: " << ctl::printable(error.message) << "\n";
+  if (!error.details.empty()) std::cerr << "  " << ctl::printable(error.details) << "\n";
+  return kFailed;
+}
+
+int run(int argc, char** argv) {
+  Invocation call;
+  CLI::App app{"Shows and steers slash32 on this node.", "slash32ctl"};
+  app.set_version_flag("--version", SLASH32_VERSION);
+  app.footer(kFooter);
+  app.fallthrough();
+  app.require_subcommand(1);
+  app.add_option("--socket", call.options.socket, "slash32-bgpd's control socket")
+      ->envname("SLASH32_BGPD_SOCKET")
+      ->capture_default_str();
+  app.add_flag("--json", call.options.json, "Print the document itself instead of a table");
+  add_bgp_commands(app, call);
+  add_ipam_commands(app, call);
+  for (CLI::App* subcommand : app.get_subcommands({})) subcommand->fallthrough();
+  for (CLI::App* subcommand : app.get_subcommand("ipam")->get_subcommands({})) subcommand->fallthrough();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {  // --help and --version come this way as well
+    return app.exit(error) == 0 ? kDone : kUsage;
+  }
+  const Status done = call.run();
+  if (!done) return complain(done.error());
+  std::cout.flush();
+  return std::cout ? kDone : complain({5, "write to standard output failed", {}});
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {  // libraries only: nothing of ours throws
+    std::cerr << "slash32ctl: " << error.what() << "\n";
+    return kFailed;
+  }
+}

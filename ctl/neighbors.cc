@@ -1,0 +1,144 @@
+// `slash32ctl neighbors [NAME]`: the sessions, as "show bgp summary" and "show protocols" would have them.
+#include <array>
+#include <ostream>
+
+#include "ctl/commands.h"
+#include "ctl/document.h"
+#include "ctl/http_client.h"
+#include "ctl/text.h"
+
+namespace slash32::ctl {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::array kFamilies{"ipv4", "ipv6"};
+constexpr std::array kCounts{"received", "accepted", "advertised"};
+
+/// "12/10/3": received, accepted, advertised. Nothing for a family that the session does not carry.
+std::string counts_text(const json& neighbor, const char* family) {
+  const json& counts = member(member(neighbor, "families"), family);
+  if (!counts.is_object()) return std::string{kNothing};
+  std::string out;
+  for (const char* key : kCounts) out += (out.empty() ? "" : "/") + field_text(counts, key);
+  return out;
+}
+
+/// "no policy" in any of the shapes a document may have it: a text, or one for each direction.
+std::string policy_text(const json& neighbor) {
+  const json& policy = member(neighbor, "policy");
+  if (!policy.is_object()) return scalar_text(policy);
+  std::string out;
+  for (const auto& [direction, value] : policy.items()) {
+    std::string text = scalar_text(value);
+    if (value.is_array()) {
+      text.clear();
+      for (const json& name : value) text += (text.empty() ? "" : ",") + scalar_text(name);
+    }
+    out += (out.empty() ? "" : "; ") + printable(direction) + " " + (text.empty() ? std::string{kNothing} : text);
+  }
+  return out;
+}
+
+/// A last error is a text, or an object with a message.
+std::string error_text(const json& neighbor) {
+  const json& error = member(neighbor, "lastError");
+  return error.is_object() ? field_text(error, "message") : scalar_text(error);
+}
+
+/// What a summary has to say beside the counts: why a session is down, or that no policy lets anything through.
+std::string note_text(const json& neighbor) {
+  const bool is_up = field_text(neighbor, "state") == "Established";
+  const std::string policy = policy_text(neighbor);
+  if (is_up) return policy.find("no policy") == std::string::npos ? std::string{} : policy;
+  return error_text(neighbor);
+}
+
+const json* find_neighbor(const json& document, const std::string& name) {
+  const json& neighbors = member(document, "neighbors");
+  if (!neighbors.is_array()) return nullptr;
+  for (const json& one : neighbors) {
+    for (const char* key : {"name", "address"}) {
+      const json& value = member(one, key);
+      if (value.is_string() && value.get_ref<const std::string&>() == name) return &one;
+    }
+  }
+  return nullptr;
+}
+
+Status show_one(const Options& options, const std::string& name, std::ostream& out) {
+  const std::string text = TRY(fetch(options, "/v1/neighbors"));
+  const json document = TRY(parse_document(text, "/v1/neighbors"));
+  const json* neighbor = find_neighbor(document, name);
+  if (neighbor == nullptr) {
+    return fail(3, "no neighbor has the name or address \"" + name + "\"", "`slash32ctl neighbors` lists them");
+  }
+  print_line(out, options.json ? neighbor->dump(2) : render_neighbor(*neighbor));
+  return ok();
+}
+
+}  // namespace
+
+std::string render_neighbors(const json& document) {
+  const json& neighbors = member(document, "neighbors");
+  if (!neighbors.is_array() || neighbors.empty()) return "no neighbors are configured\n";
+  Table table({{"NAME"},
+               {"ADDRESS"},
+               {"AS", Align::Right},
+               {"TYPE"},
+               {"STATE"},
+               {"UP", Align::Right},
+               {"FLAPS", Align::Right},
+               {"IPV4 RCV/ACC/ADV", Align::Right},
+               {"IPV6 RCV/ACC/ADV", Align::Right},
+               {"NOTE"}});
+  for (const json& one : neighbors) {
+    table.add({field_text(one, "name"), field_text(one, "address"), field_text(one, "remoteAs"),
+               field_text(one, "type"), field_text(one, "state"), field_duration(one, "uptimeSeconds"),
+               field_text(one, "flaps"), counts_text(one, "ipv4"), counts_text(one, "ipv6"), note_text(one)});
+  }
+  return table.to_string();
+}
+
+std::string render_neighbor(const json& neighbor) {
+  struct Line {
+    std::string title;
+    std::string text;
+  };
+  std::vector<Line> lines{{"neighbor", field_text(neighbor, "name")},
+                          {"address", field_text(neighbor, "address")},
+                          {"type", field_text(neighbor, "type")},
+                          {"remote AS", field_text(neighbor, "remoteAs")},
+                          {"local AS", field_text(neighbor, "localAs")},
+                          {"state", field_text(neighbor, "state")},
+                          {"up", field_duration(neighbor, "uptimeSeconds")},
+                          {"hold time", field_duration(neighbor, "holdTime")},
+                          {"keepalive", field_duration(neighbor, "keepaliveTime")},
+                          {"flaps", field_text(neighbor, "flaps")},
+                          {"policy", policy_text(neighbor)},
+                          {"last error", error_text(neighbor)}};
+  for (const char* family : kFamilies) {
+    const json& counts = member(member(neighbor, "families"), family);
+    if (!counts.is_object()) continue;
+    std::string text;
+    for (const char* key : kCounts) {
+      text += (text.empty() ? "" : ", ") + field_text(counts, key) + " " + key;
+    }
+    lines.push_back({family, text});
+  }
+  std::string out;
+  constexpr std::size_t kWidth = 12;
+  for (const auto& [title, text] : lines) out += title + std::string(kWidth - title.size(), ' ') + text + "\n";
+  return out;
+}
+
+Status run_neighbors(const Options& options, const NeighborsQuery& query, std::ostream& out) {
+  if (query.advertised) {
+    const std::string target = "/v1/neighbors/" + percent_encoded(query.name) + "/advertised";
+    return show(options, target, out, render_routes);
+  }
+  if (!query.name.empty()) return show_one(options, query.name, out);
+  return show(options, "/v1/neighbors", out, render_neighbors);
+}
+
+}  // namespace slash32::ctl

@@ -1,0 +1,110 @@
+// `slash32ctl routes`: the Loc-RIB and the paths that lost, each with the reason.
+#include <cstdint>
+#include <limits>
+#include <ostream>
+
+#include "ctl/commands.h"
+#include "ctl/document.h"
+#include "ctl/http_client.h"
+#include "ctl/text.h"
+
+namespace slash32::ctl {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::string_view kLegend =
+    "Flags: > best, = also used (multipath), k in the kernel, s stale (graceful restart), ! next hop unresolved\n";
+
+std::string flags_text(const json& route) {
+  std::string out;
+  if (field_is_true(route, "best")) {
+    out += '>';
+  } else if (field_is_true(route, "multipath")) {
+    out += '=';
+  }
+  if (field_is_true(route, "installed")) out += 'k';
+  if (field_is_true(route, "stale")) out += 's';
+  const json& resolved = member(route, "resolved");
+  if (resolved.is_boolean() && !resolved.get<bool>()) out += '!';
+  return out;
+}
+
+/// "65000 64512", an AS_SET as "{64512 64513}" (RFC 4271 section 4.3 b).
+std::string as_path_text(const json& path) {
+  if (!path.is_array()) return scalar_text(path);
+  std::string out;
+  for (const json& element : path) {
+    if (!out.empty()) out += ' ';
+    out += element.is_array() ? "{" + as_path_text(element) + "}" : scalar_text(element);
+  }
+  return out;
+}
+
+std::string communities_text(const json& communities) {
+  std::string out;
+  if (!communities.is_array()) return out;
+  for (const json& one : communities) out += (out.empty() ? "" : " ") + community_text(one);
+  return out;
+}
+
+/// Local routes have no neighbour: their source is told in its place.
+std::string origin_of(const json& route) {
+  const std::string neighbor = field_text(route, "neighbor");
+  return neighbor == kNothing ? field_text(route, "source") : neighbor;
+}
+
+}  // namespace
+
+std::string community_text(const json& community) {
+  // RFC 1997: the upper half is an AS number.
+  if (community.is_number_unsigned()) {
+    const auto value = community.get<std::uint64_t>();
+    if (value <= std::numeric_limits<std::uint32_t>::max()) {
+      return std::to_string(value >> 16) + ":" + std::to_string(value & 0xffff);
+    }
+  }
+  return scalar_text(community);
+}
+
+std::string routes_target(const RoutesQuery& query) {
+  std::string target = "/v1/routes";
+  char separator = '?';
+  const auto append = [&](std::string_view key, const std::string& value) {
+    if (value.empty()) return;
+    target.append(1, separator).append(key).append("=").append(percent_encoded(value));
+    separator = '&';
+  };
+  append("prefix", query.prefix);
+  append("neighbor", query.neighbor);
+  append("family", query.family);
+  return target;
+}
+
+std::string render_routes(const json& document) {
+  const json& routes = member(document, "routes");
+  if (!routes.is_array() || routes.empty()) return "no routes\n";
+  Table table({{"FLAGS"},
+               {"PREFIX"},
+               {"NEXT HOP"},
+               {"FROM"},
+               {"LOCPREF", Align::Right},
+               {"MED", Align::Right},
+               {"ORIGIN"},
+               {"AS PATH"},
+               {"COMMUNITIES"},
+               {"WHY"}});
+  for (const json& route : routes) {
+    table.add({flags_text(route), field_text(route, "prefix"), field_text(route, "nextHop"), origin_of(route),
+               field_text(route, "localPref"), field_text(route, "med"), field_text(route, "origin"),
+               as_path_text(member(route, "asPath")), communities_text(member(route, "communities")),
+               field_text(route, "why")});
+  }
+  return std::string{kLegend} + table.to_string();
+}
+
+Status run_routes(const Options& options, const RoutesQuery& query, std::ostream& out) {
+  return show(options, routes_target(query), out, render_routes);
+}
+
+}  // namespace slash32::ctl

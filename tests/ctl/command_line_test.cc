@@ -1,0 +1,174 @@
+// slash32ctl as a program: its exit statuses, its errors, and what it asks a daemon. The daemon is a socket of the test
+// that answers with a fixed text.
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <string>
+#include <thread>
+
+#include "common/fd.h"
+
+namespace slash32 {
+namespace {
+
+struct Outcome {
+  int status = -1;
+  std::string output;  // standard output and standard error
+};
+
+Outcome run_ctl(const std::string& arguments) {
+  const std::string command = std::string{SLASH32CTL_PATH} + " " + arguments + " 2>&1";
+  FILE* pipe = ::popen(command.c_str(), "r");
+  if (pipe == nullptr) return {};
+  Outcome outcome;
+  outcome.output = read_all(::fileno(pipe)).value_or("");
+  const int status = ::pclose(pipe);
+  outcome.status = WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+  return outcome;
+}
+
+class CommandLine : public testing::Test {
+ protected:
+  CommandLine() {
+    std::array<char, 32> name{"/tmp/slash32ctl-XXXXXX"};
+    if (::mkdtemp(name.data()) != nullptr) directory_ = name.data();
+    ::unsetenv("SLASH32_BGPD_SOCKET");
+  }
+  ~CommandLine() override {
+    if (server_.joinable()) server_.join();
+    std::filesystem::remove_all(directory_);
+  }
+  std::string socket_path() const { return (directory_ / "s").string(); }
+
+  UniqueFd listen_on_socket() const {
+    UniqueFd listener{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, socket_path().c_str(), sizeof address.sun_path - 1);
+    EXPECT_EQ(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    EXPECT_EQ(::listen(listener.get(), 1), 0);
+    return listener;
+  }
+
+  /// Answers one connection with `response`; what was asked is in request_ after the command has ended.
+  void serve(std::string response) {
+    server_ = std::thread{[this, listener = listen_on_socket(), response = std::move(response)] {
+      const UniqueFd client{::accept(listener.get(), nullptr, nullptr)};
+      std::array<char, 4096> buffer{};
+      while (request_.find("\r\n\r\n") == std::string::npos) {
+        const auto n = ::read(client.get(), buffer.data(), buffer.size());
+        if (n <= 0) return;
+        request_.append(buffer.data(), static_cast<std::size_t>(n));
+      }
+      (void)write_all(client.get(), response);
+    }};
+  }
+  Outcome ask(const std::string& arguments) {
+    Outcome outcome = run_ctl("--socket " + socket_path() + " " + arguments);
+    server_.join();
+    return outcome;
+  }
+  std::string first_line_of_request() const { return request_.substr(0, request_.find("\r\n")); }
+
+  std::filesystem::path directory_;
+  std::thread server_;
+  std::string request_;
+};
+
+TEST_F(CommandLine, EndsWith2OnWrongUsage) {
+  for (const char* arguments :
+       {"", "nonsense", "ipam", "routes --family ipx", "status extra", "neighbors --advertised"}) {
+    EXPECT_EQ(run_ctl(arguments).status, 2) << arguments;
+  }
+}
+
+TEST_F(CommandLine, DocumentsItsExitStatuses) {
+  const Outcome help = run_ctl("--help");
+  EXPECT_EQ(help.status, 0);
+  EXPECT_NE(help.output.find("Exit status: 0 done, 1"), std::string::npos) << help.output;
+  EXPECT_EQ(run_ctl("--version").output, SLASH32_VERSION "\n");
+}
+
+TEST_F(CommandLine, NamesTheSocketWhenNobodyIsThere) {
+  const Outcome outcome = run_ctl("status --socket " + socket_path());
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_NE(outcome.output.find("connect to " + socket_path() + ": No such file or directory"), std::string::npos)
+      << outcome.output;
+  EXPECT_NE(outcome.output.find("is slash32-bgpd running?"), std::string::npos) << outcome.output;
+}
+
+TEST_F(CommandLine, TellsALeftOverSocket) {
+  listen_on_socket();  // closed at once
+  const Outcome outcome = run_ctl("status --socket " + socket_path());
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_NE(outcome.output.find("left its socket behind"), std::string::npos) << outcome.output;
+}
+
+TEST_F(CommandLine, PrintsATableOrTheRawDocument) {
+  const std::string body = R"({"neighbors":[{"name":"tor1","new":[1, 2]}]})";
+  const std::string response = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  serve(response);
+  EXPECT_EQ(ask("neighbors --json").output, body + "\n");
+  EXPECT_EQ(first_line_of_request(), "GET /v1/neighbors HTTP/1.1");
+}
+
+TEST_F(CommandLine, AsksForWhatItWasGiven) {
+  serve("HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{\"routes\":[]}");
+  const Outcome outcome = ask("routes 10.244.0.0/16 --family ipv4");
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_EQ(outcome.output, "no routes\n");
+  EXPECT_EQ(first_line_of_request(), "GET /v1/routes?prefix=10.244.0.0%2F16&family=ipv4 HTTP/1.1");
+}
+
+TEST_F(CommandLine, PassesTheDaemonsComplaintOn) {
+  serve("HTTP/1.1 400 Bad Request\r\nContent-Length: 33\r\n\r\n{\"error\":\"/prefix: not a prefix\"}\n");
+  const Outcome outcome = ask("routes nonsense");
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_NE(outcome.output.find("status 400: /prefix: not a prefix"), std::string::npos) << outcome.output;
+}
+
+TEST_F(CommandLine, TellsAnAnswerThatIsCutOff) {
+  serve("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"routes\"");
+  const Outcome outcome = ask("routes");
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_NE(outcome.output.find("ended in the body, after 9 octets"), std::string::npos) << outcome.output;
+}
+
+TEST_F(CommandLine, SaysWhichNeighborIsUnknown) {
+  serve("HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{\"neighbors\":[]}");
+  const Outcome outcome = ask("neighbors tor9");
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_NE(outcome.output.find("\"tor9\""), std::string::npos) << outcome.output;
+}
+
+TEST_F(CommandLine, PostsAShutdown) {
+  serve("HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}");
+  EXPECT_EQ(ask("shutdown").status, 0);
+  EXPECT_EQ(first_line_of_request(), "POST /v1/shutdown HTTP/1.1");
+}
+
+TEST_F(CommandLine, TakesTheSocketFromTheEnvironment) {
+  ::setenv("SLASH32_BGPD_SOCKET", socket_path().c_str(), 1);
+  const Outcome outcome = run_ctl("status");
+  ::unsetenv("SLASH32_BGPD_SOCKET");
+  EXPECT_NE(outcome.output.find(socket_path()), std::string::npos) << outcome.output;
+}
+
+TEST_F(CommandLine, ShowsAnEmptyStoreWithoutMakingOne) {
+  const auto store = directory_ / "ipam";
+  const Outcome outcome = run_ctl("ipam show --data-dir " + store.string());
+  EXPECT_EQ(outcome.status, 0) << outcome.output;
+  EXPECT_NE(outcome.output.find("no addresses are allocated"), std::string::npos) << outcome.output;
+  EXPECT_FALSE(std::filesystem::exists(store));
+}
+
+}  // namespace
+}  // namespace slash32

@@ -1,0 +1,141 @@
+// The tables: what an operator sees for a document, also for one that lacks every field.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "ctl/commands.h"
+#include "ctl/document.h"
+
+namespace slash32::ctl {
+namespace {
+
+using nlohmann::json;
+using namespace std::chrono_literals;
+
+TEST(RenderNeighbors, PutsOneSessionOnALine) {
+  const json document = json::parse(R"({"neighbors":[
+    {"name":"tor1","address":"10.0.1.254","remoteAs":65000,"localAs":64512,"type":"external","state":"Established",
+     "uptimeSeconds":3723,"holdTime":90,"keepaliveTime":30,"flaps":0,"lastError":"",
+     "families":{"ipv4":{"received":12,"accepted":10,"advertised":3},"ipv6":{"received":0,"accepted":0,"advertised":1}}},
+    {"name":"n2","address":"10.0.1.2","remoteAs":64512,"type":"internal","state":"Active","flaps":4,
+     "lastError":"hold timer expired"}]})");
+  EXPECT_EQ(render_neighbors(document),
+            "NAME  ADDRESS        AS  TYPE      STATE           UP  FLAPS  IPV4 RCV/ACC/ADV  IPV6 RCV/ACC/ADV  NOTE\n"
+            "tor1  10.0.1.254  65000  external  Established  1h02m      0           12/10/3             0/0/1  -\n"
+            "n2    10.0.1.2    64512  internal  Active           -      4                 -                 -  "
+            "hold timer expired\n");
+}
+
+TEST(RenderNeighbors, SaysNoPolicyBesideTheZero) {
+  const json document = json::parse(R"({"neighbors":[{"name":"a","state":"Established","policy":"no policy"},
+    {"name":"b","state":"Established","policy":{"import":"no policy","export":["own","x"]}},
+    {"name":"c","state":"Established","policy":{"import":["all"],"export":["own"]}}]})");
+  const std::string text = render_neighbors(document);
+  EXPECT_NE(text.find("  no policy\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("export own,x; import no policy\n"), std::string::npos) << text;
+  EXPECT_EQ(text.find("import all"), std::string::npos) << text;
+}
+
+TEST(RenderNeighbors, SaysWhenThereAreNone) {
+  EXPECT_EQ(render_neighbors(json::parse(R"({"neighbors":[]})")), "no neighbors are configured\n");
+  EXPECT_EQ(render_neighbors(json::object()), "no neighbors are configured\n");
+}
+
+TEST(RenderNeighbor, TellsEverythingAboutOne) {
+  const json neighbor = json::parse(R"({"name":"tor1","remoteAs":65000,"holdTime":90,"keepaliveTime":30,
+    "lastError":{"message":"sent Cease/2"},"families":{"ipv6":{"received":1,"accepted":1,"advertised":2}}})");
+  const std::string text = render_neighbor(neighbor);
+  for (const char* line : {"neighbor    tor1\n", "remote AS   65000\n", "hold time   1m30s\n", "keepalive   30s\n",
+                           "last error  sent Cease/2\n", "ipv6        1 received, 1 accepted, 2 advertised\n"}) {
+    EXPECT_NE(text.find(line), std::string::npos) << line << text;
+  }
+}
+
+TEST(RenderRoutes, ShowsFlagsAttributesAndTheReason) {
+  const json document = json::parse(R"({"routes":[
+    {"prefix":"10.244.1.0/24","best":true,"multipath":false,"source":"local","neighbor":null,"installed":false,
+     "resolved":true,"stale":false,"asPath":[],"origin":"IGP","localPref":100,"med":null,"communities":[],"why":""},
+    {"prefix":"10.244.2.0/24","best":true,"multipath":true,"source":"ebgp","neighbor":"tor1","nextHop":"10.0.1.254",
+     "resolved":true,"installed":true,"stale":true,"asPath":[65000,[64513,64514]],"origin":"IGP","localPref":100,
+     "med":5,"communities":[4259840001,"65000:2"],"why":"best"},
+    {"prefix":"10.244.2.0/24","best":false,"multipath":true,"source":"ebgp","neighbor":"tor2","nextHop":"10.0.1.253",
+     "resolved":false,"why":"higher MED"}]})");
+  EXPECT_EQ(
+      render_routes(document).substr(render_routes(document).find('\n') + 1),
+      "FLAGS  PREFIX         NEXT HOP    FROM   LOCPREF  MED  ORIGIN  AS PATH              COMMUNITIES      WHY\n"
+      ">      10.244.1.0/24  -           local      100    -  IGP     -                    -                -\n"
+      ">ks    10.244.2.0/24  10.0.1.254  tor1       100    5  IGP     65000 {64513 64514}  65000:1 65000:2  best\n"
+      "=!     10.244.2.0/24  10.0.1.253  tor2         -    -  -       -                    -                "
+      "higher MED\n");
+}
+
+TEST(RenderRoutes, SurvivesAnyDocument) {
+  for (const char* text : {"{}", R"({"routes":null})", R"({"routes":[]})", R"({"routes":[null,1,"x",[],{}]})",
+                           R"({"routes":[{"asPath":{"a":1},"communities":[{},-1,99999999999],"best":"yes"}]})"}) {
+    EXPECT_FALSE(render_routes(json::parse(text)).empty()) << text;
+    EXPECT_FALSE(render_neighbors(json::parse(text)).empty()) << text;
+    EXPECT_FALSE(render_status(json::parse(text)).empty()) << text;
+  }
+}
+
+TEST(RenderStatus, NamesWhatIsWrong) {
+  const json document = json::parse(R"({"version":"0.1.0","routerId":"10.0.1.1","localAs":64512,"uptimeSeconds":61,
+    "state":"running","prefixes":12,"pods":4,"aggregates":[{"prefix":"10.244.1.0/24","ready":true},
+    {"prefix":"fd00::/64","ready":false}],"fib":{"installed":12,"failed":0},
+    "conditions":[{"type":"FibConflict","message":"10.9.0.0/24 is another's"},"clock jumped"]})");
+  EXPECT_EQ(render_status(document),
+            "version     0.1.0\n"
+            "state       running\n"
+            "up          1m01s\n"
+            "router ID   10.0.1.1\n"
+            "local AS    64512\n"
+            "prefixes    12\n"
+            "pods        4\n"
+            "aggregates  10.244.1.0/24 (ready), fd00::/64 (not ready)\n"
+            "kernel      failed 0, installed 12\n"
+            "condition   FibConflict: 10.9.0.0/24 is another's\n"
+            "condition   clock jumped\n");
+}
+
+TEST(RoutesTarget, EncodesItsQuery) {
+  EXPECT_EQ(routes_target({}), "/v1/routes");
+  EXPECT_EQ(routes_target({.prefix = "fd00::/64", .neighbor = "a b&c", .family = "ipv6"}),
+            "/v1/routes?prefix=fd00%3A%3A%2F64&neighbor=a%20b%26c&family=ipv6");
+}
+
+TEST(ParseDocument, RefusesWhatIsNoObject) {
+  for (const char* text : {"", "[]", "{", "null", "{}x", "\xff"})
+    EXPECT_FALSE(parse_document(text, "/v1/status")) << text;
+}
+
+class RenderIpam : public testing::Test {
+ protected:
+  const Moment now_{.boot_time = 100s, .wall_time = std::chrono::system_clock::time_point{1767323045s}};
+  const std::vector<ipam::Record> records_{{.key = {.network = "pods", .container_id = "c0ffee", .ifname = "eth0"},
+                                            .address = IpAddress::parse("10.244.1.2").value(),
+                                            .subnet = Prefix::parse("10.244.1.0/24").value(),
+                                            .since = 90s},
+                                           {.key = {.network = "pods", .container_id = "old\n\xff", .ifname = "eth0"},
+                                            .address = IpAddress::parse("fd00::2").value(),
+                                            .subnet = Prefix::parse("fd00::/64").value(),
+                                            .since = 5000s}};
+};
+
+TEST_F(RenderIpam, TellsTimesOfThisBootOnly) {
+  EXPECT_EQ(render_ipam(records_, now_),
+            "ADDRESS     NETWORK  CONTAINER    IFNAME  SINCE\n"
+            "10.244.1.2  pods     c0ffee       eth0    2026-01-02T03:03:55Z\n"
+            "fd00::2     pods     old\\x0a\\xff  eth0    -\n");
+}
+
+TEST_F(RenderIpam, HasADocumentAsWell) {
+  const json document = ipam_document(records_, now_);
+  EXPECT_EQ(document["allocations"][0], json::parse(R"({"address":"10.244.1.2","subnet":"10.244.1.0/24",
+    "network":"pods","containerId":"c0ffee","ifname":"eth0","since":"2026-01-02T03:03:55Z"})"));
+  EXPECT_TRUE(document["allocations"][1]["since"].is_null());
+}
+
+TEST_F(RenderIpam, SaysWhenThereIsNothing) { EXPECT_EQ(render_ipam({}, now_), "no addresses are allocated\n"); }
+
+}  // namespace
+}  // namespace slash32::ctl
