@@ -1,0 +1,60 @@
+"""Fixtures: the binaries under test, and a pair of hosts a module or a test."""
+
+import os
+import pathlib
+
+import pytest
+
+from world.pair import Pair
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DEFAULT = ROOT / "build/release/bin"
+
+
+def binary_path(name):
+    """A program under test: from SLASH32_BIN, or from the build's usual place."""
+    path = pathlib.Path(os.environ.get("SLASH32_BIN", DEFAULT), name).resolve()
+    return str(path) if os.access(path, os.X_OK) else None
+
+
+@pytest.fixture(scope="session")
+def bgpd():
+    """The path of slash32-bgpd."""
+    assert os.geteuid() == 0, "network namespaces need root"
+    path = binary_path("slash32-bgpd")
+    assert path, "no slash32-bgpd: build it, or say where it is with SLASH32_BIN"
+    return path
+
+
+@pytest.fixture
+def pair(bgpd, tmp_path):
+    """Two hosts and a cable, for one test."""
+    with Pair(tmp_path, bgpd) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def make_shared(bgpd, tmp_path_factory):
+    """Makes a pair that the tests of a module share; told how many peers, and the speaker's document."""
+    made = []
+
+    def make(peers, *neighbors, **document):
+        one = Pair(tmp_path_factory.mktemp("pair"), bgpd, peers).__enter__()
+        made.append(one)
+        one.start(*neighbors, **document)
+        return one
+
+    yield make
+    for one in reversed(made):
+        one.__exit__(None, None, None)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Puts the speaker's log into the report of a test that failed."""
+    report = (yield).get_result()
+    if report.when == "call" and report.failed:
+        for value in item.funcargs.values():
+            speaker = getattr(value, "speaker", None)
+            if speaker and speaker.process:
+                report.sections.append(("slash32-bgpd", speaker.process.log()[-6000:]))

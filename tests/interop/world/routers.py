@@ -1,0 +1,284 @@
+"""Other people's speakers, each in a host of its own: configured, started, asked. One IPv4 session carries both families.
+
+Each announces PREFIX and PREFIX6 to slash32-bgpd and takes whatever that announces. Differences between them stay here.
+"""
+
+import json
+import os
+import shutil
+
+from world.speaker import ADDRESS, ASN
+
+PREFIX, PREFIX6 = "20.1.0.0/16", "2a00:1::/48"
+SELF, SELF6 = "10.9.1.1", "fd09::1:1"
+
+
+class Router:
+    """One foreign speaker. `asn` is its own AS."""
+
+    programs = ()
+    has_fib = False
+
+    def __init__(self, host, asn):
+        self.host = host
+        self.asn = asn
+        # A private /run: nothing of the machine's own daemons is seen or disturbed.
+        host.run("mount", "-t", "tmpfs", "-o", "mode=755", "router-run", "/run")
+
+    @classmethod
+    def is_installed(cls):
+        """Whether its programs are there."""
+        return all(shutil.which(program) or os.access(program, os.X_OK) for program in cls.programs)
+
+    def file(self, name, text, owner=None):
+        """Writes a file below /run, as the host sees it; returns its path inside."""
+        outside = f"/proc/{self.host.holder_pid()}/root/run/{name}"
+        os.makedirs(os.path.dirname(outside), exist_ok=True)
+        with open(outside, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(outside, 0o600 if owner is None else 0o640)
+        if owner:
+            for path in (os.path.dirname(outside), outside):
+                shutil.chown(path, owner, owner)
+        return f"/run/{name}"
+
+    def start(self):
+        """Starts it."""
+        raise NotImplementedError
+
+    def has_route(self, prefix):
+        """Whether it has taken a prefix from slash32-bgpd."""
+        raise NotImplementedError
+
+    def reset(self):
+        """Drops the session as an operator would."""
+        raise NotImplementedError
+
+    def kernel_has(self, prefix):
+        """Whether its kernel has a route to a prefix."""
+        routes = self.host.routes(family=6 if ":" in prefix else 4)
+        return any(route["dst"] == prefix and route.get("type", "unicast") == "unicast" for route in routes)
+
+
+class Bird(Router):
+    """BIRD 2."""
+
+    programs = ("bird", "birdc")
+    has_fib = True
+
+    def start(self):
+        families = "".join(f"{name} {{ import all; export where source = RTS_STATIC; next hop self; }};"
+                           for name in ("ipv4", "ipv6"))
+        conf = self.file("bird.conf", f"""
+router id {SELF};
+protocol device {{ scan time 1; }}
+protocol direct {{ ipv4; ipv6; }}
+protocol kernel {{ ipv4 {{ export where source = RTS_BGP; }}; }}
+protocol kernel {{ ipv6 {{ export where source = RTS_BGP; }}; }}
+protocol static {{ ipv4; route {PREFIX} blackhole; }}
+protocol static {{ ipv6; route {PREFIX6} blackhole; }}
+protocol bgp slash32 {{
+  local {SELF} as {self.asn}; neighbor {ADDRESS} as {ASN}; {families}
+  connect delay time 1; connect retry time 1; error wait time 1, 2; hold time 9;
+}}
+""")
+        self.host.spawn("bird", "-f", "-c", conf, "-s", "/run/bird.ctl")
+
+    def _birdc(self, *words):
+        return self.host.run("birdc", "-s", "/run/bird.ctl", *words, check=False).stdout
+
+    def has_route(self, prefix):
+        return "slash32" in self._birdc("show", "route", prefix)
+
+    def reset(self):
+        self._birdc("restart", "slash32")
+
+
+class Frr(Router):
+    """FRR: zebra and bgpd."""
+
+    programs = ("/usr/lib/frr/zebra", "/usr/lib/frr/bgpd", "vtysh")
+    has_fib = True
+
+    def start(self):
+        conf = self.file("frr/frr.conf", f"""
+hostname outside
+router bgp {self.asn}
+ bgp router-id {SELF}
+ no bgp ebgp-requires-policy
+ no bgp network import-check
+ neighbor {ADDRESS} remote-as {ASN}
+ neighbor {ADDRESS} timers 3 9
+ neighbor {ADDRESS} timers connect 1
+ neighbor {ADDRESS} advertisement-interval 0
+ address-family ipv4 unicast
+  network {PREFIX}
+ exit-address-family
+ address-family ipv6 unicast
+  network {PREFIX6}
+  neighbor {ADDRESS} activate
+ exit-address-family
+""", "frr")
+        self.file("frr/vtysh.conf", "", "frr")
+        shared = ["-u", "frr", "-g", "frr", "-f", conf, "--vty_socket", "/run/frr", "-z", "/run/frr/zserv.api"]
+        self.host.spawn("/usr/lib/frr/zebra", *shared, "-i", "/run/frr/zebra.pid")
+        self.host.spawn("/usr/lib/frr/bgpd", *shared, "-i", "/run/frr/bgpd.pid", "-l", SELF)
+
+    def _vtysh(self, command):
+        return self.host.run("vtysh", "--vty_socket", "/run/frr", "-d", "bgpd", "-c", command, check=False).stdout
+
+    def has_route(self, prefix):
+        family = "ipv6" if ":" in prefix else "ipv4"
+        try:
+            found = json.loads(self._vtysh(f"show bgp {family} unicast {prefix} json"))
+        except ValueError:
+            return False
+        return any(path.get("bestpath", {}).get("overall") for path in found.get("paths", []))
+
+    def reset(self):
+        self._vtysh(f"clear bgp {ADDRESS}")
+
+
+class Gobgp(Router):
+    """GoBGP: no FIB."""
+
+    programs = ("gobgpd", "gobgp")
+
+    def start(self):
+        families = "".join(f'[[neighbors.afi-safis]]\n[neighbors.afi-safis.config]\nafi-safi-name = "{name}-unicast"\n'
+                           for name in ("ipv4", "ipv6"))
+        conf = self.file("gobgpd.toml", f"""
+[global.config]
+as = {self.asn}
+router-id = "{SELF}"
+local-address-list = ["{SELF}"]
+[[neighbors]]
+[neighbors.config]
+neighbor-address = "{ADDRESS}"
+peer-as = {ASN}
+[neighbors.timers.config]
+connect-retry = 1
+hold-time = 9
+keepalive-interval = 3
+[neighbors.transport.config]
+local-address = "{SELF}"
+{families}""")
+        self.host.spawn("gobgpd", "-f", conf, "--api-hosts", "127.0.0.1:50051", "--pprof-disable")
+        self._announced = False
+
+    def _gobgp(self, *words):
+        return self.host.run("gobgp", *words, check=False)
+
+    def announce(self):
+        """Its routes come by its API, once that answers."""
+        for family, prefix, hop in (("ipv4", PREFIX, SELF), ("ipv6", PREFIX6, SELF6)):
+            if self._gobgp("global", "rib", "add", "-a", family, prefix, "nexthop", hop).returncode != 0:
+                return False
+        self._announced = True
+        return True
+
+    def has_route(self, prefix):
+        if not self._announced and not self.announce():
+            return False
+        family = "ipv6" if ":" in prefix else "ipv4"
+        return prefix in self._gobgp("global", "rib", "-a", family, "-j").stdout
+
+    def reset(self):
+        self._gobgp("neighbor", ADDRESS, "reset")
+
+
+class Openbgpd(Router):
+    """OpenBGPD: no FIB on Linux."""
+
+    programs = ("/usr/sbin/bgpd", "bgpctl")
+
+    def start(self):
+        # On Linux it takes the machine's first IPv6 address for its next hop on an IPv4 session: else that is ::1.
+        self.host.ip(f"address add {SELF6}/128 dev lo")
+        self.host.run("mkdir", "-p", "/run/openbgpd")
+        conf = self.file("bgpd.conf", f"""
+AS {self.asn}
+router-id {SELF}
+fib-update no
+socket "/run/openbgpd/control"
+connect-retry 1
+holdtime 9
+listen on {SELF}
+network {PREFIX}
+network {PREFIX6}
+neighbor {ADDRESS} {{
+  remote-as {ASN}
+  local-address {SELF}
+  announce IPv4 unicast
+  announce IPv6 unicast
+}}
+allow from any
+allow to any
+""")
+        self.host.spawn("/usr/sbin/bgpd", "-d", "-f", conf, name="openbgpd")
+
+    def _bgpctl(self, *words):
+        return self.host.run("bgpctl", "-s", "/run/openbgpd/control", *words, check=False).stdout
+
+    def has_route(self, prefix):
+        try:
+            found = json.loads(self._bgpctl("-j", "show", "rib", prefix) or "{}")
+        except ValueError:
+            return False
+        return any(route.get("prefix") == prefix for route in found.get("rib", []))
+
+    def reset(self):
+        self._bgpctl("neighbor", ADDRESS, "clear")
+
+
+_HEARD = """import os
+with open("/run/exabgp/heard", "ab", 0) as out:
+    while True:
+        data = os.read(0, 65536)  # not readline: its buffer would hide events
+        if not data:
+            break
+        out.write(data)
+"""
+
+
+class Exabgp(Router):
+    """ExaBGP: what it hears goes to a helper, as JSON."""
+
+    programs = ("exabgp",)
+
+    def start(self):
+        self.file("exabgp/heard", "")
+        self.file("exabgp/helper.py", _HEARD)
+        conf = self.file("exabgp/exabgp.conf", f"""
+process ear {{ run /usr/bin/python3 /run/exabgp/helper.py; encoder json; }}
+neighbor {ADDRESS} {{
+  router-id {SELF}; local-address {SELF}; local-as {self.asn}; peer-as {ASN}; hold-time 9;
+  family {{ ipv4 unicast; ipv6 unicast; }}
+  api {{ processes [ ear ]; receive {{ parsed; update; }} }}
+  announce {{
+    ipv4 {{ unicast {PREFIX} next-hop {SELF}; }}
+    ipv6 {{ unicast {PREFIX6} next-hop {SELF6}; }}
+  }}
+}}
+""")
+        environment = {"exabgp_daemon_user": "root", "exabgp_daemon_drop": "false", "exabgp_api_cli": "false",
+                       "exabgp_tcp_bind": "", "exabgp_daemon_daemonize": "false", "exabgp_log_enable": "true"}
+        self._process = self.host.spawn("exabgp", conf, env=environment)
+
+    def has_route(self, prefix):
+        heard = self.host.run("cat", "/run/exabgp/heard").stdout.splitlines()
+        state = False
+        for line in heard:
+            update = json.loads(line).get("neighbor", {}).get("message", {}).get("update", {})
+            if prefix in json.dumps(update.get("withdraw", {})):
+                state = False
+            if prefix in json.dumps(update.get("announce", {})):
+                state = True
+        return state
+
+    def reset(self):
+        self._process.kill()
+        self.start()
+
+
+ALL = (Bird, Frr, Gobgp, Openbgpd, Exabgp)
