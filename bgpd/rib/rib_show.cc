@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "bgpd/rib/rib_impl.h"
+#include "bgpd/wire/header.h"
 
 namespace slash32::bgp {
 
@@ -78,7 +79,7 @@ void Rib::visit_advertised(PeerId id, const std::function<void(const Prefix&, co
   if (peer == nullptr || !peer->up) return;
   const AdjRibOut& out = peer->group->out;
   const DecodeContext context{.four_octet_as = peer->conf.four_octet_as,
-                              .external = false,  // lets every attribute through
+                              .external = peer->conf.external,
                               .families = peer->conf.families,
                               .extended_next_hop = true,
                               .first_as = std::nullopt};
@@ -89,7 +90,7 @@ void Rib::visit_advertised(PeerId id, const std::function<void(const Prefix&, co
       const Prefix prefix = impl_->tables[family].prefix(prefix_id);
       std::vector<std::uint8_t> message;
       if (!encode_announcements(impl_->encoded.block(set), {&prefix, 1}, 65535, message)) continue;
-      const auto update = decode_update(std::span{message}.subspan(19), context);  // behind the header
+      const auto update = decode_update(std::span{message}.subspan(kHeaderSize), context);
       if (update && !update->announced.empty()) visit(prefix, update->announced.front().attributes);
     }
 }
