@@ -23,8 +23,8 @@ struct FibSettings {
   TableId table{254};
   std::uint32_t metric = 512;
   std::uint32_t max_routes = 100000;  // beyond it nothing more is installed; shown as a condition
-  std::optional<IpAddress> pref_src4;
-  std::optional<IpAddress> pref_src6;
+  std::optional<IpAddress> pref_src4{};
+  std::optional<IpAddress> pref_src6{};
   bool operator==(const FibSettings&) const = default;
 };
 
