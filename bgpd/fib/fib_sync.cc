@@ -72,6 +72,7 @@ struct FibSync::Impl {
   bool removal_done = false;
   FibReport report;
   FibStatus status;
+  bool working = false;
   std::thread thread;
 
   ~Impl() {
@@ -105,13 +106,14 @@ struct FibSync::Impl {
       {
         const std::lock_guard lock(mutex);
         mine = std::exchange(orders, {});
+        working = true;
       }
       if (mine.stop) return;
       obey(mine);
       writer->read_events();
       writer->on_time(std::chrono::steady_clock::now());
       const bool more = writer->write_some();
-      publish(mine.remove_all);
+      publish(mine.remove_all, more);
       if (!more) wait();
     }
   }
@@ -126,11 +128,12 @@ struct FibSync::Impl {
     if (mine.remove_all) writer->remove_all();
   }
 
-  void publish(bool removal) {
-    bool news = writer->has_report();
+  void publish(bool removal, bool more) {
+    const bool news = writer->has_report();
     FibReport fresh = writer->take_report();
     const std::lock_guard lock(mutex);
     status = writer->status();
+    working = more;
     append(report.aggregates_ready, fresh.aggregates_ready);
     append(report.aggregates_failed, fresh.aggregates_failed);
     if (report.problems.size() < kProblemsKept) append(report.problems, fresh.problems);
@@ -214,7 +217,9 @@ FibReport FibSync::take_report() {
 
 FibStatus FibSync::status() const {
   const std::lock_guard lock(impl_->mutex);
-  return impl_->status;
+  FibStatus now = impl_->status;
+  now.busy = impl_->working || impl_->orders.any();
+  return now;
 }
 
 bool FibSync::installed(const Prefix& prefix) const { return impl_->writer->installed(prefix); }

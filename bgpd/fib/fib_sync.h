@@ -42,6 +42,7 @@ struct FibStatus {
   bool over_limit = false;
   bool stale_marked = false;  // routes of an earlier life are still kept
   std::uint64_t stale = 0;
+  bool busy = false;  // orders are not yet obeyed, or writes not yet answered
 };
 
 class FibSync {

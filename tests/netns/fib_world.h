@@ -88,7 +88,7 @@ class FibWorld : public testing::Test {
   static bool settled(const FibSync& fib, std::uint64_t desired) {
     return eventually([&] {
       const auto s = fib.status();
-      return s.desired == desired && s.installed == desired;
+      return !s.busy && s.desired == desired && s.installed == desired;
     });
   }
   /// What was reported until `holds` of it.

@@ -1,0 +1,249 @@
+// How long FibSync takes to put routes into the kernel, beside bare netlink with the same routes in the same shape:
+// messages built beforehand, 256 a sendmsg, one acknowledgement a batch, the same filtered listener beside it.
+// usage: fib_bench [ROUTES [ROUNDS]]      (as root; every run in a new network namespace)
+// The two take turns; read the ratios, not the seconds.
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "bgpd/fib/fib_sync.h"
+#include "bgpd/fib/kernel_watch.h"
+
+namespace {
+
+using namespace slash32;
+using Clock = std::chrono::steady_clock;
+
+struct Shape {
+  const char* name;
+  AddressFamily family;
+  int next_hops;
+};
+constexpr Shape kShapes[] = {{"IPv4, one next hop", AddressFamily::IPv4, 1},
+                             {"IPv4, two next hops", AddressFamily::IPv4, 2},
+                             {"IPv6, one next hop", AddressFamily::IPv6, 1},
+                             {"IPv6, two next hops", AddressFamily::IPv6, 2}};
+
+[[noreturn]] void die(const std::string& what) {
+  std::fprintf(stderr, "%s: %s\n", what.c_str(), std::strerror(errno));
+  std::exit(1);
+}
+
+void sh(const char* command) {
+  if (std::system(command) != 0) die(command);
+}
+
+void new_namespace() {
+  if (::unshare(CLONE_NEWNET) != 0) die("unshare (root?)");
+  sh("ip link set lo up; for i in 1 2; do ip link add up$i type veth peer name far$i; ip link set far$i up;"
+     "ip link set up$i up; ip addr add 192.0.$i.10/24 dev up$i; ip addr add 2001:db8:$i::10/64 dev up$i nodad; done");
+}
+
+Prefix prefix_of(const Shape& shape, std::uint32_t i) {
+  if (shape.family == AddressFamily::IPv4) return {IpAddress::v4(0x0a000000 + i * 16), 28};
+  std::array<std::uint8_t, 16> bytes{0xfd,
+                                     0,
+                                     static_cast<std::uint8_t>(i >> 24),
+                                     static_cast<std::uint8_t>(i >> 16),
+                                     static_cast<std::uint8_t>(i >> 8),
+                                     static_cast<std::uint8_t>(i)};
+  return {IpAddress::v6(bytes), 48};
+}
+
+std::vector<bgp::FibNextHop> hops_of(const Shape& shape) {
+  std::vector<bgp::FibNextHop> out;
+  for (int i = 1; i <= shape.next_hops; ++i) {
+    const std::string n = std::to_string(i);
+    const auto gateway =
+        IpAddress::parse(shape.family == AddressFamily::IPv4 ? "192.0." + n + ".1" : "2001:db8:" + n + "::1");
+    out.push_back({*gateway, IfIndex{static_cast<int>(::if_nametoindex(("up" + n).c_str()))}});
+  }
+  return out;
+}
+
+// ---------------------------------------------------------------- bare netlink
+
+class Message {
+ public:
+  explicit Message(std::vector<std::uint8_t>& out) : out_(out), begin_(out.size()) {}
+  void raw(const void* data, std::size_t size) {
+    const auto* bytes = static_cast<const std::uint8_t*>(data);
+    out_.insert(out_.end(), bytes, bytes + size);
+    out_.resize(begin_ + (out_.size() - begin_ + 3) / 4 * 4);
+  }
+  void attribute(std::uint16_t type, const void* data, std::size_t size) {
+    const rtattr head{.rta_len = static_cast<unsigned short>(RTA_LENGTH(size)), .rta_type = type};
+    raw(&head, sizeof head);
+    raw(data, size);
+  }
+  std::size_t size() const { return out_.size() - begin_; }
+  template <class T>
+  T* at(std::size_t offset) {
+    return reinterpret_cast<T*>(out_.data() + begin_ + offset);
+  }
+
+ private:
+  std::vector<std::uint8_t>& out_;
+  std::size_t begin_;
+};
+
+void put_next_hops(Message& m, const std::vector<bgp::FibNextHop>& hops) {
+  if (hops.size() == 1) {
+    m.attribute(RTA_GATEWAY, hops[0].gateway.bytes().data(), hops[0].gateway.bytes().size());
+    m.attribute(RTA_OIF, &hops[0].oif.value, 4);
+    return;
+  }
+  const std::size_t nest = m.size();
+  m.attribute(RTA_MULTIPATH, nullptr, 0);
+  for (const auto& hop : hops) {
+    const std::size_t size = hop.gateway.bytes().size();
+    const rtnexthop head{.rtnh_len = static_cast<unsigned short>(sizeof(rtnexthop) + RTA_LENGTH(size)),
+                         .rtnh_flags = 0,
+                         .rtnh_hops = 0,
+                         .rtnh_ifindex = hop.oif.value};
+    m.raw(&head, sizeof head);
+    m.attribute(RTA_GATEWAY, hop.gateway.bytes().data(), size);
+  }
+  m.at<rtattr>(nest)->rta_len = static_cast<unsigned short>(m.size() - nest);
+}
+
+std::vector<std::vector<std::uint8_t>> build(const Shape& shape, std::uint32_t count) {
+  const auto hops = hops_of(shape);
+  std::vector<std::vector<std::uint8_t>> batches;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (i % 256 == 0) batches.emplace_back();
+    Message m(batches.back());
+    const bool last = i % 256 == 255 || i + 1 == count;
+    const auto flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL | (last ? NLM_F_ACK : 0);
+    nlmsghdr head{.nlmsg_len = 0,
+                  .nlmsg_type = RTM_NEWROUTE,
+                  .nlmsg_flags = static_cast<std::uint16_t>(flags),
+                  .nlmsg_seq = i + 1,
+                  .nlmsg_pid = 0};
+    m.raw(&head, sizeof head);
+    rtmsg route{};
+    const Prefix prefix = prefix_of(shape, i);
+    route.rtm_family = shape.family == AddressFamily::IPv4 ? AF_INET : AF_INET6;
+    route.rtm_dst_len = prefix.length();
+    route.rtm_table = RT_TABLE_MAIN;
+    route.rtm_protocol = 134;
+    route.rtm_type = RTN_UNICAST;
+    m.raw(&route, sizeof route);
+    m.attribute(RTA_DST, prefix.address().bytes().data(), prefix.address().bytes().size());
+    const std::uint32_t metric = 512;
+    m.attribute(RTA_PRIORITY, &metric, sizeof metric);
+    put_next_hops(m, hops);
+    m.at<nlmsghdr>(0)->nlmsg_len = static_cast<std::uint32_t>(m.size());
+  }
+  return batches;
+}
+
+double bare(const Shape& shape, std::uint32_t count) {
+  new_namespace();
+  const auto watch = bgp::KernelWatch::open(TableId{254});
+  if (!watch) die(watch.error().message);
+  const auto batches = build(shape, count);
+  const int fd = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+  const int large = 4 * 1024 * 1024;
+  ::setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &large, sizeof large);
+  std::vector<std::uint8_t> answer(65536);
+  const auto begin = Clock::now();
+  for (const auto& batch : batches) {
+    if (::send(fd, batch.data(), batch.size(), 0) != static_cast<ssize_t>(batch.size())) die("send");
+    const auto n = ::recv(fd, answer.data(), answer.size(), 0);
+    const auto* head = reinterpret_cast<const nlmsghdr*>(answer.data());
+    if (n < static_cast<ssize_t>(NLMSG_LENGTH(sizeof(nlmsgerr)))) die("recv");
+    const int error = static_cast<const nlmsgerr*>(NLMSG_DATA(head))->error;
+    errno = -error;
+    if (error != 0) die("the kernel refused a route");
+  }
+  const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+  ::close(fd);
+  return seconds;
+}
+
+// ---------------------------------------------------------------- FibSync
+
+double wait_for(const bgp::FibSync& fib, std::uint64_t installed, Clock::time_point begin) {
+  while (fib.status().busy || fib.status().installed != installed) ::poll(nullptr, 0, 1);
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+struct Ours {
+  double install, restart, withdraw;
+};
+
+Ours ours(const Shape& shape, std::uint32_t count) {
+  new_namespace();
+  const auto watch = bgp::KernelWatch::open(TableId{254});
+  if (!watch) die(watch.error().message);
+  const auto hops = hops_of(shape);
+  const auto deltas = [&](bool there) {
+    std::vector<std::vector<bgp::FibDelta>> out;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      if (i % 1000 == 0) out.emplace_back();  // as the RIB's turns hand them over
+      out.back().push_back({prefix_of(shape, i), there ? hops : std::vector<bgp::FibNextHop>{}});
+    }
+    return out;
+  };
+  Ours out{};
+  for (const bool restarted : {false, true}) {
+    auto all = deltas(true);
+    const auto begin = Clock::now();
+    auto fib = bgp::FibSync::open({.max_routes = 10'000'000});
+    if (!fib) die(fib.error().message);
+    for (auto& some : all) fib->apply(std::move(some));
+    (restarted ? out.restart : out.install) = wait_for(*fib, count, begin);
+    if (!restarted) continue;
+    auto none = deltas(false);
+    const auto then = Clock::now();
+    for (auto& some : none) fib->apply(std::move(some));
+    out.withdraw = wait_for(*fib, 0, then);
+  }
+  return out;
+}
+
+double median(std::vector<double> values) {
+  std::ranges::sort(values);
+  return values[values.size() / 2];
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const auto count = static_cast<std::uint32_t>(argc > 1 ? std::atoi(argv[1]) : 100'000);
+  const int rounds = argc > 2 ? std::atoi(argv[2]) : 5;
+  std::printf("%u routes, %d rounds, medians (smallest to largest ratio)\n", count, rounds);
+  for (const Shape& shape : kShapes) {
+    std::vector<double> floor, install, restart, withdraw, ratio;
+    for (int round = 0; round < rounds; ++round) {
+      floor.push_back(bare(shape, count));
+      const Ours one = ours(shape, count);
+      install.push_back(one.install);
+      restart.push_back(one.restart);
+      withdraw.push_back(one.withdraw);
+      ratio.push_back(one.install / floor.back());
+    }
+    std::printf(
+        "%-20s bare %.3f s  FibSync %.3f s  ratio %.2f (%.2f to %.2f)  restart, all kept %.3f s  withdrawn %.3f s\n",
+        shape.name, median(floor), median(install), median(ratio), std::ranges::min(ratio), std::ranges::max(ratio),
+        median(restart), median(withdraw));
+    std::fflush(stdout);
+  }
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  std::printf("peak memory %ld MB\n", usage.ru_maxrss / 1024);
+}
