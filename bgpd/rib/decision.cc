@@ -9,10 +9,10 @@ namespace {
 using Candidates = std::span<Candidate>;
 
 // Who is still in the running carries Won; a step gives its name to those it removes.
-bool in(const Candidate& c) { return c.lost == Step::Won; }
+bool in(const Candidate& c) { return c.lost == DecisionStep::Won; }
 
 template <class Better, class Key>
-void keep(Candidates candidates, Step step, Better better, Key key) {
+void keep(Candidates candidates, DecisionStep step, Better better, Key key) {
   const Candidate* best = nullptr;
   for (const Candidate& c : candidates)
     if (in(c) && (best == nullptr || better(key(c), key(*best)))) best = &c;
@@ -36,9 +36,10 @@ void keep_lowest_med_per_neighbor_as(Candidates candidates) {
     if (!in(c)) continue;
     const bool beaten = std::ranges::any_of(candidates, [&](const Candidate& other) {
       // Those this step removed still count: they were beaten by a lower one of the same AS.
-      return (in(other) || other.lost == Step::Med) && neighbor_as(other) == neighbor_as(c) && med(other) < med(c);
+      return (in(other) || other.lost == DecisionStep::Med) && neighbor_as(other) == neighbor_as(c) &&
+             med(other) < med(c);
     });
-    if (beaten) c.lost = Step::Med;
+    if (beaten) c.lost = DecisionStep::Med;
   }
 }
 
@@ -62,22 +63,22 @@ void narrow_multipath(Candidates candidates, const Candidate& best) {
 
 std::optional<std::size_t> decide(Candidates candidates) {
   for (Candidate& c : candidates) {
-    c.lost = c.eligible ? Step::Won : Step::NotEligible;
+    c.lost = c.eligible ? DecisionStep::Won : DecisionStep::NotEligible;
     c.multipath = false;
   }
-  keep(candidates, Step::Local, highest, [](const Candidate& c) { return c.local; });
-  keep(candidates, Step::LocalPref, highest,
+  keep(candidates, DecisionStep::Local, highest, [](const Candidate& c) { return c.local; });
+  keep(candidates, DecisionStep::LocalPref, highest,
        [](const Candidate& c) { return c.attributes->local_pref.value_or(kDefaultLocalPref); });  // §9.1.1
-  keep(candidates, Step::AsPathLength, lowest,
-       [](const Candidate& c) { return c.attributes->as_path.length(); });                          // §9.1.2.2 a)
-  keep(candidates, Step::Origin, lowest, [](const Candidate& c) { return c.attributes->origin; });  // b)
-  keep_lowest_med_per_neighbor_as(candidates);                                                      // c)
-  keep(candidates, Step::External, highest, [](const Candidate& c) { return c.external; });         // d)
-  keep(candidates, Step::IgpCost, lowest, [](const Candidate& c) { return c.igp_cost; });           // e)
+  keep(candidates, DecisionStep::AsPathLength, lowest,
+       [](const Candidate& c) { return c.attributes->as_path.length(); });  // §9.1.2.2 a)
+  keep(candidates, DecisionStep::Origin, lowest, [](const Candidate& c) { return c.attributes->origin; });  // b)
+  keep_lowest_med_per_neighbor_as(candidates);                                                              // c)
+  keep(candidates, DecisionStep::External, highest, [](const Candidate& c) { return c.external; });         // d)
+  keep(candidates, DecisionStep::IgpCost, lowest, [](const Candidate& c) { return c.igp_cost; });           // e)
   mark_multipath(candidates);
-  keep(candidates, Step::RouterId, lowest, [](const Candidate& c) { return bgp_id(c); });          // f)
-  keep(candidates, Step::ClusterListLength, lowest, cluster_list_length);                          // RFC 4456 §9
-  keep(candidates, Step::PeerAddress, lowest, [](const Candidate& c) { return c.peer_address; });  // g)
+  keep(candidates, DecisionStep::RouterId, lowest, [](const Candidate& c) { return bgp_id(c); });  // f)
+  keep(candidates, DecisionStep::ClusterListLength, lowest, cluster_list_length);                  // RFC 4456 §9
+  keep(candidates, DecisionStep::PeerAddress, lowest, [](const Candidate& c) { return c.peer_address; });  // g)
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     if (!in(candidates[i])) continue;
     candidates[i].multipath = true;
@@ -87,31 +88,31 @@ std::optional<std::size_t> decide(Candidates candidates) {
   return std::nullopt;
 }
 
-std::string_view to_string(Step step) {
+std::string_view to_string(DecisionStep step) {
   switch (step) {
-    case Step::Won:
+    case DecisionStep::Won:
       return "best";
-    case Step::NotEligible:
+    case DecisionStep::NotEligible:
       return "not eligible";
-    case Step::Local:
+    case DecisionStep::Local:
       return "a local route wins";
-    case Step::LocalPref:
+    case DecisionStep::LocalPref:
       return "lower LOCAL_PREF";
-    case Step::AsPathLength:
+    case DecisionStep::AsPathLength:
       return "longer AS_PATH";
-    case Step::Origin:
+    case DecisionStep::Origin:
       return "higher ORIGIN";
-    case Step::Med:
+    case DecisionStep::Med:
       return "higher MED than another path of the same neighbouring AS";
-    case Step::External:
+    case DecisionStep::External:
       return "iBGP, and eBGP is preferred";
-    case Step::IgpCost:
+    case DecisionStep::IgpCost:
       return "higher interior cost to the next hop";
-    case Step::RouterId:
+    case DecisionStep::RouterId:
       return "higher BGP identifier or ORIGINATOR_ID";
-    case Step::ClusterListLength:
+    case DecisionStep::ClusterListLength:
       return "longer CLUSTER_LIST";
-    case Step::PeerAddress:
+    case DecisionStep::PeerAddress:
       return "higher neighbour address";
   }
   return "";

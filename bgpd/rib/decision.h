@@ -22,7 +22,7 @@
 namespace slash32::bgp {
 
 /// The step at which a path was eliminated.
-enum class Step : std::uint8_t {
+enum class DecisionStep : std::uint8_t {
   Won,
   NotEligible,  // refused, unresolved, or learned while selection is deferred: the caller knows why
   Local,
@@ -38,7 +38,7 @@ enum class Step : std::uint8_t {
 };
 
 /// "lower LOCAL_PREF" and so on: what a path lost by.
-std::string_view to_string(Step step);
+std::string_view to_string(DecisionStep step);
 
 struct Candidate {
   const PathAttributes* attributes = nullptr;
@@ -50,7 +50,7 @@ struct Candidate {
   bool eligible = true;
 
   // Set by decide():
-  Step lost = Step::NotEligible;
+  DecisionStep lost = DecisionStep::NotEligible;
   bool multipath = false;  // may forward beside the best; true for the best as well
 };
 

@@ -12,13 +12,13 @@ Rib::Impl::Impl(RibSettings given, NextHopResolver resolve)
   slots.push_back(nullptr);
 }
 
-PeerState* Rib::Impl::find(PeerId id) const {
+RibPeerState* Rib::Impl::find(PeerId id) const {
   const auto found = slot_of.find(id);
   return found == slot_of.end() ? nullptr : slots[found->second].get();
 }
 
-PeerState& Rib::Impl::find_or_make(PeerId id) {
-  if (PeerState* peer = find(id)) return *peer;
+RibPeerState& Rib::Impl::find_or_make(PeerId id) {
+  if (RibPeerState* peer = find(id)) return *peer;
   PeerSlot slot = 0;
   if (free_slots.empty()) {
     slot = static_cast<PeerSlot>(slots.size());
@@ -27,7 +27,7 @@ PeerState& Rib::Impl::find_or_make(PeerId id) {
     slot = free_slots.back();
     free_slots.pop_back();
   }
-  slots[slot] = std::make_unique<PeerState>();
+  slots[slot] = std::make_unique<RibPeerState>();
   slots[slot]->id = id;
   slots[slot]->out.slot = slot;
   slot_of[id] = slot;
@@ -121,7 +121,7 @@ void Rib::Impl::set_deferral(bool on) {
 // ---------------------------------------------------------------- peers
 
 void Rib::Impl::peer_up(PeerId id, RibPeer given, const std::vector<AddressFamily>& preserved) {
-  PeerState& peer = find_or_make(id);
+  RibPeerState& peer = find_or_make(id);
   if (peer.up) peer_down(peer, preserved);
   peer.conf = std::move(given);
   peer.up = true;
@@ -141,7 +141,7 @@ void Rib::Impl::peer_up(PeerId id, RibPeer given, const std::vector<AddressFamil
 }
 
 void Rib::Impl::peer_changed(PeerId id, RibPeer given) {
-  PeerState* peer = find(id);
+  RibPeerState* peer = find(id);
   if (peer == nullptr) return;
   peer->conf = std::move(given);
   peer->prefix_matters = depends_on_prefix(settings.policies, peer->conf.import_policies);
@@ -150,7 +150,7 @@ void Rib::Impl::peer_changed(PeerId id, RibPeer given) {
   if (peer->up) change_group(*peer, export_settings(peer->conf, settings));
 }
 
-void Rib::Impl::evaluate_peer_again(PeerState& peer) {
+void Rib::Impl::evaluate_peer_again(RibPeerState& peer) {
   for (std::size_t family = 0; family < kFamilies; ++family)
     peer.index[family].walk(tables[family].end(), [&](PrefixId id) {
       if (!tables[family].used(id) || tables[family].node(id).paths.find(peer.out.slot) == nullptr) return false;
@@ -160,7 +160,7 @@ void Rib::Impl::evaluate_peer_again(PeerState& peer) {
     });
 }
 
-void Rib::Impl::peer_down(PeerState& peer, const std::vector<AddressFamily>& retain) {
+void Rib::Impl::peer_down(RibPeerState& peer, const std::vector<AddressFamily>& retain) {
   if (peer.up) leave_group(peer);
   peer.up = false;
   for (std::size_t family = 0; family < kFamilies; ++family) {
@@ -181,7 +181,7 @@ void Rib::Impl::peer_down(PeerState& peer, const std::vector<AddressFamily>& ret
 }
 
 void Rib::Impl::peer_removed(PeerId id) {
-  PeerState* peer = find(id);
+  RibPeerState* peer = find(id);
   if (peer == nullptr) return;
   peer_down(*peer, {});
   forget_memos();
@@ -208,21 +208,21 @@ void Rib::peer_up(PeerId id, RibPeer peer, const std::vector<AddressFamily>& pre
 }
 void Rib::peer_changed(PeerId id, RibPeer peer) { impl_->peer_changed(id, std::move(peer)); }
 void Rib::peer_down(PeerId id, const std::vector<AddressFamily>& retain) {
-  if (PeerState* peer = impl_->find(id)) impl_->peer_down(*peer, retain);
+  if (RibPeerState* peer = impl_->find(id)) impl_->peer_down(*peer, retain);
 }
 void Rib::stale_expired(PeerId id, const std::vector<AddressFamily>& families) {
-  if (PeerState* peer = impl_->find(id))
+  if (RibPeerState* peer = impl_->find(id))
     for (const AddressFamily family : families) impl_->sweep(*peer, family);
 }
 void Rib::peer_removed(PeerId id) { impl_->peer_removed(id); }
 
 std::optional<PrefixLimitExceeded> Rib::update(PeerId id, const Update& update) {
-  PeerState* peer = impl_->find(id);
+  RibPeerState* peer = impl_->find(id);
   if (peer == nullptr || !peer->up) return std::nullopt;
   return impl_->update(*peer, update);
 }
 void Rib::refresh(PeerId id, AddressFamily family) {
-  PeerState* peer = impl_->find(id);
+  RibPeerState* peer = impl_->find(id);
   if (peer != nullptr && peer->up) peer->group->out.again(peer->out, index_of(family));
 }
 void Rib::next_hops_changed(const std::vector<IpAddress>& next_hops) { impl_->next_hops_changed(next_hops); }
@@ -232,11 +232,11 @@ bool Rib::run(std::size_t budget) { return impl_->run(budget); }
 std::vector<FibDelta> Rib::take_fib_deltas() { return impl_->take_fib_deltas(); }
 std::vector<FibDelta> Rib::fib() const { return impl_->fib(); }
 bool Rib::has_output(PeerId id) const {
-  const PeerState* peer = impl_->find(id);
+  const RibPeerState* peer = impl_->find(id);
   return peer != nullptr && peer->up && impl_->has_output(*peer);
 }
 Rib::Output Rib::take_output(PeerId id, std::size_t max_bytes) {
-  PeerState* peer = impl_->find(id);
+  RibPeerState* peer = impl_->find(id);
   return peer != nullptr && peer->up ? impl_->take_output(*peer, max_bytes) : Output{};
 }
 

@@ -37,7 +37,7 @@ struct Group {
   std::array<ExportMemo, 64> memo{};
 };
 
-struct PeerState {
+struct RibPeerState {
   PeerId id = 0;
   RibPeer conf;
   bool up = false;
@@ -54,12 +54,12 @@ struct Rib::Impl {
   Impl(RibSettings given, NextHopResolver resolve);
 
   // ------------------------------------------------------------ rib.cc
-  PeerState* find(PeerId id) const;
-  PeerState& find_or_make(PeerId id);
+  RibPeerState* find(PeerId id) const;
+  RibPeerState& find_or_make(PeerId id);
   void reconfigure(RibSettings given);
   void peer_up(PeerId id, RibPeer peer, const std::vector<AddressFamily>& preserved);
   void peer_changed(PeerId id, RibPeer peer);
-  void peer_down(PeerState& peer, const std::vector<AddressFamily>& retain);
+  void peer_down(RibPeerState& peer, const std::vector<AddressFamily>& retain);
   void peer_removed(PeerId id);
   void set_deferral(bool on);
   void set_local_routes(std::vector<LocalRoute> routes);
@@ -69,22 +69,22 @@ struct Rib::Impl {
   /// Everything, or what `wanted(prefix)` says, is evaluated again, import included.
   template <class Wanted>
   void evaluate_again(Wanted wanted);
-  void evaluate_peer_again(PeerState& peer);
+  void evaluate_peer_again(RibPeerState& peer);
 
   // ------------------------------------------------------------ rib_in.cc
-  std::optional<PrefixLimitExceeded> update(PeerState& peer, const Update& update);
-  void announce(PeerState& peer, const Update::Reach& reach);
-  void withdraw(PeerState& peer, const Prefix& prefix);
+  std::optional<PrefixLimitExceeded> update(RibPeerState& peer, const Update& update);
+  void announce(RibPeerState& peer, const Update::Reach& reach);
+  void withdraw(RibPeerState& peer, const Prefix& prefix);
   void remove_path(std::size_t family, PrefixId id, Path* path);
-  void sweep(PeerState& peer, AddressFamily family);
+  void sweep(RibPeerState& peer, AddressFamily family);
   /// Guard and policy on `path.received`; sets `accepted` and `refusal`, keeps counts.
   struct Imported {
     Refusal refusal = Refusal::None;
     SetId accepted = 0;  // with a reference
   };
-  Imported import(const PeerState& peer, const Prefix& prefix, SetId received, Refusal attributes_refusal);
-  Imported apply_policy(const PeerState& peer, const Prefix& prefix, SetId received);
-  void assign(PeerState& peer, std::size_t family, PrefixId id, Path& path, const Imported& imported);
+  Imported import(const RibPeerState& peer, const Prefix& prefix, SetId received, Refusal attributes_refusal);
+  Imported apply_policy(const RibPeerState& peer, const Prefix& prefix, SetId received);
+  void assign(RibPeerState& peer, std::size_t family, PrefixId id, Path& path, const Imported& imported);
   void import_again(std::size_t family, PrefixId id);
   void release_set(SetId id);
   void next_hops_changed(const std::vector<IpAddress>& addresses);
@@ -102,17 +102,17 @@ struct Rib::Impl {
 
   // ------------------------------------------------------------ rib_out.cc
   Group& group_for(const ExportSettings& wanted);
-  void leave_group(PeerState& peer);
-  void change_group(PeerState& peer, const ExportSettings& wanted);
+  void leave_group(RibPeerState& peer);
+  void change_group(RibPeerState& peer, const ExportSettings& wanted);
   void export_to(Group& group, std::size_t family, PrefixId id);
   bool build(Group& group, std::size_t& budget);
   SetId encoded_for(Group& group, std::size_t family, PrefixId id, const Path& best);
   SetId encode(const Group& group, const ExportRoute& route, bool policy_changed);
   ExportRoute export_route(const Prefix& prefix, const Path& best) const;
   void forget_memos();
-  bool end_of_rib_due(const PeerState& peer, std::size_t family) const;
-  bool has_output(const PeerState& peer) const;
-  Output take_output(PeerState& peer, std::size_t max_bytes);
+  bool end_of_rib_due(const RibPeerState& peer, std::size_t family) const;
+  bool has_output(const RibPeerState& peer) const;
+  Output take_output(RibPeerState& peer, std::size_t max_bytes);
 
   // ------------------------------------------------------------ rib_show.cc
   void visit_node(std::size_t family, PrefixId id, const std::function<void(const PathView&)>& visit) const;
@@ -128,7 +128,7 @@ struct Rib::Impl {
   std::array<PrefixTable, kFamilies> tables{PrefixTable{AddressFamily::IPv4}, PrefixTable{AddressFamily::IPv6}};
   WorkQueue work{tables};
   OutTables out_tables{&tables, &encoded};
-  std::vector<std::unique_ptr<PeerState>> slots;  // [0] is nobody: our own routes
+  std::vector<std::unique_ptr<RibPeerState>> slots;  // [0] is nobody: our own routes
   std::vector<PeerSlot> free_slots;
   std::unordered_map<PeerId, PeerSlot> slot_of;
   std::vector<std::unique_ptr<Group>> groups;              // destroyed before what they point to

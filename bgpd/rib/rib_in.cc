@@ -4,7 +4,7 @@
 
 namespace slash32::bgp {
 
-std::optional<PrefixLimitExceeded> Rib::Impl::update(PeerState& peer, const Update& update) {
+std::optional<PrefixLimitExceeded> Rib::Impl::update(RibPeerState& peer, const Update& update) {
   // RFC 4271 section 4.3: a prefix in both fields counts as announced, so withdrawals come first.
   for (const Prefix& prefix : update.withdrawn) withdraw(peer, prefix);
   for (const Update::Reach& reach : update.announced) announce(peer, reach);
@@ -16,7 +16,7 @@ std::optional<PrefixLimitExceeded> Rib::Impl::update(PeerState& peer, const Upda
   return std::nullopt;
 }
 
-void Rib::Impl::announce(PeerState& peer, const Update::Reach& reach) {
+void Rib::Impl::announce(RibPeerState& peer, const Update::Reach& reach) {
   if (reach.prefixes.empty() || !contains(peer.conf.families, reach.prefixes.front().family())) return;
   const std::size_t family = index_of(reach.prefixes.front().family());
   const SetId received = sets.intern(reach.attributes);
@@ -53,7 +53,7 @@ void Rib::Impl::announce(PeerState& peer, const Update::Reach& reach) {
   release_set(received);
 }
 
-void Rib::Impl::withdraw(PeerState& peer, const Prefix& prefix) {
+void Rib::Impl::withdraw(RibPeerState& peer, const Prefix& prefix) {
   const std::size_t family = index_of(prefix.family());
   const PrefixId id = tables[family].find(prefix);
   if (id == kNoPrefix) return;  // never announced: harmless
@@ -62,7 +62,7 @@ void Rib::Impl::withdraw(PeerState& peer, const Prefix& prefix) {
 
 void Rib::Impl::remove_path(std::size_t family, PrefixId id, Path* path) {
   if (path->peer != kLocalSlot) {
-    PeerState& peer = *slots[path->peer];
+    RibPeerState& peer = *slots[path->peer];
     --peer.received[family];
     if (path->accepted != 0) --peer.accepted[family];
   }
@@ -73,7 +73,7 @@ void Rib::Impl::remove_path(std::size_t family, PrefixId id, Path* path) {
 }
 
 // End-of-RIB (RFC 4724 section 4.2): what the peer did not say again is gone.
-void Rib::Impl::sweep(PeerState& peer, AddressFamily of) {
+void Rib::Impl::sweep(RibPeerState& peer, AddressFamily of) {
   const std::size_t family = index_of(of);
   peer.index[family].walk(tables[family].end(), [&](PrefixId id) {
     if (!tables[family].used(id)) return false;
@@ -85,7 +85,7 @@ void Rib::Impl::sweep(PeerState& peer, AddressFamily of) {
   });
 }
 
-Rib::Impl::Imported Rib::Impl::import(const PeerState& peer, const Prefix& prefix, SetId received,
+Rib::Impl::Imported Rib::Impl::import(const RibPeerState& peer, const Prefix& prefix, SetId received,
                                       Refusal attributes_refusal) {
   if (attributes_refusal != Refusal::None) return {attributes_refusal, 0};
   const Refusal guarded = guard.check(prefix, peer.conf.external, peer.conf.allow);
@@ -93,7 +93,7 @@ Rib::Impl::Imported Rib::Impl::import(const PeerState& peer, const Prefix& prefi
   return apply_policy(peer, prefix, received);
 }
 
-Rib::Impl::Imported Rib::Impl::apply_policy(const PeerState& peer, const Prefix& prefix, SetId received) {
+Rib::Impl::Imported Rib::Impl::apply_policy(const RibPeerState& peer, const Prefix& prefix, SetId received) {
   if (!peer.conf.import_policies) {
     if (peer.conf.external) return {Refusal::NoPolicy, 0};  // RFC 8212 section 2
     return {Refusal::None, sets.add_reference(received)};
@@ -108,7 +108,7 @@ Rib::Impl::Imported Rib::Impl::apply_policy(const PeerState& peer, const Prefix&
   return {Refusal::None, sets.intern(std::move(result.attributes))};
 }
 
-void Rib::Impl::assign(PeerState& peer, std::size_t family, PrefixId id, Path& path, const Imported& imported) {
+void Rib::Impl::assign(RibPeerState& peer, std::size_t family, PrefixId id, Path& path, const Imported& imported) {
   peer.accepted[family] += (imported.accepted != 0 ? 1 : 0) - (path.accepted != 0 ? 1 : 0);
   const SetId before = path.accepted;
   path.accepted = imported.accepted;
@@ -126,7 +126,7 @@ void Rib::Impl::import_again(std::size_t family, PrefixId id) {
   const Prefix prefix = tables[family].prefix(id);
   for (Path& path : node.paths.all()) {
     if (path.peer == kLocalSlot) continue;
-    PeerState& peer = *slots[path.peer];
+    RibPeerState& peer = *slots[path.peer];
     const Refusal refusal = check_attributes(peer.conf, settings, sets.get(path.received));
     assign(peer, family, id, path, import(peer, prefix, path.received, refusal));
   }

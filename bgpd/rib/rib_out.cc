@@ -20,7 +20,7 @@ Group& Rib::Impl::group_for(const ExportSettings& wanted) {
   return *groups.back();
 }
 
-void Rib::Impl::leave_group(PeerState& peer) {
+void Rib::Impl::leave_group(RibPeerState& peer) {
   Group* group = std::exchange(peer.group, nullptr);
   group->out.leave(peer.out);
   if (group->out.members() > 0) return;
@@ -29,7 +29,7 @@ void Rib::Impl::leave_group(PeerState& peer) {
 }
 
 // What the session was told stays known, so that only what differs under the new settings is sent.
-void Rib::Impl::change_group(PeerState& peer, const ExportSettings& wanted) {
+void Rib::Impl::change_group(RibPeerState& peer, const ExportSettings& wanted) {
   if (peer.group->out.settings() == wanted) return;
   Group& next = group_for(wanted);
   std::size_t budget = SIZE_MAX;
@@ -123,16 +123,16 @@ bool Rib::Impl::build(Group& group, std::size_t& budget) {
 
 // ---------------------------------------------------------------- output
 
-bool Rib::Impl::end_of_rib_due(const PeerState& peer, std::size_t family) const {
+bool Rib::Impl::end_of_rib_due(const RibPeerState& peer, std::size_t family) const {
   return peer.out.end_of_rib[family].phase == EndOfRib::Phase::Waiting && !deferral &&
          peer.group->out.is_complete(family) && work.passed(peer.table_mark);
 }
 
-bool Rib::Impl::has_output(const PeerState& peer) const {
+bool Rib::Impl::has_output(const RibPeerState& peer) const {
   return peer.group->out.has_output(peer.out) || end_of_rib_due(peer, 0) || end_of_rib_due(peer, 1);
 }
 
-Rib::Output Rib::Impl::take_output(PeerState& peer, std::size_t max_bytes) {
+Rib::Output Rib::Impl::take_output(RibPeerState& peer, std::size_t max_bytes) {
   for (std::size_t family = 0; family < kFamilies; ++family)
     if (end_of_rib_due(peer, family)) peer.out.end_of_rib[family].phase = EndOfRib::Phase::TableReady;
   Output out;

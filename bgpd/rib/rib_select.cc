@@ -24,7 +24,7 @@ Candidate Rib::Impl::candidate(const Path& path) const {
     c.local = true;
     return c;
   }
-  const PeerState& peer = *slots[path.peer];
+  const RibPeerState& peer = *slots[path.peer];
   c.external = peer.conf.external;
   c.router_id = peer.conf.remote_id;
   c.peer_address = peer.conf.address;
@@ -42,7 +42,7 @@ std::optional<std::size_t> Rib::Impl::select(const Node& node, std::vector<Candi
   for (const Path& path : node.paths.all()) candidates.push_back(candidate(path));
   if (candidates.size() > 1) return decide(candidates);
   if (candidates.empty() || !candidates[0].eligible) return std::nullopt;
-  candidates[0].lost = Step::Won;
+  candidates[0].lost = DecisionStep::Won;
   candidates[0].multipath = true;
   return 0;
 }

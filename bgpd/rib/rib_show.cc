@@ -16,8 +16,8 @@ std::string Rib::Impl::why_not(const Prefix& prefix, const Path& path, const Can
     return std::string{to_string(path.refusal)} + ": " + result.describe();
   }
   if (path.refusal != Refusal::None) return std::string{to_string(path.refusal)};
-  if (candidate.lost == Step::Won) return {};
-  if (candidate.lost != Step::NotEligible) return std::string{to_string(candidate.lost)};
+  if (candidate.lost == DecisionStep::Won) return {};
+  if (candidate.lost != DecisionStep::NotEligible) return std::string{to_string(candidate.lost)};
   if (!next_hops.state(sets.tag(path.accepted)).resolved)
     return "next hop " + next_hops.address(sets.tag(path.accepted)).to_string() + " is unresolved";
   return "selection is deferred until the neighbours have sent End-of-RIB";
@@ -54,7 +54,7 @@ std::vector<PrefixId> Rib::Impl::in_order(std::size_t family) const {
 }
 
 FamilyCounts Rib::counts(PeerId id, AddressFamily of) const {
-  const PeerState* peer = impl_->find(id);
+  const RibPeerState* peer = impl_->find(id);
   if (peer == nullptr) return {};
   const std::size_t family = index_of(of);
   return {.received = peer->received[family],
@@ -75,7 +75,7 @@ void Rib::visit_paths(const std::optional<Prefix>& only, const std::function<voi
 
 // Adj-RIB-Out keeps sets as they were encoded; for show they are decoded again.
 void Rib::visit_advertised(PeerId id, const std::function<void(const Prefix&, const AttributesPtr&)>& visit) const {
-  const PeerState* peer = impl_->find(id);
+  const RibPeerState* peer = impl_->find(id);
   if (peer == nullptr || !peer->up) return;
   const AdjRibOut& out = peer->group->out;
   const DecodeContext context{.four_octet_as = peer->conf.four_octet_as,
@@ -98,7 +98,7 @@ void Rib::visit_advertised(PeerId id, const std::function<void(const Prefix&, co
 std::size_t Rib::prefixes() const { return impl_->tables[0].size() + impl_->tables[1].size(); }
 
 bool Rib::is_held(PeerId id, AddressFamily family) const {
-  const PeerState* peer = impl_->find(id);
+  const RibPeerState* peer = impl_->find(id);
   return peer != nullptr && peer->up && contains(peer->conf.families, family) &&
          !peer->group->out.settings().sends(family);
 }
