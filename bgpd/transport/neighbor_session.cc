@@ -56,6 +56,14 @@ void NeighborSession::accept(UniqueFd fd) {
 
 void NeighborSession::request_refresh(AddressFamily family) { carry_out(peer_.request_refresh(family, loop_.now())); }
 void NeighborSession::note_end_of_rib(AddressFamily family) { peer_.note_end_of_rib(family); }
+void NeighborSession::set_md5_key(const std::string& key) {
+  options_.md5_key = key;
+  for (const auto& [id, connection] : connections_) {
+    if (connection.fd() < 0) continue;
+    if (const auto good = bgp::set_md5_key(connection.fd(), Prefix::host(remote_.address), key); !good)
+      log::warn("key not set on a connection", {{"why", good.error().message}});
+  }
+}
 void NeighborSession::set_restarting(bool restarting, std::vector<AddressFamily> preserved) {
   peer_.set_restarting(restarting, std::move(preserved));
 }

@@ -51,6 +51,8 @@ class NeighborSession {
   void pull();
   void request_refresh(AddressFamily family);
   void note_end_of_rib(AddressFamily family);
+  /// A rotated TCP-MD5 key: for what is connected now and for what comes.
+  void set_md5_key(const std::string& key);
   void set_restarting(bool restarting, std::vector<AddressFamily> preserved);
 
   PeerStatus status() const { return peer_.status(); }

@@ -1,0 +1,182 @@
+#include "bgpd/daemon.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+#include "common/fd.h"
+#include "common/log.h"
+
+namespace slash32::bgp {
+namespace {
+
+constexpr std::size_t kPrefixesATurn = 1000;  // some milliseconds at most: a keepalive waits no longer than that
+
+/// What stays the same on this node over restarts and reboots.
+std::string node_identity() {
+  std::string out = read_file("/etc/machine-id").value_or("");
+  char name[256] = {};
+  if (::gethostname(name, sizeof name - 1) == 0) out += name;
+  return out;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Daemon>> Daemon::open(std::string conf_path, config::BgpdConf conf) {
+  KernelWatch watch = TRY(KernelWatch::open(conf.kernel.table));
+  const auto socket = conf.control.socket;
+  FibSync fib = TRY(FibSync::open(fib_settings(conf.kernel)));
+  std::unique_ptr<Daemon> daemon(new Daemon(std::move(conf_path), std::move(conf), std::move(watch), std::move(fib)));
+  // FibSync only read so far. A second daemon on the same socket ends here and has changed nothing.
+  daemon->control_ = TRY(daemon->open_control(socket));
+  return daemon;
+}
+
+Daemon::Daemon(std::string conf_path, config::BgpdConf conf, KernelWatch watch, FibSync fib)
+    : conf_path_(std::move(conf_path)),
+      conf_(std::move(conf)),
+      watch_(std::move(watch)),
+      fib_(std::move(fib)),
+      boot_id_(read_boot_id()),
+      clock_timer_(loop_),
+      audit_timer_(loop_),
+      listen_timer_(loop_),
+      stop_timer_(loop_),
+      started_(loop_.now()) {
+  router_id_ = choose_router_id();
+}
+
+Daemon::~Daemon() = default;
+
+RouterId Daemon::choose_router_id() const {
+  if (conf_.router_id) return *conf_.router_id;
+  if (const auto lowest = watch_.lowest_global_v4()) return RouterId{lowest->v4_value()};
+  return router_id_from(node_identity());
+}
+
+/// The order of a start: what is left of an earlier life, the RIB, the kernel's pods, aggregates, neighbours,
+/// listeners.
+void Daemon::start() {
+  const auto found4 = fib_.found_at_start(AddressFamily::IPv4), found6 = fib_.found_at_start(AddressFamily::IPv6);
+  const auto earlier = read_state_file(conf_.state_file, boot_id_);
+  std::optional<std::vector<AddressFamily>> preserved;
+  if (earlier) preserved = preserved_families(earlier, found4 > 0, found6 > 0);
+  if (found4 > 0) life_.learned.push_back(AddressFamily::IPv4);
+  if (found6 > 0) life_.learned.push_back(AddressFamily::IPv6);
+  if (const auto good = write_state_file(conf_.state_file, boot_id_, life_); !good)
+    log::error("no state file: the next start will be a cold one", {{"why", good.error().message}});
+
+  Seconds restart_time{120};
+  for (const auto& neighbor : conf_.neighbors)
+    restart_time = std::max(restart_time, neighbor.graceful_restart.restart_time);
+  const bool warm = found4 + found6 > 0;
+  clocks_.emplace(warm, restart_time, loop_.now());
+  log::info("starting", {{"version", SLASH32_VERSION},
+                         {"as", std::to_string(conf_.local_as.value)},
+                         {"routerId", IpAddress::v4(router_id_.value).to_string()},
+                         {"restart", earlier ? "yes" : "no"},
+                         {"routesFound", std::to_string(found4 + found6)}});
+
+  rib_.emplace(rib_settings(conf_, router_id_), [this](const IpAddress& hop) { return resolve(hop); });
+  deferring_ = warm;
+  if (warm) rib_->set_deferral(true);
+  neighbors_.emplace(Neighbors::Deps{.loop = &loop_,
+                                     .rib = &*rib_,
+                                     .watch = &watch_,
+                                     .clocks = &*clocks_,
+                                     .work = [this] { work(); },
+                                     .set_listen_key = [this](const Prefix& peer, const std::string& key) -> Status {
+                                       for (auto& listener : listeners_) TRY(listener.set_md5_key(peer, key));
+                                       return ok();
+                                     }},
+                     std::move(preserved));
+  read_kernel();
+  set_aggregates();
+  open_listeners();
+  neighbors_->configure(conf_, router_id_);
+  watches_.emplace_back(loop_, watch_.fd(), [this] { read_kernel(); });
+  watches_.emplace_back(loop_, fib_.fd(), [this] { read_fib(); });
+  audit_later();
+  work();
+}
+
+void Daemon::run() {
+  signals_.emplace(loop_, std::vector{SIGTERM, SIGINT, SIGHUP}, [this](int number) {
+    if (number == SIGHUP) return reload();
+    stop(number == SIGTERM && conf_.on_stop == config::OnStop::Final);
+  });
+  start();
+  loop_.run();  // returns when nothing is left that could happen: after end()
+  if (final_) {
+    fib_.remove_all();
+    remove_state_file(conf_.state_file);
+  }
+  log::info("ended", {{"routes", final_ ? "removed" : "kept"}});
+}
+
+// ---------------------------------------------------------------- turns
+
+void Daemon::work() {
+  if (work_posted_ || ended_) return;
+  work_posted_ = true;
+  loop_.post([this] {
+    work_posted_ = false;
+    if (!ended_) turn();
+  });
+}
+
+/// One bounded piece of RIB work; what came of it goes to the kernel and to the sessions before the next one.
+void Daemon::turn() {
+  check_clocks(false);
+  const bool more = rib_->run(kPrefixesATurn);
+  feed_fib();
+  neighbors_->pull();
+  if (more) return work();
+  check_clocks(true);
+  if (stopping_) stop_when_flushed();
+}
+
+void Daemon::feed_fib() {
+  auto deltas = rib_->take_fib_deltas();
+  if (deltas.empty()) return;
+  bool news = false;
+  for (const auto& delta : deltas) {
+    const auto family = delta.prefix.family();
+    if (delta.next_hops.empty() || std::ranges::find(life_.learned, family) != life_.learned.end()) continue;
+    life_.learned.push_back(family);
+    news = true;
+  }
+  if (news && conf_.kernel.install) note_state();
+  fib_.apply(std::move(deltas));
+}
+
+void Daemon::check_clocks(bool rib_is_idle) {
+  const auto now = loop_.now();
+  if (deferring_ && !clocks_->deferring(now)) {
+    deferring_ = false;
+    rib_->set_deferral(false);
+    log::info("selecting learned routes", {{"waited", "End-of-RIB or the limit"}});
+    return work();
+  }
+  // Only when everything learned so far was selected and given to the FIB is the rest really unconfirmed.
+  if (rib_is_idle && clocks_->take_sweep(now)) {
+    log::info("sweeping what nobody confirmed", {{"stale", std::to_string(fib_.status().stale)}});
+    fib_.sweep();
+    neighbors_->restart_over();
+  }
+  if (const auto deadline = clocks_->next_deadline(); deadline && !ended_)
+    clock_timer_.at(*deadline, [this] { work(); });
+}
+
+NextHopState Daemon::resolve(const IpAddress& next_hop) {
+  const auto known = next_hops_.find(next_hop);
+  if (known != next_hops_.end()) return known->second;
+  const auto found = watch_.resolve(next_hop);
+  const NextHopState state{.resolved = found.resolved, .oif = found.oif, .igp_cost = 0};
+  next_hops_.emplace(next_hop, state);
+  return state;
+}
+
+}  // namespace slash32::bgp

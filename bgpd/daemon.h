@@ -1,0 +1,108 @@
+// The daemon: the one place where sessions, RIB, kernel, configuration and control meet. One thread; every turn does
+// bounded work, so keepalives never wait for routes.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "bgpd/control/http_server.h"
+#include "bgpd/fib/fib_sync.h"
+#include "bgpd/fib/kernel_watch.h"
+#include "bgpd/neighbors.h"
+#include "bgpd/rib/rib.h"
+#include "bgpd/start_clocks.h"
+#include "bgpd/state_file.h"
+#include "bgpd/transport/listener.h"
+#include "bgpd/transport/loop.h"
+#include "common/result.h"
+#include "config/bgpd_conf.h"
+
+namespace slash32::bgp {
+
+class Daemon {
+ public:
+  /// Opens sockets and dumps the kernel; nothing is sent and nothing of the kernel changed before that succeeded.
+  /// Error: what could not be opened.
+  static Result<std::unique_ptr<Daemon>> open(std::string conf_path, config::BgpdConf conf);
+  ~Daemon();
+  /// Runs until a signal or a shutdown ends it.
+  void run();
+
+  /// Takes a new configuration as a difference. Error: why it is refused; then nothing changed.
+  Status apply(config::BgpdConf conf);
+
+ private:
+  Daemon(std::string conf_path, config::BgpdConf conf, KernelWatch watch, FibSync fib);
+  RouterId choose_router_id() const;
+
+  // ------------------------------------------------------------ work (daemon.cc)
+  void start();
+  void work();
+  void turn();
+  void check_clocks(bool rib_is_idle);
+  void feed_fib();
+  NextHopState resolve(const IpAddress& next_hop);
+
+  // ------------------------------------------------------------ kernel (daemon_kernel.cc)
+  void read_kernel();
+  void take_kernel(const KernelEvents& events);
+  void audit_later();
+  void read_fib();
+  void resolve_again();
+  void announce();
+  void set_aggregates();
+  void note_state();
+
+  // ------------------------------------------------------------ life (daemon_life.cc)
+  void open_listeners();
+  Result<control::HttpServer> open_control(const std::string& path);
+  void reload();
+  void stop(bool final);
+  void stop_when_flushed();
+  void end();
+
+  // ------------------------------------------------------------ control (daemon_api.cc)
+  control::HttpResponse answer(const control::HttpRequest& request);
+  control::HttpResponse get(const control::HttpRequest& request);
+  control::HttpResponse status();
+  control::HttpResponse neighbors_list();
+  control::HttpResponse neighbor(const std::string& name);
+  control::HttpResponse routes(const control::HttpRequest& request);
+  control::HttpResponse advertised(const std::string& name);
+  control::HttpResponse put_config(const std::string& body);
+  std::string route_text(const PathView& path);
+  std::vector<std::string> conditions() const;
+
+  Loop loop_;
+  std::string conf_path_;
+  config::BgpdConf conf_;
+  KernelWatch watch_;
+  FibSync fib_;
+  RouterId router_id_;
+  std::string boot_id_;
+  EarlierLife life_;  // what the state file says of this one
+  std::optional<StartClocks> clocks_;
+  std::optional<Rib> rib_;
+  std::optional<Neighbors> neighbors_;
+  std::vector<Listener> listeners_;
+  std::map<std::string, std::string> listen_problems_;  // address → why it could not be opened
+  std::optional<control::HttpServer> control_;
+  std::map<IpAddress, NextHopState> next_hops_;  // as the RIB was told last
+  std::set<Prefix> pods_;
+  std::set<Prefix> aggregates_ready_;
+  std::map<Prefix, bool> aggregates_failed_;
+  std::string last_problem_;  // of the kernel, for show
+  std::string refused_conf_;  // why the last reload changed nothing; empty: it was taken
+  std::vector<FdWatch> watches_;
+  std::optional<SignalWatch> signals_;
+  LoopTimer clock_timer_, audit_timer_, listen_timer_, stop_timer_;
+  Instant started_;
+  bool work_posted_ = false;
+  bool deferring_ = false;
+  bool stopping_ = false, final_ = false, ended_ = false;
+};
+
+}  // namespace slash32::bgp

@@ -1,0 +1,115 @@
+// The daemon's dealings with the kernel: pods and links come in, aggregates' readiness and problems come back.
+#include <algorithm>
+#include <utility>
+
+#include "bgpd/daemon.h"
+#include "bgpd/rib/originator.h"
+#include "common/log.h"
+
+namespace slash32::bgp {
+namespace {
+
+constexpr Seconds kAudit{60};  // there should be nothing to find
+
+}  // namespace
+
+void Daemon::read_kernel() {
+  const auto events = watch_.read();
+  if (!events) {
+    last_problem_ = events.error().message;
+    log::error("kernel events", {{"why", events.error().message}});
+    return;
+  }
+  take_kernel(*events);
+}
+
+void Daemon::take_kernel(const KernelEvents& events) {
+  if (events.overrun) log::warn("kernel events were lost; everything was dumped again");
+  for (const auto& event : events.pods) {
+    rib_->set_live_pod(event.pod, event.live);
+    if (event.live)
+      pods_.insert(event.pod);
+    else
+      pods_.erase(event.pod);
+  }
+  if (!events.pods.empty()) announce();
+  if (!events.links_changed.empty()) fib_.heal(events.links_changed);
+  if (events.next_hops_may_have_changed) {
+    resolve_again();
+    neighbors_->addresses_changed();
+  }
+}
+
+void Daemon::audit_later() {
+  audit_timer_.after(kAudit, [this] {
+    const auto events = watch_.audit();
+    if (!events) {
+      log::error("audit of the kernel", {{"why", events.error().message}});
+    } else {
+      if (!events->pods.empty()) log::warn("audit found pods that events had not told of");
+      take_kernel(*events);
+    }
+    audit_later();
+  });
+}
+
+void Daemon::resolve_again() {
+  std::vector<IpAddress> changed;
+  for (auto& [next_hop, known] : next_hops_) {
+    const auto found = watch_.resolve(next_hop);
+    const NextHopState now{.resolved = found.resolved, .oif = found.oif, .igp_cost = 0};
+    if (now == known) continue;
+    known = now;
+    changed.push_back(next_hop);
+  }
+  if (changed.empty()) return;
+  rib_->next_hops_changed(changed);
+  const auto used = rib_->next_hops();  // the others are resolved afresh when they come back
+  std::erase_if(next_hops_, [&](const auto& entry) { return std::ranges::find(used, entry.first) == used.end(); });
+  work();
+}
+
+void Daemon::announce() {
+  if (stopping_) return;
+  rib_->set_local_routes(originate(conf_.originate, pods_, aggregates_ready_));
+  work();
+}
+
+void Daemon::set_aggregates() {
+  std::vector<Prefix> ranges, aggregates;
+  for (const auto& one : conf_.originate.prefixes) {
+    ranges.push_back(one.prefix);
+    if (one.blackhole) aggregates.push_back(one.prefix);
+  }
+  const auto unwanted = [&](const Prefix& prefix) { return std::ranges::find(aggregates, prefix) == aggregates.end(); };
+  std::erase_if(aggregates_ready_, unwanted);
+  std::erase_if(aggregates_failed_, [&](const auto& entry) { return unwanted(entry.first); });
+  rib_->set_own_ranges(std::move(ranges));
+  announce();  // without what is no longer wanted, before its discard route goes
+  fib_.set_aggregates(std::move(aggregates));
+}
+
+void Daemon::read_fib() {
+  const auto report = fib_.take_report();
+  for (const auto& problem : report.problems) {
+    last_problem_ = problem;
+    log::warn("kernel routes", {{"why", problem}});
+  }
+  bool changed = false;
+  for (const auto& prefix : report.aggregates_failed) {
+    aggregates_failed_[prefix] = true;
+    changed |= aggregates_ready_.erase(prefix) > 0;
+  }
+  for (const auto& prefix : report.aggregates_ready) {
+    aggregates_failed_.erase(prefix);
+    changed |= aggregates_ready_.insert(prefix).second;
+  }
+  if (changed) announce();
+}
+
+void Daemon::note_state() {
+  if (const auto good = write_state_file(conf_.state_file, boot_id_, life_); !good)
+    log::error("state file", {{"why", good.error().message}});
+}
+
+}  // namespace slash32::bgp

@@ -1,0 +1,143 @@
+// What sessions report, carried to the RIB; what the RIB has to say, carried to the sessions.
+#include <algorithm>
+#include <utility>
+
+#include "bgpd/neighbors.h"
+#include "bgpd/wire/iana.h"
+#include "bgpd/wire/notification.h"
+#include "common/log.h"
+
+namespace slash32::bgp {
+namespace {
+
+constexpr Seconds kLimitRest{60};  // after too many prefixes; a session that would pass the limit at once gains nothing
+
+/// The families whose routes the peer kept while it was away (RFC 4724 section 4.2: the F bit).
+std::vector<AddressFamily> preserved_by(const Session& session) {
+  std::vector<AddressFamily> out;
+  if (!session.graceful_restart || !session.remote.capabilities.graceful_restart) return out;
+  for (const auto& entry : session.remote.capabilities.graceful_restart->families)
+    if (entry.forwarding_preserved) out.push_back(entry.family);
+  return out;
+}
+
+}  // namespace
+
+SessionEvents Neighbors::events_for(PeerId id) {
+  Neighbor* const neighbor = neighbors_.at(id).get();  // outlives its session
+  return {.up = [this, neighbor](const Session& s, const IpAddress& local) { on_up(*neighbor, s, local); },
+          .down = [this, neighbor](const act::SessionDown& down) { on_down(*neighbor, down); },
+          .stale_expired =
+              [this, neighbor](const std::vector<AddressFamily>& families) {
+                log::warn("stale routes dropped", {{"peer", neighbor->conf.name}});
+                deps_.rib->stale_expired(neighbor->id, families);
+                deps_.work();
+                if (neighbor->range && !neighbor->up) drop_dynamic_later(neighbor->id);
+              },
+          .update = [this, neighbor](const Update& update) { on_update(*neighbor, update); },
+          .refresh =
+              [this, neighbor](AddressFamily family) {
+                deps_.rib->refresh(neighbor->id, family);
+                deps_.work();
+              },
+          .output =
+              [this, neighbor](std::size_t max_bytes) {
+                auto out = deps_.rib->take_output(neighbor->id, max_bytes);
+                return SessionEvents::Output{std::move(out.bytes), out.messages};
+              }};
+}
+
+LocalAddresses Neighbors::addresses_beside(const IpAddress& local) const {
+  LocalAddresses out;
+  out.link_local = deps_.watch->link_local_beside(local);
+  if (local.is_v4()) {
+    out.v4 = local;
+    out.v6 = deps_.watch->address_beside(local, AddressFamily::IPv6);
+  } else {
+    out.v6 = local.is_link_local() ? deps_.watch->address_beside(local, AddressFamily::IPv6) : local;
+    out.v4 = deps_.watch->address_beside(local, AddressFamily::IPv4);
+  }
+  return out;
+}
+
+void Neighbors::on_up(Neighbor& neighbor, const Session& session, const IpAddress& local) {
+  neighbor.up = session;
+  neighbor.was_up = true;
+  neighbor.session_end = local;
+  neighbor.local = addresses_beside(local);
+  neighbor.session->set_restarting(false, session.families);
+  log::info("session up", {{"peer", neighbor.conf.name},
+                           {"address", neighbor.conf.address.to_string()},
+                           {"as", std::to_string(session.remote.asn.value)},
+                           {"hold", std::to_string(session.hold_time.count())},
+                           {"gracefulRestart", session.graceful_restart ? "yes" : "no"}});
+  deps_.clocks->session_up(neighbor.id, session.graceful_restart, session.families, deps_.loop->now());
+  deps_.rib->peer_up(neighbor.id, rib_peer(conf_, neighbor.conf, session, neighbor.conf.address, neighbor.local),
+                     preserved_by(session));
+  deps_.work();
+}
+
+void Neighbors::on_down(Neighbor& neighbor, const act::SessionDown& down) {
+  log::warn("session down", {{"peer", neighbor.conf.name},
+                             {"why", down.reason},
+                             {"routes", down.retain.empty() ? "removed" : "kept as stale"}});
+  neighbor.up.reset();
+  deps_.clocks->session_down(neighbor.id);
+  if (!ending_) deps_.rib->peer_down(neighbor.id, down.retain);  // a daemon that ends leaves the kernel as it is
+  deps_.work();
+  if (neighbor.range && down.retain.empty()) drop_dynamic_later(neighbor.id);
+}
+
+void Neighbors::on_update(Neighbor& neighbor, const Update& update) {
+  if (update.verdict != Verdict::Accept) {  // RFC 7606 section 8: an operator must be able to see it
+    neighbor.last_complaint = update.complaint;
+    constexpr std::uint64_t kLogged = 10;  // of a life: a broken peer must not fill the disk
+    if (++neighbor.complaints <= kLogged)
+      log::warn("malformed UPDATE", {{"peer", neighbor.conf.name}, {"why", update.complaint}});
+  }
+  const auto limit = deps_.rib->update(neighbor.id, update);
+  if (update.end_of_rib) {
+    neighbor.session->note_end_of_rib(*update.end_of_rib);
+    deps_.clocks->end_of_rib(neighbor.id, *update.end_of_rib);
+  }
+  if (limit) on_limit(neighbor, *limit);
+  deps_.work();
+}
+
+void Neighbors::on_limit(Neighbor& neighbor, const PrefixLimitExceeded& limit) {
+  // RFC 4486 section 4: the family and the limit go along.
+  const auto count = limit.limit;
+  const bool v4 = limit.family == AddressFamily::IPv4;
+  auto cease = notification(ErrorCode::Cease, cease::kMaximumPrefixes,
+                            {0, static_cast<std::uint8_t>(v4 ? 1 : 2), 1, static_cast<std::uint8_t>(count >> 24),
+                             static_cast<std::uint8_t>(count >> 16), static_cast<std::uint8_t>(count >> 8),
+                             static_cast<std::uint8_t>(count)});
+  neighbor.session->stop(std::move(cease));
+  hold(neighbor,
+       "more than " + std::to_string(count) + " " + std::string(to_string(limit.family)) +
+           " prefixes (maxPrefixes.in); tried again after " + std::to_string(kLimitRest.count()) + " s",
+       kLimitRest);
+}
+
+void Neighbors::pull() {
+  for (auto& [id, neighbor] : neighbors_)
+    if (neighbor->up && neighbor->session && deps_.rib->has_output(id)) neighbor->session->pull();
+}
+
+bool Neighbors::has_output() const {
+  return std::ranges::any_of(neighbors_,
+                             [&](const auto& entry) { return entry.second->up && deps_.rib->has_output(entry.first); });
+}
+
+void Neighbors::addresses_changed() {
+  for (auto& [id, neighbor] : neighbors_) {
+    if (!neighbor->up) continue;
+    const auto now = addresses_beside(neighbor->session_end);
+    if (now == neighbor->local) continue;
+    neighbor->local = now;
+    deps_.rib->peer_changed(id, rib_peer(conf_, neighbor->conf, *neighbor->up, neighbor->conf.address, now));
+    deps_.work();
+  }
+}
+
+}  // namespace slash32::bgp

@@ -1,0 +1,252 @@
+#include "bgpd/neighbors.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "bgpd/wire/iana.h"
+#include "bgpd/wire/notification.h"
+#include "common/fd.h"
+#include "common/log.h"
+
+namespace slash32::bgp {
+namespace {
+
+constexpr Seconds kDynamicPatience{30};
+constexpr Seconds kKeyRetry{5};  // a missing password file is looked for again
+
+/// The key in a password file: its first line, without the line end.
+Result<std::string> read_key(const std::string& path) {
+  auto text = read_file(path);
+  if (!text) return fail(in("passwordFile", std::move(text).error()));
+  auto key = text->substr(0, text->find_first_of("\r\n"));
+  if (key.empty()) return fail(7, "passwordFile: " + path + " is empty");
+  return key;
+}
+
+}  // namespace
+
+Neighbors::Neighbors(Deps deps, std::optional<std::vector<AddressFamily>> preserved)
+    : deps_(std::move(deps)), preserved_(std::move(preserved)) {}
+Neighbors::~Neighbors() = default;
+
+// ---------------------------------------------------------------- configuration as a difference
+
+void Neighbors::configure(const config::BgpdConf& conf, RouterId id) {
+  const auto old_conf = std::exchange(conf_, conf);
+  const auto old_id = std::exchange(id_, id);
+  std::vector<PeerId> gone, reset;
+  std::set<IpAddress> kept;
+  for (auto& [peer, neighbor] : neighbors_) {
+    if (neighbor->range) continue;
+    const auto wanted = std::ranges::find(conf.neighbors, neighbor->conf.address, &config::NeighborConf::address);
+    if (wanted == conf.neighbors.end()) {
+      gone.push_back(peer);
+    } else if (old_id != id || needs_reset(old_conf, neighbor->conf, conf, *wanted, id)) {
+      reset.push_back(peer);
+    } else {
+      kept.insert(wanted->address);
+      apply_live(*neighbor, *wanted);
+    }
+  }
+  for (const auto peer : gone) remove(peer, cease_with_text(cease::kPeerDeconfigured, ""));
+  for (const auto peer : reset) remove(peer, cease_with_text(cease::kOtherConfigurationChange, ""));
+  configure_ranges(old_conf);
+  for (const auto& wanted : conf.neighbors)
+    if (!kept.contains(wanted.address)) start(add(wanted));
+  expect_end_of_rib();
+}
+
+/// Dynamic neighbours live as long as their range says the same.
+void Neighbors::configure_ranges(const config::BgpdConf& old_conf) {
+  std::vector<PeerId> gone;
+  for (const auto& [peer, neighbor] : neighbors_) {
+    if (!neighbor->range) continue;
+    const auto same_range = [&](const auto& dynamic) { return dynamic.range == *neighbor->range; };
+    const auto before = std::ranges::find_if(old_conf.dynamic_neighbors, same_range);
+    const auto now = std::ranges::find_if(conf_.dynamic_neighbors, same_range);
+    if (now == conf_.dynamic_neighbors.end() || before == old_conf.dynamic_neighbors.end() ||
+        before->settings != now->settings)
+      gone.push_back(peer);
+  }
+  for (const auto peer : gone) remove(peer, cease_with_text(cease::kOtherConfigurationChange, ""));
+  for (const auto& dynamic : conf_.dynamic_neighbors) {
+    if (!dynamic.settings.password_file) continue;
+    const auto key = read_key(*dynamic.settings.password_file);
+    const auto set = key ? deps_.set_listen_key(dynamic.range, *key) : Status(std::unexpected(key.error()));
+    if (!set) log::error("range held", {{"range", dynamic.range.to_string()}, {"why", set.error().message}});
+  }
+}
+
+void Neighbors::apply_live(Neighbor& neighbor, const config::NeighborConf& conf) {
+  const bool changed = neighbor.conf != conf;
+  neighbor.conf = conf;
+  if (conf.password_file) rotate_key(neighbor);
+  if (!changed || !neighbor.up) return;
+  deps_.rib->peer_changed(neighbor.id, rib_peer(conf_, conf, *neighbor.up, conf.address, neighbor.local));
+  deps_.work();
+}
+
+/// A new key in the same file: the listener and what is connected take it over; nobody else notices.
+void Neighbors::rotate_key(Neighbor& neighbor) {
+  if (!neighbor.session) {
+    start(neighbor);
+    return;
+  }
+  const auto before = neighbor.key;
+  if (const auto good = take_key(neighbor); !good) {
+    neighbor.key = before;
+    log::error("password kept as it was", {{"peer", neighbor.conf.name}, {"why", good.error().message}});
+    return;
+  }
+  if (neighbor.key == before) return;
+  neighbor.session->set_md5_key(neighbor.key);
+  log::info("password changed", {{"peer", neighbor.conf.name}});
+}
+
+Neighbor& Neighbors::add(config::NeighborConf conf) {
+  auto neighbor = std::make_unique<Neighbor>(*deps_.loop);
+  neighbor->id = next_id_++;
+  neighbor->conf = std::move(conf);
+  auto& out = *neighbor;
+  neighbors_.emplace(out.id, std::move(neighbor));
+  return out;
+}
+
+void Neighbors::remove(PeerId id, const Notification& cease) {
+  const auto found = neighbors_.find(id);
+  if (found == neighbors_.end()) return;
+  auto& neighbor = *found->second;
+  if (neighbor.session) neighbor.session->stop(cease);
+  if (neighbor.conf.password_file && !neighbor.range)
+    (void)deps_.set_listen_key(Prefix::host(neighbor.conf.address), "");  // a key too many harms nobody
+  deps_.rib->peer_removed(id);
+  deps_.clocks->session_down(id);
+  neighbors_.erase(found);
+  deps_.work();
+}
+
+// ---------------------------------------------------------------- starting and holding
+
+Status Neighbors::take_key(Neighbor& neighbor) {
+  if (!neighbor.conf.password_file || neighbor.range) return ok();  // a range's key stands on the listener
+  neighbor.key = TRY(read_key(*neighbor.conf.password_file));
+  return deps_.set_listen_key(Prefix::host(neighbor.conf.address), neighbor.key);
+}
+
+void Neighbors::hold(Neighbor& neighbor, std::string why, std::optional<Seconds> retry_after) {
+  if (neighbor.held != why) log::warn("session held down", {{"peer", neighbor.conf.name}, {"why", why}});
+  neighbor.held = std::move(why);
+  if (!retry_after) return;
+  neighbor.retry.after(*retry_after, [this, id = neighbor.id] {
+    if (const auto found = neighbors_.find(id); found != neighbors_.end() && !ending_) start(*found->second);
+  });
+}
+
+void Neighbors::start(Neighbor& neighbor) {
+  neighbor.retry.cancel();
+  if (!neighbor.conf.enabled) return hold(neighbor, "disabled by configuration", std::nullopt);
+  if (const auto good = take_key(neighbor); !good) return hold(neighbor, good.error().message, kKeyRetry);
+  neighbor.held.clear();
+  if (!neighbor.session) {
+    neighbor.session = std::make_unique<NeighborSession>(
+        *deps_.loop, peer_settings(conf_, neighbor.conf, id_), Endpoint{neighbor.conf.address, neighbor.conf.port},
+        socket_options(conf_, neighbor.conf, neighbor.key), events_for(neighbor.id));
+    // RFC 4724 section 3. The first session of this life says whether we restarted and what survived; later ones come
+    // from a daemon that never stopped, whose forwarding state is intact.
+    if (preserved_)
+      neighbor.session->set_restarting(true, *preserved_);
+    else
+      neighbor.session->set_restarting(false, {});
+  }
+  neighbor.session->start();
+}
+
+void Neighbors::expect_end_of_rib() {
+  std::set<PeerId> expected;
+  for (const auto& [id, neighbor] : neighbors_)
+    if (!neighbor->range && neighbor->conf.enabled && neighbor->conf.graceful_restart.enabled) expected.insert(id);
+  deps_.clocks->expect(std::move(expected));
+}
+
+void Neighbors::restart_over() {
+  preserved_.reset();
+  for (auto& [id, neighbor] : neighbors_)
+    if (neighbor->session && !neighbor->was_up) neighbor->session->set_restarting(false, {});
+}
+
+// ---------------------------------------------------------------- incoming connections
+
+void Neighbors::accepted(UniqueFd fd, const Endpoint& remote) {
+  if (ending_) return;
+  for (auto& [id, neighbor] : neighbors_) {
+    if (neighbor->conf.address != remote.address) continue;
+    if (neighbor->session && neighbor->held.empty()) neighbor->session->accept(std::move(fd));
+    return;  // a held one is closed without a word
+  }
+  accept_dynamic(std::move(fd), remote);
+}
+
+void Neighbors::accept_dynamic(UniqueFd fd, const Endpoint& remote) {
+  const config::DynamicNeighborConf* best = nullptr;
+  for (const auto& dynamic : conf_.dynamic_neighbors)
+    if (dynamic.range.contains(remote.address) && (!best || dynamic.range.length() > best->range.length()))
+      best = &dynamic;
+  if (!best || !best->settings.enabled) return;  // nobody we know: closed, no memory spent on it
+  const auto have =
+      std::ranges::count_if(neighbors_, [&](const auto& entry) { return entry.second->range == best->range; });
+  if (static_cast<std::uint32_t>(have) >= best->limit) {
+    log::warn("range is full", {{"range", best->range.to_string()}, {"address", remote.address.to_string()}});
+    return;
+  }
+  auto conf = best->settings;
+  conf.address = remote.address;
+  conf.name += "-" + remote.address.to_string();
+  auto& neighbor = add(std::move(conf));
+  neighbor.range = best->range;
+  start(neighbor);
+  if (neighbor.session) neighbor.session->accept(std::move(fd));
+  neighbor.retry.after(kDynamicPatience, [this, id = neighbor.id] {  // whoever says nothing must not hold a place
+    if (const auto found = neighbors_.find(id); found != neighbors_.end() && !found->second->was_up)
+      remove(id, cease_with_text(cease::kConnectionRejected, ""));
+  });
+}
+
+void Neighbors::drop_dynamic_later(PeerId id) {
+  deps_.loop->post([this, id] {
+    const auto found = neighbors_.find(id);
+    if (found == neighbors_.end() || found->second->up) return;
+    remove(id, cease_with_text(cease::kPeerDeconfigured, ""));
+  });
+}
+
+// ---------------------------------------------------------------- ending
+
+void Neighbors::close_for_restart() {
+  ending_ = true;
+  for (auto& [id, neighbor] : neighbors_) {
+    if (!neighbor->session) continue;
+    if (neighbor->up && neighbor->up->graceful_restart)
+      neighbor->session->close_for_restart();
+    else
+      neighbor->session->stop(cease_with_text(cease::kAdministrativeReset, "restarting"));
+  }
+}
+
+void Neighbors::leave(const std::string& text) {
+  ending_ = true;
+  for (auto& [id, neighbor] : neighbors_)
+    if (neighbor->session) neighbor->session->stop(cease_with_text(cease::kAdministrativeShutdown, text));
+}
+
+const Neighbor* Neighbors::find(const std::string& name) const {
+  for (const auto& [id, neighbor] : neighbors_)
+    if (neighbor->conf.name == name) return neighbor.get();
+  return nullptr;
+}
+
+std::string Neighbors::name_of(PeerId id) const {
+  const auto found = neighbors_.find(id);
+  return found == neighbors_.end() ? std::string{} : found->second->conf.name;
+}
+
+}  // namespace slash32::bgp

@@ -1,0 +1,105 @@
+// All neighbours: configuration applied as a difference, sessions' events carried to the RIB, and what the RIB has to
+// send carried to the sessions. A neighbour whose own settings did not change never notices a new configuration.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "bgpd/fib/kernel_watch.h"
+#include "bgpd/rib/rib.h"
+#include "bgpd/settings.h"
+#include "bgpd/start_clocks.h"
+#include "bgpd/transport/neighbor_session.h"
+#include "config/bgpd_conf.h"
+
+namespace slash32::bgp {
+
+struct Neighbor {
+  explicit Neighbor(Loop& loop) : retry(loop) {}
+
+  PeerId id = 0;
+  config::NeighborConf conf;
+  std::optional<Prefix> range;               // of a dynamic one: the range it came from
+  std::unique_ptr<NeighborSession> session;  // nothing while held
+  std::string held;                          // why there is no session, or why it rests; empty: it may run
+  std::string key;                           // content of passwordFile
+  LoopTimer retry;                           // while held for a reason that may pass
+  std::optional<Session> up;                 // while Established
+  IpAddress session_end;                     // our end of the session
+  LocalAddresses local;                      // what stands beside it, for next hops
+  bool was_up = false;                       // Established once in this life: no longer restarting towards this one
+  std::uint64_t complaints = 0;
+  std::string last_complaint;  // about an UPDATE (RFC 7606), for show
+};
+
+class Neighbors {
+ public:
+  struct Deps {
+    Loop* loop = nullptr;
+    Rib* rib = nullptr;
+    const KernelWatch* watch = nullptr;
+    StartClocks* clocks = nullptr;
+    std::function<void()> work;  // the RIB or the clocks have something to do
+    std::function<Status(const Prefix& peer, const std::string& key)> set_listen_key;
+  };
+  /// `preserved`: families whose forwarding state survived a restart; nothing: this is no restart.
+  Neighbors(Deps deps, std::optional<std::vector<AddressFamily>> preserved);
+  ~Neighbors();
+
+  /// Starts, stops, resets and changes neighbours until they are as `conf` says.
+  void configure(const config::BgpdConf& conf, RouterId id);
+  void accepted(UniqueFd fd, const Endpoint& remote);
+  /// Takes what the RIB has for each session that has room.
+  void pull();
+  bool has_output() const;
+  /// The node's addresses changed: next hops self are derived again.
+  void addresses_changed();
+  /// The start is over: OPENs no longer say that we restart.
+  void restart_over();
+
+  /// Ends every session so that helpers keep our routes; where graceful restart is not negotiated, with Cease.
+  void close_for_restart();
+  /// Ends every session with Cease/2 and a text.
+  void leave(const std::string& text);
+
+  const std::map<PeerId, std::unique_ptr<Neighbor>>& all() const { return neighbors_; }
+  const Neighbor* find(const std::string& name) const;
+  /// The name of a neighbour, for show.
+  std::string name_of(PeerId id) const;
+
+ private:
+  Neighbor& add(config::NeighborConf conf);
+  void remove(PeerId id, const Notification& cease);
+  void start(Neighbor& neighbor);
+  void hold(Neighbor& neighbor, std::string why, std::optional<Seconds> retry_after);
+  Status take_key(Neighbor& neighbor);
+  void apply_live(Neighbor& neighbor, const config::NeighborConf& conf);
+  void rotate_key(Neighbor& neighbor);
+  void configure_ranges(const config::BgpdConf& old_conf);
+  void accept_dynamic(UniqueFd fd, const Endpoint& remote);
+  void drop_dynamic_later(PeerId id);
+  void expect_end_of_rib();
+
+  SessionEvents events_for(PeerId id);
+  void on_up(Neighbor& neighbor, const Session& session, const IpAddress& local);
+  void on_down(Neighbor& neighbor, const act::SessionDown& down);
+  void on_update(Neighbor& neighbor, const Update& update);
+  void on_limit(Neighbor& neighbor, const PrefixLimitExceeded& limit);
+  LocalAddresses addresses_beside(const IpAddress& local) const;
+
+  Deps deps_;
+  std::optional<std::vector<AddressFamily>> preserved_;
+  config::BgpdConf conf_;
+  RouterId id_;
+  PeerId next_id_ = 1;
+  bool ending_ = false;
+  std::map<PeerId, std::unique_ptr<Neighbor>> neighbors_;
+};
+
+}  // namespace slash32::bgp

@@ -1,0 +1,110 @@
+#include "bgpd/settings.h"
+
+#include "common/sha256.h"
+
+namespace slash32::bgp {
+namespace {
+
+constexpr std::uint32_t kDefaultMaxPrefixes = 10000;  // on eBGP, where nothing is configured
+constexpr std::uint8_t kInternalTtl = 64;
+constexpr std::uint8_t kMaxTtl = 255;
+
+}  // namespace
+
+bool is_external(const config::BgpdConf& conf, const config::NeighborConf& neighbor) {
+  if (neighbor.remote_as.kind != config::RemoteAsKind::Number)
+    return neighbor.remote_as.kind == config::RemoteAsKind::External;
+  return neighbor.remote_as.asn != neighbor.local_as.value_or(conf.local_as);
+}
+
+PeerSettings peer_settings(const config::BgpdConf& conf, const config::NeighborConf& neighbor, RouterId id) {
+  PeerSettings out;
+  out.local_as = neighbor.local_as.value_or(conf.local_as);
+  out.local_id = id;
+  if (neighbor.remote_as.kind == config::RemoteAsKind::Number) out.remote_as = neighbor.remote_as.asn;
+  out.external = is_external(conf, neighbor);
+  out.passive = neighbor.passive;
+  out.hold_time = neighbor.hold_time;
+  out.keepalive_time = neighbor.keepalive_time;
+  out.connect_retry_time = neighbor.connect_retry_time;
+  out.families = neighbor.families;
+  out.graceful_restart = neighbor.graceful_restart.enabled;
+  out.restart_time = neighbor.graceful_restart.restart_time;
+  return out;
+}
+
+SocketOptions socket_options(const config::BgpdConf& conf, const config::NeighborConf& neighbor,
+                             const std::string& key) {
+  SocketOptions out;
+  out.local_address = neighbor.local_address;
+  out.interface = neighbor.bind_interface;
+  out.ttl = neighbor.multihop.value_or(is_external(conf, neighbor) ? 1 : kInternalTtl);
+  if (neighbor.ttl_security) {  // RFC 5082 section 3: sent with 255, so `hops` away no less than this is left
+    out.ttl = kMaxTtl;
+    out.min_ttl = static_cast<std::uint8_t>(kMaxTtl + 1 - *neighbor.ttl_security);
+  }
+  out.md5_key = key;
+  out.user_timeout = neighbor.hold_time;
+  return out;
+}
+
+RibPeer rib_peer(const config::BgpdConf& conf, const config::NeighborConf& neighbor, const Session& session,
+                 const IpAddress& remote, const LocalAddresses& local) {
+  RibPeer out;
+  out.name = neighbor.name;
+  out.external = session.external;
+  out.local_as = neighbor.local_as.value_or(conf.local_as);
+  out.remote_as = session.remote.asn;
+  out.remote_id = session.remote.id;
+  out.address = remote;
+  out.families = session.families;
+  out.four_octet_as = session.four_octet_as;
+  out.local_v4 = local.v4;
+  out.local_v6 = local.v6;
+  out.local_link_local = local.link_local;
+  out.route_reflector_client = neighbor.route_reflector_client;
+  out.allow_own_as = neighbor.allow_own_as;
+  out.next_hop = neighbor.next_hop;
+  out.allow = neighbor.allow;
+  out.import_policies = neighbor.import_policies;
+  out.export_policies = neighbor.export_policies;
+  out.max_prefixes_in = neighbor.max_prefixes.in;
+  if (!out.max_prefixes_in && session.external) out.max_prefixes_in = kDefaultMaxPrefixes;
+  return out;
+}
+
+RibSettings rib_settings(const config::BgpdConf& conf, RouterId id) {
+  return {.local_as = conf.local_as,
+          .router_id = id,
+          .cluster_id = conf.cluster_id.value_or(id),  // RFC 4456 section 7
+          .multipath = conf.kernel.multipath,
+          .policies = conf.policies};
+}
+
+FibSettings fib_settings(const config::KernelConf& kernel) {
+  FibSettings out;
+  out.install = kernel.install;
+  out.table = kernel.table;
+  out.metric = kernel.metric;
+  out.max_routes = kernel.max_routes;
+  out.pref_src4 = kernel.pref_src4;
+  out.pref_src6 = kernel.pref_src6;
+  return out;
+}
+
+bool needs_reset(const config::BgpdConf& old_conf, const config::NeighborConf& old_neighbor,
+                 const config::BgpdConf& new_conf, const config::NeighborConf& new_neighbor, RouterId id) {
+  return old_neighbor.address != new_neighbor.address || old_neighbor.port != new_neighbor.port ||
+         old_neighbor.enabled != new_neighbor.enabled || old_neighbor.password_file != new_neighbor.password_file ||
+         peer_settings(old_conf, old_neighbor, id) != peer_settings(new_conf, new_neighbor, id) ||
+         socket_options(old_conf, old_neighbor, {}) != socket_options(new_conf, new_neighbor, {});
+}
+
+RouterId router_id_from(const std::string& node_identity) {
+  const auto digest = sha256(node_identity);
+  const auto value = std::uint32_t{digest[0]} << 24 | std::uint32_t{digest[1]} << 16 | std::uint32_t{digest[2]} << 8 |
+                     std::uint32_t{digest[3]};
+  return RouterId{value == 0 ? 1 : value};
+}
+
+}  // namespace slash32::bgp

@@ -1,0 +1,42 @@
+// From configuration to what the parts want: one neighbour's session, its sockets, its place in the RIB. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "bgpd/fib/fib_sync.h"
+#include "bgpd/peer/peer.h"
+#include "bgpd/rib/rib.h"
+#include "bgpd/transport/socket.h"
+#include "config/bgpd_conf.h"
+
+namespace slash32::bgp {
+
+/// Whether the neighbour is in another AS, by configuration.
+bool is_external(const config::BgpdConf& conf, const config::NeighborConf& neighbor);
+
+PeerSettings peer_settings(const config::BgpdConf& conf, const config::NeighborConf& neighbor, RouterId id);
+/// `key`: the content of passwordFile, or empty.
+SocketOptions socket_options(const config::BgpdConf& conf, const config::NeighborConf& neighbor,
+                             const std::string& key);
+
+/// Our addresses on a session: its own end, and what stands beside it.
+struct LocalAddresses {
+  std::optional<IpAddress> v4, v6, link_local;
+  bool operator==(const LocalAddresses&) const = default;
+};
+RibPeer rib_peer(const config::BgpdConf& conf, const config::NeighborConf& neighbor, const Session& session,
+                 const IpAddress& remote, const LocalAddresses& local);
+
+RibSettings rib_settings(const config::BgpdConf& conf, RouterId id);
+FibSettings fib_settings(const config::KernelConf& kernel);
+
+/// Whether going from one to the other needs a new session ("reset" in config/README.md).
+bool needs_reset(const config::BgpdConf& old_conf, const config::NeighborConf& old_neighbor,
+                 const config::BgpdConf& new_conf, const config::NeighborConf& new_neighbor, RouterId id);
+
+/// The router ID of a node without a configured one and without a global IPv4 address: a hash of its identity, so that
+/// it is the same after every restart. Never 0 (RFC 6286 section 2.1).
+RouterId router_id_from(const std::string& node_identity);
+
+}  // namespace slash32::bgp

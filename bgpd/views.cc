@@ -1,0 +1,181 @@
+#include "bgpd/views.h"
+
+#include <algorithm>
+#include <array>
+
+namespace slash32::bgp {
+namespace {
+
+using nlohmann::ordered_json;
+
+std::string family_key(AddressFamily family) { return family == AddressFamily::IPv4 ? "ipv4" : "ipv6"; }
+
+ordered_json families_view(const std::vector<AddressFamily>& families) {
+  ordered_json out = ordered_json::array();
+  for (const auto family : families) out.push_back(family_key(family));
+  return out;
+}
+
+ordered_json capabilities_view(const Session& session) {
+  const auto& remote = session.remote.capabilities;
+  return {{"fourOctetAs", session.four_octet_as},
+          {"routeRefresh", session.route_refresh},
+          {"gracefulRestart", session.graceful_restart},
+          {"families", families_view(session.families)},
+          {"remoteFamilies", families_view(remote.families)},
+          {"remoteUnknown", remote.unknown_codes}};
+}
+
+ordered_json graceful_restart_view(const Session& session) {
+  ordered_json out = {{"negotiated", session.graceful_restart}};
+  const auto& remote = session.remote.capabilities.graceful_restart;
+  if (!remote) return out;
+  out["remoteRestarting"] = remote->restarting;
+  out["remoteRestartTime"] = remote->restart_time;
+  out["remotePreserved"] = ordered_json::array();
+  for (const auto& entry : remote->families)
+    if (entry.forwarding_preserved) out["remotePreserved"].push_back(family_key(entry.family));
+  return out;
+}
+
+/// Why nothing of a family is sent, where that is so (no usable next hop of our own).
+std::string held_reason(const Neighbor& neighbor, AddressFamily family) {
+  const auto& own = family == AddressFamily::IPv4 ? neighbor.local.v4 : neighbor.local.v6;
+  if (own || neighbor.conf.next_hop == config::NextHopMode::Keep) return {};
+  return "no " + std::string(to_string(family)) + " address beside " + neighbor.session_end.to_string() +
+         " to use as next hop";
+}
+
+ordered_json counts_view(const Neighbor& neighbor, const Rib& rib) {
+  ordered_json out = ordered_json::object();
+  for (const auto family : neighbor.up->families) {
+    const auto counts = rib.counts(neighbor.id, family);
+    ordered_json one = {
+        {"received", counts.received}, {"accepted", counts.accepted}, {"advertised", counts.advertised}};
+    if (const auto held = held_reason(neighbor, family); !held.empty()) one["held"] = held;
+    out[family_key(family)] = std::move(one);
+  }
+  return out;
+}
+
+/// RFC 8212: an eBGP neighbour without a policy gets and gives next to nothing; that must be told from a zero.
+ordered_json policy_view(const config::NeighborConf& conf, bool external) {
+  ordered_json out;
+  if (conf.import_policies)
+    out["import"] = *conf.import_policies;
+  else
+    out["import"] = external ? "no policy: nothing is accepted" : "all";
+  if (conf.export_policies)
+    out["export"] = *conf.export_policies;
+  else
+    out["export"] = external ? "no policy: only originated routes are sent" : "all";
+  return out;
+}
+
+std::string next_hop_text(const PathAttributes& attributes) {
+  const auto global = attributes.next_hop.to_string();
+  if (!attributes.link_local) return global;
+  return attributes.next_hop.is_unspecified() ? attributes.link_local->to_string() : global;
+}
+
+ordered_json as_path_view(const AsPath& path) {
+  ordered_json out = ordered_json::array();
+  for (const auto& segment : path.segments) {
+    const bool sequence = segment.type == SegmentType::AsSequence;
+    ordered_json set = ordered_json::array();
+    for (const auto asn : segment.asns) (sequence ? out : set).push_back(asn.value);
+    if (!sequence) out.push_back(std::move(set));  // a set is an array of its own
+  }
+  return out;
+}
+
+void put_attributes(ordered_json& out, const PathAttributes& attributes) {
+  static constexpr std::array kOrigins{"igp", "egp", "incomplete"};
+  out["asPath"] = as_path_view(attributes.as_path);
+  out["origin"] = kOrigins.at(static_cast<std::size_t>(attributes.origin));
+  out["localPref"] = attributes.local_pref ? ordered_json(*attributes.local_pref) : ordered_json();
+  out["med"] = attributes.med ? ordered_json(*attributes.med) : ordered_json();
+  out["communities"] = ordered_json::array();
+  for (const auto value : attributes.communities) out["communities"].push_back(community_text(value));
+  for (const auto& large : attributes.large_communities)
+    out["largeCommunities"].push_back(std::to_string(large.global) + ":" + std::to_string(large.local1) + ":" +
+                                      std::to_string(large.local2));
+}
+
+}  // namespace
+
+std::string community_text(Community community) {
+  switch (community) {  // https://www.iana.org/assignments/bgp-well-known-communities
+    case 0xFFFF0000:
+      return "graceful-shutdown";
+    case 0xFFFF029A:
+      return "blackhole";
+    case 0xFFFFFF01:
+      return "no-export";
+    case 0xFFFFFF02:
+      return "no-advertise";
+    case 0xFFFFFF04:
+      return "no-peer";
+    default:
+      return std::to_string(community >> 16) + ":" + std::to_string(community & 0xFFFF);
+  }
+}
+
+ordered_json neighbor_view(const config::BgpdConf& conf, const Neighbor& neighbor, const Rib& rib, Instant now) {
+  const auto status = neighbor.session ? neighbor.session->status() : PeerStatus{};
+  const bool external = neighbor.up ? neighbor.up->external : is_external(conf, neighbor.conf);
+  ordered_json out = {{"name", neighbor.conf.name}, {"address", neighbor.conf.address.to_string()}};
+  if (!neighbor.conf.description.empty()) out["description"] = neighbor.conf.description;
+  if (neighbor.range) out["range"] = neighbor.range->to_string();
+  if (neighbor.up)
+    out["remoteAs"] = neighbor.up->remote.asn.value;
+  else if (neighbor.conf.remote_as.kind == config::RemoteAsKind::Number)
+    out["remoteAs"] = neighbor.conf.remote_as.asn.value;
+  else
+    out["remoteAs"] = external ? "external" : "internal";
+  out["localAs"] = neighbor.conf.local_as.value_or(conf.local_as).value;
+  out["type"] = external ? "external" : "internal";
+  out["state"] = to_string(status.state);
+  out["uptimeSeconds"] = 0;
+  if (status.established_at)
+    out["uptimeSeconds"] = std::chrono::duration_cast<Seconds>(now - *status.established_at).count();
+  out["holdTime"] = (neighbor.up ? neighbor.up->hold_time : neighbor.conf.hold_time).count();
+  out["keepaliveTime"] = (neighbor.up ? neighbor.up->keepalive_time : neighbor.conf.hold_time / 3).count();
+  out["flaps"] = status.flaps;
+  out["lastError"] = neighbor.held.empty() ? status.last_error : neighbor.held;
+  if (!neighbor.held.empty()) out["held"] = neighbor.held;
+  out["messages"] = {{"in", status.messages_in}, {"out", status.messages_out}, {"updatesIn", status.updates_in}};
+  out["malformedUpdates"] = neighbor.complaints;
+  if (!neighbor.last_complaint.empty()) out["lastMalformed"] = neighbor.last_complaint;
+  out["policy"] = policy_view(neighbor.conf, external);
+  if (!neighbor.up) return out;
+  out["remoteId"] = IpAddress::v4(neighbor.up->remote.id.value).to_string();
+  out["localAddress"] = neighbor.session_end.to_string();
+  out["capabilities"] = capabilities_view(*neighbor.up);
+  out["gracefulRestart"] = graceful_restart_view(*neighbor.up);
+  out["families"] = counts_view(neighbor, rib);
+  return out;
+}
+
+ordered_json route_view(const PathView& path, const RouteContext& context) {
+  ordered_json out = {{"prefix", path.prefix.to_string()},
+                      {"best", path.best},
+                      {"multipath", path.multipath},
+                      {"source", context.source},
+                      {"neighbor", context.neighbor.empty() ? ordered_json() : ordered_json(context.neighbor)},
+                      {"nextHop", path.attributes ? ordered_json(next_hop_text(*path.attributes)) : ordered_json()},
+                      {"resolved", path.resolved},
+                      {"installed", context.installed},
+                      {"stale", path.stale}};
+  if (path.attributes) put_attributes(out, *path.attributes);
+  out["why"] = path.why_not;
+  return out;
+}
+
+ordered_json advertised_view(const Prefix& prefix, const PathAttributes& attributes) {
+  ordered_json out = {{"prefix", prefix.to_string()}, {"nextHop", next_hop_text(attributes)}};
+  put_attributes(out, attributes);
+  return out;
+}
+
+}  // namespace slash32::bgp
