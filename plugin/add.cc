@@ -63,10 +63,13 @@ cni::AddResult describe(cni::AddResult result, const cni::Call& call, const PodL
 Result<PodPlan> plan_for(const cni::Call& call, const config::NetConf& conf, netlink::Socket& host,
                          const std::vector<IpAddress>& addresses) {
   const auto uplink = TRY(find_uplink(host, conf, families_of(addresses)));
-  return PodPlan {
-    .key = key_of(call), .addresses = addresses, .mac = TRY(mac_for(call, addresses))
-    , .mtu = uplink.mtu, .host_source = uplink.host_source, .gateway4 = conf.gateway4, .gateway6 = conf.gateway6
-  };
+  return PodPlan{.key = key_of(call),
+                 .addresses = addresses,
+                 .mac = TRY(mac_for(call, addresses)),
+                 .mtu = uplink.mtu,
+                 .host_source = uplink.host_source,
+                 .gateway4 = conf.gateway4,
+                 .gateway6 = conf.gateway6};
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 #include <set>
 
 #include "common/fd.h"
@@ -94,16 +95,16 @@ const IpAddress& outside(AddressFamily family) {
 /// Without a default route: the first global address in the kernel's own order (loopback's first, then by index), but
 /// never a bridge's: docker's and its like are not the node.
 Result<std::optional<IpAddress>> first_node_address(netlink::Socket& host, AddressFamily family) {
-  auto addresses = TRY(netlink::list_addresses(host, family));
-  std::ranges::stable_sort(addresses, {}, [](const netlink::Address& a) { return a.link.value; });
+  std::multimap<int, netlink::Address> by_link;  // within a link in the kernel's order
+  for (const auto& address : TRY(netlink::list_addresses(host, family))) by_link.emplace(address.link.value, address);
   std::set<int> passed_over;
-  for (const auto& address : addresses) {
+  for (const auto& [index, address] : by_link) {
     if (address.scope != netlink::Scope::Universe || address.tentative || address.duplicate || address.secondary ||
-        address.address.is_loopback() || passed_over.contains(address.link.value))
+        address.address.is_loopback() || passed_over.contains(index))
       continue;
     const auto link = TRY(netlink::find_link(host, address.link));
     if (link && link->up && link->kind != "bridge" && !is_host_ifname(link->name)) return address.address;
-    passed_over.insert(address.link.value);
+    passed_over.insert(index);
   }
   return std::optional<IpAddress>{};
 }
