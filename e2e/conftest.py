@@ -18,6 +18,18 @@ def pytest_sessionstart(session):  # pylint: disable=unused-argument
         pytest.exit("the end-to-end tests make namespaces and need root", 2)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Puts a module's tests of one plan next to each other, so that each cluster comes up once."""
+    order = {}
+
+    def group(item):
+        plan = item.callspec.params.get("cluster") if hasattr(item, "callspec") else None
+        return order.setdefault((item.module.__name__, plan), len(order))
+
+    items.sort(key=group)
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):  # pylint: disable=unused-argument
     """Adds the cluster's logs and kernel state to a failed test's report."""

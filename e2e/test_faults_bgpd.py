@@ -12,7 +12,7 @@ ENDINGS = {"kill": "killed with SIGKILL and started", "terminate": "restarted by
 
 def kernel(node):
     """What the speaker has in a node's kernel."""
-    return sorted((r["dst"], r.get("gateway"), r["protocol"]) for k in ("bgp", "aggregate") for r in node.routes(k))
+    return sorted((kind, r["dst"], r.get("gateway", "")) for kind in ("bgp", "aggregate") for r in node.routes(kind))
 
 
 def is_settled(cluster):
@@ -37,11 +37,21 @@ def sessions_seen(node):
     return [neighbor["state"] for neighbor in node.bgpd.neighbors()]
 
 
+def is_missed(cluster, node):
+    """Whether all who speak with a node have noticed that it is away."""
+    if cluster.bird:
+        return not cluster.bird.is_established()
+    others = [other for other in cluster.nodes if other is not node]
+    return not any(other.bgpd.is_established() for other in others)
+
+
 def end_and_restart(cluster, node, end):
-    """Ends a speaker, starts it again and waits until it has learned everything anew."""
+    """Ends a speaker, starts it when all have noticed, and waits until it has learned everything anew."""
     before = kernel(node)
     end()
+    wait_until(lambda: is_missed(cluster, node), 20, "the others to notice")
     assert kernel(node) == before, "routes must stay while the speaker is away"
+    assert cluster.missing_routes() == [], "and the others must keep theirs"
     assert sessions_seen(node) == []
     node.bgpd.start()
     wait_settled(cluster)

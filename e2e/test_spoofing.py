@@ -23,7 +23,7 @@ def heard(source, forged, place, address):
         return listener.result()
 
 
-@pytest.mark.parametrize("rp_filter", [0, 1, 2])
+@pytest.mark.parametrize("rp_filter", [0, 2])
 @pytest.mark.parametrize("family", ["ipv4", "ipv6"])
 def test_a_pod_cannot_send_from_anothers_address(cluster, family, rp_filter):
     """The forger's tool is shown to work by an honest packet it makes the same way."""

@@ -58,7 +58,7 @@ class Node(Machine):
         for flag in ("-4", "-6"):
             if family in (None, "ipv4" if flag == "-4" else "ipv6"):
                 words = ["protocol", PROTOCOLS[kind]] if kind else []
-                found += self.ip_json("-N", flag, "route", "show", "table", "main", *words)
+                found += self.ip_json(flag, "route", "show", "table", "main", *words)
         return found
 
     def allocations(self):
