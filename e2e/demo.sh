@@ -9,7 +9,7 @@
 #   sudo e2e/demo.sh --down             takes down what --keep left up
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-demo=(/usr/bin/python3 -B "$here/demo.py")
+demo=(/usr/bin/python3 -B "$here/demo.py") # -B: root's bytecode has no place in the checkout
 
 if [ "$(id -u)" != 0 ]; then
   echo "e2e/demo.sh: must be root: it makes network namespaces and runs containerd in them" >&2
@@ -33,5 +33,4 @@ if [ -z "${SLASH32_BIN:-}" ]; then
   trap - EXIT
 fi
 
-# Bytecode would be written as root into the checkout.
 exec "${demo[@]}" "$@"
