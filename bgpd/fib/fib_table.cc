@@ -35,22 +35,22 @@ void FibTable::want_set(const Prefix& prefix, SetId set) {
 }
 
 void FibTable::want_nothing() {
-  for (auto& [prefix, e] : entries_) {
+  entries_.for_each([&](const Prefix&, Entry& e) {
     change(e, [&] {
       sets_.drop(e.desired);
       e.desired = kNoRoute;
       e.stale = e.foreign = false;
     });
-  }
+  });
   swept_ = true;
   settle_all();
 }
 
 void FibTable::set_enabled(bool enabled) {
   if (enabled == enabled_) return;
-  for (auto& [prefix, e] : entries_) tally(e, -1);
+  entries_.for_each([&](const Prefix&, const Entry& e) { tally(e, -1); });
   enabled_ = enabled;
-  for (auto& [prefix, e] : entries_) tally(e, +1);
+  entries_.for_each([&](const Prefix&, const Entry& e) { tally(e, +1); });
   settle_all();
 }
 
@@ -60,8 +60,9 @@ void FibTable::set_limit(std::uint64_t limit) {
 }
 
 void FibTable::rewrite_all(AddressFamily family) {
-  for (auto& [prefix, e] : entries_)
+  entries_.for_each([&](const Prefix& prefix, Entry& e) {
     if (prefix.family() == family && e.kernel != kNoRoute) change(e, [&] { e.rewrite = true; });
+  });
   settle_all();
 }
 
@@ -80,8 +81,9 @@ std::uint64_t FibTable::sweep() {
   swept_ = true;
   const std::uint64_t count = counts_.stale;
   if (count == 0) return 0;
-  for (auto& [prefix, e] : entries_)
+  entries_.for_each([&](const Prefix&, Entry& e) {
     if (e.stale) change(e, [&] { e.stale = false; });
+  });
   settle_all();
   return count;
 }
@@ -97,7 +99,7 @@ void FibTable::reconcile(std::span<const FibSeen> seen, const std::function<bool
       if (e.desired == kNoRoute && !e.queued && !swept_) e.stale = true;
     });
   }
-  for (auto& [prefix, e] : entries_) {
+  entries_.for_each([&](const Prefix&, Entry& e) {
     const bool scoped = in_scope(e.kernel) || in_scope(e.desired);
     const bool gone = e.kernel != kNoRoute && !e.seen && in_scope(e.kernel);
     change(e, [&] {
@@ -106,35 +108,35 @@ void FibTable::reconcile(std::span<const FibSeen> seen, const std::function<bool
       if (scoped) e.failed = false;
       e.seen = false;
     });
-  }
+  });
   sets_.unblock_all();
   settle_all();
 }
 
 void FibTable::forget_kernel() {
-  for (auto& [prefix, e] : entries_) {
+  entries_.for_each([&](const Prefix&, Entry& e) {
     change(e, [&] {
       put_kernel(e, kNoRoute);
       e.stale = e.rewrite = e.foreign = e.failed = false;
     });
-  }
+  });
   settle_all();
   release_held();
 }
 
 void FibTable::ask_again(const Prefix& prefix) {
-  const auto at = entries_.find(prefix);
-  if (at == entries_.end()) return;
-  change(at->second, [&] { at->second.foreign = at->second.failed = false; });
-  if (!settle(prefix, at->second)) entries_.erase(at);
+  Entry* const e = entries_.find(prefix);
+  if (e == nullptr) return;
+  change(*e, [&] { e->foreign = e->failed = false; });
+  if (!settle(prefix, *e)) entries_.erase(prefix);
 }
 
 void FibTable::displaced(const Prefix& prefix) {
-  const auto at = entries_.find(prefix);
-  if (at == entries_.end() || at->second.kernel == kNoRoute) return;
-  change(at->second, [&] { put_kernel(at->second, kNoRoute); });
-  if (target(at->second) != kNoRoute) refuse(prefix, at->second, FibVerb::Create, EEXIST);
-  if (!settle(prefix, at->second)) entries_.erase(at);
+  Entry* const e = entries_.find(prefix);
+  if (e == nullptr || e->kernel == kNoRoute) return;
+  change(*e, [&] { put_kernel(*e, kNoRoute); });
+  if (target(*e) != kNoRoute) refuse(prefix, *e, FibVerb::Create, EEXIST);
+  if (!settle(prefix, *e)) entries_.erase(prefix);
 }
 
 std::size_t FibTable::retry(std::size_t count) {
@@ -143,10 +145,10 @@ std::size_t FibTable::retry(std::size_t count) {
   for (std::size_t left = std::min(count, retry_.size()); left > 0; --left) {
     const Prefix prefix = retry_.front();
     retry_.pop_front();
-    const auto at = entries_.find(prefix);
-    if (at == entries_.end()) continue;
-    at->second.waiting = false;
-    if (!at->second.failed && !at->second.foreign) continue;
+    Entry* const e = entries_.find(prefix);
+    if (e == nullptr) continue;
+    e->waiting = false;
+    if (!e->failed && !e->foreign) continue;
     ask_again(prefix);
     ++asked;
   }
@@ -162,17 +164,17 @@ std::vector<FibOp> FibTable::next(std::size_t max) {
     auto& queue = changes_.empty() ? creations_ : changes_;
     const Prefix prefix = queue.front();
     queue.pop_front();
-    const auto at = entries_.find(prefix);
-    if (at == entries_.end()) continue;
-    at->second.queued = false;
-    if (!take(prefix, creations, out) && !settle(prefix, at->second)) entries_.erase(at);
+    Entry* const e = entries_.find(prefix);
+    if (e == nullptr) continue;
+    e->queued = false;
+    if (!take(prefix, creations, out) && !settle(prefix, *e)) entries_.erase(prefix);
   }
   return out;
 }
 
 /// False: nothing is to be written for this prefix.
 bool FibTable::take(const Prefix& prefix, std::uint64_t& creations, std::vector<FibOp>& out) {
-  Entry& e = entries_.find(prefix)->second;
+  Entry& e = *entries_.find(prefix);
   const FibVerb verb = verb_for(e);
   if (verb == FibVerb::Nothing || verb == FibVerb::Conflict || e.failed) return false;
   if (verb == FibVerb::Delete) {
@@ -194,9 +196,9 @@ bool FibTable::take(const Prefix& prefix, std::uint64_t& creations, std::vector<
 }
 
 void FibTable::done(const FibOp& op, int error) {
-  const auto at = entries_.find(op.prefix);
-  if (at == entries_.end()) return;
-  Entry& e = at->second;
+  Entry* const found = entries_.find(op.prefix);
+  if (found == nullptr) return;
+  Entry& e = *found;
   const bool deleted = op.verb == FibVerb::Delete;
   const bool absent = op.verb != FibVerb::Create && (is_absent(error) || (deleted && error == ENODEV));
   if (error == 0 || absent) {
@@ -211,7 +213,7 @@ void FibTable::done(const FibOp& op, int error) {
     if (is_about_next_hops(error) && op.set != kBlackhole) sets_.block(op.set, error);
     refuse(op.prefix, e, op.verb, error);
   }
-  if (!settle(op.prefix, e)) entries_.erase(at);
+  if (!settle(op.prefix, e)) entries_.erase(op.prefix);
   if (deleted) release_held();
 }
 
@@ -231,10 +233,10 @@ void FibTable::release_held() {
   while (room > 0 && !held_.empty()) {
     const Prefix prefix = held_.front();
     held_.pop_front();
-    const auto at = entries_.find(prefix);
-    if (at == entries_.end() || !at->second.held) continue;
-    change(at->second, [&] { at->second.held = false; });
-    if (!settle(prefix, at->second)) entries_.erase(at);
+    Entry* const e = entries_.find(prefix);
+    if (e == nullptr || !e->held) continue;
+    change(*e, [&] { e->held = false; });
+    if (!settle(prefix, *e)) entries_.erase(prefix);
     --room;
   }
 }
@@ -242,25 +244,26 @@ void FibTable::release_held() {
 // ---------------------------------------------------------------- views
 
 bool FibTable::installed(const Prefix& prefix) const {
-  const auto at = entries_.find(prefix);
-  return at != entries_.end() && at->second.desired != kNoRoute && at->second.kernel == at->second.desired &&
-         !at->second.rewrite;
+  const Entry* const e = entries_.find(prefix);
+  return e != nullptr && e->desired != kNoRoute && e->kernel == e->desired && !e->rewrite;
 }
 
 bool FibTable::conflicting(const Prefix& prefix) const {
-  const auto at = entries_.find(prefix);
-  return at != entries_.end() && at->second.foreign;
+  const Entry* const e = entries_.find(prefix);
+  return e != nullptr && e->foreign;
 }
 
 void FibTable::each_in_kernel(const std::function<void(const Prefix&, SetId)>& each) const {
-  for (const auto& [prefix, e] : entries_)
+  entries_.for_each([&](const Prefix& prefix, const Entry& e) {
     if (e.kernel != kNoRoute) each(prefix, e.kernel);
+  });
 }
 
 std::vector<Prefix> FibTable::wanted() const {
   std::vector<Prefix> out;
-  for (const auto& [prefix, e] : entries_)
+  entries_.for_each([&](const Prefix& prefix, const Entry& e) {
     if (e.desired != kNoRoute) out.push_back(prefix);
+  });
   return out;
 }
 
@@ -310,8 +313,7 @@ bool FibTable::settle(const Prefix& prefix, Entry& e) {
 }
 
 void FibTable::settle_all() {
-  for (auto at = entries_.begin(); at != entries_.end();)
-    at = settle(at->first, at->second) ? std::next(at) : entries_.erase(at);
+  entries_.erase_if([&](const Prefix& prefix, Entry& e) { return !settle(prefix, e); });
 }
 
 }  // namespace slash32::bgp

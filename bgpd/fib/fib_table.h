@@ -7,12 +7,12 @@
 #include <deque>
 #include <functional>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
 #include "bgpd/fib/delta.h"
 #include "bgpd/fib/fib_plan.h"
 #include "bgpd/fib/next_hop_sets.h"
+#include "bgpd/fib/prefix_map.h"
 #include "common/ip.h"
 
 namespace slash32::bgp {
@@ -51,7 +51,8 @@ struct FibCounts {
 
 class FibTable {
  public:
-  explicit FibTable(NextHopSets& sets) : sets_(sets) {}
+  /// `seed` as PrefixMap's.
+  explicit FibTable(NextHopSets& sets, std::uint64_t seed = 0) : sets_(sets), entries_(seed) {}
 
   // ------------------------------------------------------------ what is desired
   /// Empty `next_hops`: the route goes.
@@ -117,7 +118,6 @@ class FibTable {
     bool reported : 1 = false;  // its failure was told
     bool seen : 1 = false;      // during reconcile()
   };
-  using Entries = std::unordered_map<Prefix, Entry>;
 
   void want_set(const Prefix& prefix, SetId set);
   SetId target(const Entry& e) const { return enabled_ ? e.desired : kNoRoute; }
@@ -139,7 +139,7 @@ class FibTable {
   bool take(const Prefix& prefix, std::uint64_t& creations, std::vector<FibOp>& out);
 
   NextHopSets& sets_;
-  Entries entries_;
+  PrefixMap<Entry> entries_;
   std::deque<Prefix> changes_;
   std::deque<Prefix> creations_;
   std::deque<Prefix> held_;

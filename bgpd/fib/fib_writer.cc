@@ -1,6 +1,10 @@
 #include "bgpd/fib/fib_writer.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <cstring>
 
 namespace slash32::bgp {
@@ -20,6 +24,12 @@ constexpr Duration kAuditPause = seconds(1);  // between two audits or looks at 
 constexpr std::array kFamilies{AddressFamily::IPv4, AddressFamily::IPv6};
 
 Instant now() { return std::chrono::steady_clock::now(); }
+
+std::uint64_t some_seed() {
+  std::uint64_t seed = 0;
+  (void)::getentropy(&seed, sizeof seed);  // does not fail for 8 bytes; 0 works too
+  return seed;
+}
 
 netlink::MonitorOptions what_concerns_us(std::uint32_t own_port) {
   using netlink::RouteRule;
@@ -54,7 +64,7 @@ FibWriter::FibWriter(FibSettings settings, netlink::Bulk bulk, netlink::Monitor 
     : settings_(std::move(settings)),
       bulk_(std::move(bulk)),
       monitor_(std::move(monitor)),
-      learned_{FibTable(sets_), RouteProtocol::Slash32Bgp, RouteType::Unicast},
+      learned_{FibTable(sets_, some_seed()), RouteProtocol::Slash32Bgp, RouteType::Unicast},
       aggregates_{FibTable(sets_), RouteProtocol::Slash32Aggregate, RouteType::Blackhole} {
   learned_.table.set_enabled(settings_.install);
   learned_.table.set_limit(settings_.max_routes);

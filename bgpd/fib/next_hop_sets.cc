@@ -9,7 +9,16 @@ namespace slash32::bgp {
 NextHopSets::NextHopSets() : slots_(2) {}  // kNoRoute and kBlackhole
 
 SetId NextHopSets::take(std::vector<FibNextHop> next_hops) {
-  next_hops = canonical(std::move(next_hops));
+  if (last_id_ != kNoRoute && next_hops == last_) {
+    hold(last_id_);
+    return last_id_;
+  }
+  last_ = next_hops;
+  last_id_ = take_canonical(canonical(std::move(next_hops)));
+  return last_id_;
+}
+
+SetId NextHopSets::take_canonical(std::vector<FibNextHop> next_hops) {
   if (const auto known = by_value_.find(next_hops); known != by_value_.end()) {
     hold(known->second);
     return known->second;
@@ -29,6 +38,7 @@ SetId NextHopSets::take(std::vector<FibNextHop> next_hops) {
 
 void NextHopSets::drop(SetId id) {
   if (id <= kBlackhole || --slots_[id].users > 0) return;
+  if (id == last_id_) last_id_ = kNoRoute;
   std::vector<FibNextHop> value;
   for (const netlink::NextHop& hop : slots_[id].hops) value.push_back({*hop.gateway, hop.link});
   by_value_.erase(value);

@@ -45,9 +45,13 @@ class NextHopSets {
     std::uint32_t users = 0;
     int blocked = 0;
   };
+  SetId take_canonical(std::vector<FibNextHop> next_hops);
+
   std::map<std::vector<FibNextHop>, SetId> by_value_;
   std::vector<Slot> slots_;
   std::vector<SetId> free_;
+  std::vector<FibNextHop> last_;  // as given: routes come in runs of the same next hops
+  SetId last_id_ = kNoRoute;
 };
 
 }  // namespace slash32::bgp
