@@ -57,4 +57,4 @@ def pytest_runtest_makereport(item, call):
         for value in item.funcargs.values():
             speaker = getattr(value, "speaker", None)
             if speaker and speaker.process:
-                report.sections.append(("slash32-bgpd", speaker.process.log()[-6000:]))
+                report.sections.append(("slash32-bgpd", speaker.process.log()[-2000:]))

@@ -185,7 +185,7 @@ def test_a_next_hop_of_global_and_link_local_is_taken(pair):
     assert pair.speaker.wait_in_kernel("2a00:1::/48")["gateway"] in (peer_address6(1), "fe80::1")
 
 
-def test_a_next_hop_that_is_not_reachable_is_shown_as_unresolved(pair):
+def test_a_next_hop_that_is_not_on_link_is_shown_as_unresolved(pair):
     pair.start(internal(1))
     peer = pair.peer(1, ASN).establish()
     peer.send(a.announce(["20.1.0.0/16"], (), "172.31.0.1", internal=True),
@@ -194,5 +194,5 @@ def test_a_next_hop_that_is_not_reachable_is_shown_as_unresolved(pair):
     assert not pair.speaker.in_kernel("20.1.0.0/16")
     paths = pair.speaker.paths("20.1.0.0/16")
     assert paths and paths[0]["resolved"] is False and not paths[0]["best"], paths
-    pair.node.ip("route add 172.31.0.0/24 via 10.9.1.1")
+    pair.node.ip("address add 172.31.0.2/24 dev up0")  # now it is on link
     pair.speaker.wait_in_kernel("20.1.0.0/16")

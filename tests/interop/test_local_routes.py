@@ -161,12 +161,11 @@ def test_two_equal_paths_become_one_multipath_route(pair):
     wait_until(lambda: pair.speaker.in_kernel("20.1.0.0/16").get("gateway") == peer_address(1), 5)
 
 
-def test_learned_routes_have_protocol_and_metric_and_come_back_after_a_link_flap(pair):
+def test_learned_routes_have_our_metric_and_come_back_after_a_link_flap(pair):
     pair.start(external(1, holdTime=90))
     peer = pair.peer(1).establish()
     peer.send(attributes.announce(["20.1.0.0/16"], (PEER_ASN,), peer_address(1)))
-    route = pair.speaker.wait_in_kernel("20.1.0.0/16")
-    assert route["protocol"] in ("134", "slash32-bgp")
+    route = pair.speaker.wait_in_kernel("20.1.0.0/16")  # asked for by protocol 134
     assert (route["metric"], route["gateway"]) == (512, peer_address(1))
     pair.node.ip("link set up0 down", "link set up0 up")
     pair.speaker.wait_in_kernel("20.1.0.0/16", timeout=10)

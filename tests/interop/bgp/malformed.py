@@ -92,6 +92,13 @@ def hop(address):
     return swap(a.NEXT_HOP, a.next_hop(address)[3:])
 
 
+def hop6(address):
+    """The next hop of the IPv6 prefix is this address."""
+    def damage(draft):
+        draft.parts[a.MP_REACH] = a.mp_reach(address, draft.prefix)
+    return damage
+
+
 def bare(*raw):
     """No reachable prefix and only these attributes."""
     def damage(draft):
@@ -215,8 +222,7 @@ MULTIPROTOCOL = [
     Case("mp_reach_not_first", "RFC 7606 5.1", add(), KEEP, ipv6=True),
     Case("next_hop_beside_mp_reach", "RFC 4760 3", add(a.next_hop("0.0.0.0")), KEEP, ipv6=True),
     Case("mp_reach_next_hop_multicast", "RFC 4271 6.3",
-         swap(a.MP_REACH, MP_HEAD[:4] + bytes.fromhex("ff02" + "00" * 14) + b"\0" + nlri("2a00:1::/48")),
-         WITHDRAW, ipv6=True),
+         hop6("ff02::5"), WITHDRAW, ipv6=True),
 ]
 
 ALL = WELL_KNOWN + OPTIONALS + FRAMING + MULTIPROTOCOL

@@ -181,10 +181,15 @@ local-address = "{SELF}"
         if not self._announced and not self.announce():
             return False
         family = "ipv6" if ":" in prefix else "ipv4"
-        return prefix in self._gobgp("global", "rib", "-a", family, "-j").stdout
+        try:
+            return prefix in json.loads(self._gobgp("global", "rib", "-a", family, "-j").stdout or "{}")
+        except ValueError:
+            return False
 
     def reset(self):
-        self._gobgp("neighbor", ADDRESS, "reset")
+        # Not "reset": that keeps the neighbour idle for half a minute.
+        self._gobgp("neighbor", ADDRESS, "disable")
+        self._gobgp("neighbor", ADDRESS, "enable")
 
 
 class Openbgpd(Router):
