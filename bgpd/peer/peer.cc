@@ -126,12 +126,16 @@ PeerStatus Peer::Impl::show() const {
 Actions Peer::Impl::finish(Instant now) {
   for (std::size_t i = connections.size() - 1; i > 0; --i)
     if (connections[i]->id == 0) connections.erase(connections.begin() + static_cast<std::ptrdiff_t>(i));
-  // The initiator left for Idle: it comes back after a pause, unless another connection is doing its work.
-  const bool busy = std::ranges::any_of(connections, [](const auto& c) { return c->fsm.state > PeerState::Active; });
-  if (running && !busy && !start_at && initiator().fsm.state == PeerState::Idle)
+  // The initiator left for Idle: it comes back after a pause, unless another connection is doing its work. Incoming
+  // connections that lead nowhere do not put it off.
+  const auto any_above = [&](PeerState state) {
+    return std::ranges::any_of(connections, [&](const auto& c) { return c->fsm.state > state; });
+  };
+  const bool idle = initiator().fsm.state == PeerState::Idle;
+  if (running && idle && !start_at && !any_above(PeerState::Active))
     start_at = now + jitter(pause.value_or(kFastReconnect));
+  if (idle && any_above(PeerState::OpenSent)) start_at.reset();
   pause.reset();
-  if (busy && initiator().fsm.state == PeerState::Idle) start_at.reset();
   return std::exchange(actions, {});
 }
 

@@ -90,15 +90,16 @@ AsPath merge_as4_path(const AsPath& as_path, const AsPath& as4_path) {
       missing = 0;
     }
   }
-  for (const AsPathSegment& segment : as4_path.segments) {
-    const bool joins = !out.segments.empty() && out.segments.back().type == SegmentType::AsSequence &&
-                       segment.type == SegmentType::AsSequence &&
-                       out.segments.back().asns.size() + segment.asns.size() <= kMaxSegment;
-    if (joins)
-      out.segments.back().asns.insert(out.segments.back().asns.end(), segment.asns.begin(), segment.asns.end());
-    else
-      out.segments.push_back(segment);
+  auto tail = as4_path.segments;
+  const bool joins = !out.segments.empty() && !tail.empty() && out.segments.back().type == SegmentType::AsSequence &&
+                     tail.front().type == SegmentType::AsSequence &&
+                     out.segments.back().asns.size() + tail.front().asns.size() <= kMaxSegment;
+  if (joins) {  // one sequence was cut in two: put it together again
+    auto& head = out.segments.back().asns;
+    tail.front().asns.insert(tail.front().asns.begin(), head.begin(), head.end());
+    out.segments.pop_back();
   }
+  out.segments.insert(out.segments.end(), tail.begin(), tail.end());
   return out;
 }
 

@@ -128,8 +128,10 @@ void read_attributes(ByteReader in, const DecodeContext& context, Collected& out
 /// RFC 6793 section 4.2.3, whatever order the attributes came in.
 void undo_as_trans(Collected& c) {
   auto& aggregator = c.common.aggregator;
-  if (aggregator && aggregator->asn.value != kAsTrans) return;  // both AS4 attributes are then ignored
-  if (aggregator && c.as4_aggregator) aggregator = c.as4_aggregator;
+  if (aggregator && c.as4_aggregator) {
+    if (aggregator->asn.value != kAsTrans) return;  // both AS4 attributes are then ignored
+    aggregator = c.as4_aggregator;
+  }
   if (c.as4_path) c.common.as_path = merge_as4_path(c.common.as_path, *c.as4_path);
 }
 

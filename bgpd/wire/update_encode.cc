@@ -210,7 +210,7 @@ void write_withdrawal(std::span<const Prefix> prefixes, AddressFamily family, By
 
 Result<AttributeBlock> encode_attribute_block(const PathAttributes& a, AddressFamily family,
                                               const EncodeContext& context) {
-  AttributeBlock block { family, {}, TRY(mp_next_hop(a, family)) };
+  AttributeBlock block{family, {}, TRY(mp_next_hop(a, family))};
   BlockWriter out{a.unknown};
   const auto origin = static_cast<std::uint8_t>(a.origin);
   out.put(kWellKnown, attribute::kOrigin, {&origin, 1});

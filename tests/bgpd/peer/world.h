@@ -18,6 +18,8 @@
 namespace slash32::bgp::testing {
 
 inline double half(void*) { return 0.5; }
+/// Two speakers never throw the same dice; with the same jitter they would collide again at every attempt.
+inline double little(void*) { return 0.1; }
 
 inline PeerSettings settings_of(std::uint32_t as, std::uint32_t id, std::uint32_t remote_as) {
   PeerSettings s;
@@ -30,7 +32,7 @@ inline PeerSettings settings_of(std::uint32_t as, std::uint32_t id, std::uint32_
 
 /// One speaker and what its Peer said.
 struct Side {
-  explicit Side(PeerSettings s) : peer(std::make_unique<Peer>(std::move(s), half, nullptr)) {}
+  explicit Side(PeerSettings s, Random random = half) : peer(std::make_unique<Peer>(std::move(s), random, nullptr)) {}
   std::unique_ptr<Peer> peer;
   bool reachable = true;  // takes TCP connections
   std::vector<act::SessionUp> ups;
@@ -45,7 +47,7 @@ class World {
  public:
   World(PeerSettings a, PeerSettings b) {
     sides.emplace_back(std::move(a));
-    sides.emplace_back(std::move(b));
+    sides.emplace_back(std::move(b), little);
   }
 
   /// Which of `ready` queues moves next; the default is the first.

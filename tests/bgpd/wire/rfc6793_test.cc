@@ -53,6 +53,10 @@ TEST(Rfc6793_4_2_3, AnAggregatorThatIsNotAsTransMakesBothBeIgnored) {
   EXPECT_EQ(a.aggregator, (Aggregator{Asn{65001}, RouterId{0x0a000001}}));
 }
 
+TEST(Rfc6793_4_2_3, AnAggregatorAloneDoesNotTouchAs4Path) {
+  EXPECT_EQ(read(kTransPath + kAs4Path + hex("c0 07 06 fde9 0a000001")).as_path, sequence({65001, 65537, 65538}));
+}
+
 TEST(Rfc6793_4_2_3, AnAsTransAggregatorIsReplaced) {
   const PathAttributes a = read(kTransPath + kAs4Path + kTransAggregator + kAs4Aggregator);
   EXPECT_EQ(a.as_path, sequence({65001, 65537, 65538}));
