@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace slash32::bgp {
 namespace {
@@ -25,7 +26,7 @@ std::vector<FibOperation> plan(const std::map<RouteKey, RouteValue>& desired,
   }
   for (const auto& [key, value] : ours)
     if (!desired.contains(key)) out.push_back({decide({.ours = true}), key, value});
-  std::ranges::stable_sort(out, {}, [](const FibOperation& o) { return rank(o.verb); });
+  std::ranges::sort(out, {}, [](const FibOperation& o) { return std::pair(rank(o.verb), o.key); });
   return out;
 }
 

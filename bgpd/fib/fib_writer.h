@@ -103,7 +103,8 @@ class FibWriter {
   std::optional<Instant> audit_at_;
   std::optional<Instant> inspect_at_;
   std::optional<Instant> retry_at_;
-  Duration retry_after_ = std::chrono::seconds(1);
+  static constexpr Duration kFirstRetry = std::chrono::seconds(1);
+  Duration retry_after_ = kFirstRetry;
   std::uint64_t installed_at_retry_ = 0;
   Instant last_audit_{};
   Instant last_inspect_{};

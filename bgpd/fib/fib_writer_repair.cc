@@ -1,0 +1,220 @@
+// FibWriter where the kernel is, or may be, not as believed: dumps, healing, conflicts, events, retries.
+#include <algorithm>
+#include <array>
+#include <iterator>
+
+#include "bgpd/fib/fib_writer.h"
+
+namespace slash32::bgp {
+namespace {
+
+using netlink::RouteType;
+using std::chrono::seconds;
+
+constexpr std::size_t kRetryBatch = 256;  // routes tried again at a time
+constexpr std::size_t kEventsAtOnce = 256;
+constexpr Duration kSlowestRetry = seconds(30);
+constexpr Duration kAuditPause = seconds(1);  // between two audits
+constexpr std::array kFamilies{AddressFamily::IPv4, AddressFamily::IPv6};
+
+Instant now() { return std::chrono::steady_clock::now(); }
+
+}  // namespace
+
+// ---------------------------------------------------------------- healing
+
+void FibWriter::heal(const std::vector<IfIndex>& links) {
+  retry_after_ = kFirstRetry;
+  std::vector<IfIndex> ours;
+  std::ranges::copy_if(links, std::back_inserter(ours), [&](IfIndex link) { return sets_.any_uses(link); });
+  if (ours.empty()) return;  // a pod's link, mostly: no learned route goes through it
+  std::vector<FibSeen> seen;
+  for (const IfIndex link : ours) {
+    auto dumped = dump(learned_, link);
+    if (!dumped) {
+      drop(seen);
+      problem(dumped.error().message);
+      return ask_for_audit();
+    }
+    std::ranges::copy(dumped->seen, std::back_inserter(seen));
+  }
+  const std::lock_guard lock(mutex_);
+  learned_.table.reconcile(
+      seen, [&](SetId set) { return std::ranges::any_of(ours, [&](IfIndex link) { return sets_.uses(set, link); }); });
+}
+
+void FibWriter::audit() {
+  audit_at_.reset();
+  last_audit_ = now();
+  for (Kind* kind : {&learned_, &aggregates_}) {
+    auto dumped = dump(*kind, std::nullopt);
+    if (!dumped) {
+      problem(dumped.error().message);
+      return ask_for_audit();
+    }
+    const std::lock_guard lock(mutex_);
+    kind->table.reconcile(dumped->seen, [](SetId) { return true; });
+    if (!swept_) continue;
+    std::ranges::move(dumped->strays, std::back_inserter(strays_));
+    remove_strays_when_idle_ = true;
+  }
+}
+
+// ---------------------------------------------------------------- dumps
+
+std::uint32_t FibWriter::metric_of(const Kind& kind) const {
+  return &kind == &learned_ ? settings_.metric : netlink::kAggregateMetric;
+}
+
+const std::optional<IpAddress>& FibWriter::pref_src(AddressFamily family) const {
+  return family == AddressFamily::IPv4 ? settings_.pref_src4 : settings_.pref_src6;
+}
+
+bool FibWriter::has_our_shape(const Kind& kind, const netlink::Route& route) const {
+  return route.metric == metric_of(kind) && route.tos == 0 && route.type == kind.type &&
+         route.next_hops.empty() == (kind.type == RouteType::Blackhole) &&
+         std::ranges::all_of(route.next_hops, [](const netlink::NextHop& hop) { return hop.gateway.has_value(); });
+}
+
+FibSeen FibWriter::seen_as(const Kind& kind, const netlink::Route& route) {
+  if (kind.type == RouteType::Blackhole) return {route.destination, kBlackhole, true};
+  std::vector<FibNextHop> hops;
+  bool plain = route.preferred_source == pref_src(route.destination.family());
+  for (const netlink::NextHop& hop : route.next_hops) {
+    hops.push_back({*hop.gateway, hop.link});
+    plain = plain && hop.weight == 1 && !hop.on_link;
+  }
+  return {route.destination, sets_.take(std::move(hops)), plain};
+}
+
+Result<FibWriter::Dumped> FibWriter::dump(const Kind& kind, std::optional<IfIndex> link) {
+  Dumped out;
+  for (const AddressFamily family : kFamilies) {
+    const auto begin = out.seen.size();
+    const auto begin_strays = out.strays.size();
+    const auto restart = [&] {
+      std::vector<FibSeen> again(out.seen.begin() + static_cast<std::ptrdiff_t>(begin), out.seen.end());
+      drop(again);
+      out.seen.resize(begin);
+      out.strays.resize(begin_strays);
+    };
+    const auto each = [&](const netlink::Route& route) {
+      if (route.protocol != kind.protocol || route.table != settings_.table) return;
+      if (has_our_shape(kind, route)) return out.seen.push_back(seen_as(kind, route));
+      out.strays.push_back(route);
+    };
+    const auto done = bulk_.dump_routes(
+        {.family = family, .table = settings_.table, .protocol = kind.protocol, .link = link}, restart, each);
+    if (done) continue;
+    drop(out.seen);
+    return std::unexpected(done.error());
+  }
+  return out;
+}
+
+void FibWriter::drop(std::vector<FibSeen>& seen) {
+  for (const FibSeen& one : seen) sets_.drop(one.set);
+  seen.clear();
+}
+
+// ---------------------------------------------------------------- conflicts
+
+void FibWriter::inspect_conflicts() {
+  inspect_at_.reset();
+  last_inspect_ = now();
+  for (const AddressFamily family : kFamilies) {
+    inspect(learned_, family, conflicts_learned_);
+    inspect(aggregates_, family, conflicts_aggregate_);
+  }
+  conflicts_learned_.clear();
+  conflicts_aggregate_.clear();
+}
+
+/// Whose routes stand where these should be? A stranger's is told of; one of ours that we did not know is adopted, or
+/// removed when it is none we would write.
+void FibWriter::inspect(Kind& kind, AddressFamily family, std::set<Prefix> prefixes) {
+  std::erase_if(prefixes, [&](const Prefix& p) { return p.family() != family || !kind.table.conflicting(p); });
+  if (prefixes.empty()) return;
+  std::vector<netlink::Route> there;
+  const auto done = bulk_.dump_routes(
+      {.family = family, .table = settings_.table, .protocol = {}, .link = {}}, [&] { there.clear(); },
+      [&](const netlink::Route& route) {
+        if (route.metric == metric_of(kind) && route.tos == 0 && prefixes.contains(route.destination))
+          there.push_back(route);
+      });
+  if (!done) problem("look for routes in conflict: " + done.error().message);
+  const std::lock_guard lock(mutex_);
+  for (const netlink::Route& route : there) {
+    if (route.protocol != kind.protocol) {
+      problem(route.destination.to_string() + ": another program's route (protocol " +
+              std::to_string(static_cast<int>(route.protocol)) + ") stands in its place (table " +
+              std::to_string(settings_.table.value) + ", metric " + std::to_string(route.metric) +
+              "): not installed, and tried again when that one goes");
+      continue;
+    }
+    if (has_our_shape(kind, route)) {
+      const std::array seen{seen_as(kind, route)};
+      kind.table.reconcile(seen, [](SetId) { return false; });
+    } else {
+      strays_.push_back(route);
+      remove_strays_when_idle_ = true;
+      kind.table.ask_again(route.destination);
+    }
+  }
+}
+
+// ---------------------------------------------------------------- events and time
+
+void FibWriter::read_events() {
+  const auto outcome = monitor_.read(kEventsAtOnce, [&](const netlink::Event& event) { on_event(event); });
+  if (!outcome) problem(outcome.error().message);
+  if (!outcome || *outcome == netlink::Monitor::Outcome::Overrun) ask_for_audit();
+}
+
+void FibWriter::on_event(const netlink::Event& event) {
+  if (const auto* route = std::get_if<netlink::RouteEvent>(&event)) return on_route(*route);
+  const auto* address = std::get_if<netlink::AddressEvent>(&event);
+  if (address == nullptr) return;
+  if (address->address.address != settings_.pref_src4 && address->address.address != settings_.pref_src6) return;
+  // With a preferred source the kernel silently removes every route that names it, on whatever link.
+  ask_for_audit();
+}
+
+void FibWriter::on_route(const netlink::RouteEvent& event) {
+  const netlink::Route& route = event.route;
+  if (route.table != settings_.table || route.tos != 0) return;
+  // Somebody else changed a route of ours: what is desired stands, put back at most once a second.
+  if (route.protocol == learned_.protocol || route.protocol == aggregates_.protocol) return ask_for_audit();
+  const std::lock_guard lock(mutex_);
+  for (Kind* kind : {&learned_, &aggregates_}) {
+    if (route.metric != metric_of(*kind)) continue;
+    if (event.gone && kind->table.conflicting(route.destination)) kind->table.ask_again(route.destination);
+    if (event.replaces) kind->table.displaced(route.destination);
+  }
+}
+
+void FibWriter::ask_for_audit() {
+  if (!audit_at_) audit_at_ = std::max(now(), last_audit_ + kAuditPause);
+}
+
+std::optional<Instant> FibWriter::deadline() const {
+  std::optional<Instant> first;
+  for (const auto& at : {audit_at_, inspect_at_, retry_at_})
+    if (at && (!first || *at < *first)) first = at;
+  return first;
+}
+
+void FibWriter::on_time(Instant at) {
+  if (audit_at_ && *audit_at_ <= at) audit();
+  if (!retry_at_ || *retry_at_ > at) return;
+  const std::lock_guard lock(mutex_);
+  // As long as trying helps, go on at once; when it does not, ask less and less often.
+  const std::uint64_t installed = learned_.table.counts().installed + aggregates_.table.counts().installed;
+  const bool helped = installed > std::exchange(installed_at_retry_, installed);
+  retry_after_ = helped ? Duration(std::chrono::milliseconds(10)) : std::min(retry_after_ * 2, kSlowestRetry);
+  retry_at_.reset();
+  learned_.table.retry(kRetryBatch);
+  aggregates_.table.retry(kRetryBatch);
+}
+
+}  // namespace slash32::bgp
