@@ -18,6 +18,11 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr std::size_t kBufferSize = 65536;
+constexpr std::size_t kEnoughOfBody = 200;
+constexpr std::string_view kHexDigits = "0123456789ABCDEF";
+constexpr std::string_view kUnreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+
 Error connect_error(const std::filesystem::path& socket, int error_number) {
   Error error = sys_fail("connect to " + socket.string(), error_number).error();
   switch (error_number) {
@@ -87,7 +92,7 @@ Status send_all(int fd, std::string_view data, Clock::time_point deadline) {
 
 Result<HttpResponse> receive(int fd, Clock::time_point deadline) {
   HttpResponseReader reader;
-  std::array<char, 64 * 1024> buffer;
+  std::array<char, kBufferSize> buffer;
   while (!reader.done()) {
     const auto n = ::recv(fd, buffer.data(), buffer.size(), 0);
     if (n > 0) {
@@ -122,8 +127,7 @@ std::string complaint_of(const std::string& body) {
       return printable(error.at("message").get<std::string>());
     }
   }
-  constexpr std::size_t kEnough = 200;
-  return body.empty() ? "it does not say why" : printable(body.substr(0, kEnough));
+  return body.empty() ? "it does not say why" : printable(body.substr(0, kEnoughOfBody));
 }
 
 }  // namespace
@@ -142,8 +146,6 @@ Result<std::string> request(const std::filesystem::path& socket, std::string_vie
 }
 
 std::string percent_encoded(std::string_view text) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  constexpr std::string_view kUnreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
   std::string out;
   for (const char c : text) {
     if (kUnreserved.find(c) != std::string_view::npos) {
@@ -152,8 +154,8 @@ std::string percent_encoded(std::string_view text) {
     }
     const auto octet = static_cast<unsigned char>(c);
     out += '%';
-    out += kDigits[octet >> 4];
-    out += kDigits[octet & 0xf];
+    out += kHexDigits[octet >> 4];
+    out += kHexDigits[octet & 0xf];
   }
   return out;
 }

@@ -10,8 +10,8 @@
 namespace slash32::ctl {
 namespace {
 
-constexpr int kIoFailure = 5;                // CNI code 5, as sys_fail gives it
-constexpr std::size_t kMaxLine = 64 * 1024;  // the longest line that a sane server sends
+constexpr int kIoFailure = 5;            // CNI code 5, as sys_fail gives it
+constexpr std::size_t kMaxLine = 65536;  // the longest line that a sane server sends
 
 std::unexpected<Error> malformed(const std::string& complaint) {
   return fail(kIoFailure, "malformed HTTP response: " + complaint);

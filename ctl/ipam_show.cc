@@ -1,7 +1,9 @@
 // `slash32ctl ipam show`: who holds which address, read from the store itself: it works with every daemon down.
+#include <unistd.h>
+
+#include <cerrno>
 #include <nlohmann/json.hpp>
 #include <ostream>
-#include <system_error>
 
 #include "ctl/commands.h"
 #include "ctl/document.h"
@@ -15,6 +17,15 @@ std::string since_text(const ipam::Record& record, const Moment& now) {
   if (record.since > now.boot_time || record.since.count() < 0) return {};
   const auto age = std::chrono::duration_cast<std::chrono::system_clock::duration>(now.boot_time - record.since);
   return utc_text(now.wall_time - age);
+}
+
+/// False when there is no such directory. Being kept out is an error: an empty table would be a lie.
+Result<bool> is_readable(const std::filesystem::path& directory) {
+  if (::access(directory.c_str(), R_OK | X_OK) == 0) return true;
+  if (errno == ENOENT) return false;
+  Error error = sys_fail("read " + directory.string()).error();
+  if (errno == EACCES) error.details = "run slash32ctl as root";
+  return fail(std::move(error));
 }
 
 Result<std::vector<ipam::Record>> read_records(const IpamShowQuery& query) {
@@ -52,9 +63,7 @@ nlohmann::json ipam_document(const std::vector<ipam::Record>& records, const Mom
 }
 
 Status run_ipam_show(const Options& options, const IpamShowQuery& query, std::ostream& out, std::ostream& notes) {
-  std::error_code error;
-  const bool is_there = std::filesystem::exists(query.data_dir, error);
-  if (error) return fail(5, "look at " + query.data_dir.string() + ": " + error.message());
+  const bool is_there = TRY(is_readable(query.data_dir));
   std::vector<ipam::Record> records;
   if (is_there) {
     records = TRY(read_records(query));

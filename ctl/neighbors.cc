@@ -46,6 +46,13 @@ std::string error_text(const json& neighbor) {
   return error.is_object() ? field_text(error, "message") : scalar_text(error);
 }
 
+/// Whether graceful restart (RFC 4724) bridges a loss of this session.
+std::string restart_text(const json& neighbor) {
+  const json& negotiated = member(member(neighbor, "gracefulRestart"), "negotiated");
+  if (!negotiated.is_boolean()) return std::string{kNothing};
+  return negotiated.get<bool>() ? "graceful, negotiated" : "not graceful";
+}
+
 /// What a summary has to say beside the counts: why a session is down, or that no policy lets anything through.
 std::string note_text(const json& neighbor) {
   const bool is_up = field_text(neighbor, "state") == "Established";
@@ -101,22 +108,22 @@ std::string render_neighbors(const json& document) {
 }
 
 std::string render_neighbor(const json& neighbor) {
-  struct Line {
-    std::string title;
-    std::string text;
-  };
-  std::vector<Line> lines{{"neighbor", field_text(neighbor, "name")},
-                          {"address", field_text(neighbor, "address")},
-                          {"type", field_text(neighbor, "type")},
-                          {"remote AS", field_text(neighbor, "remoteAs")},
-                          {"local AS", field_text(neighbor, "localAs")},
-                          {"state", field_text(neighbor, "state")},
-                          {"up", field_duration(neighbor, "uptimeSeconds")},
-                          {"hold time", field_duration(neighbor, "holdTime")},
-                          {"keepalive", field_duration(neighbor, "keepaliveTime")},
-                          {"flaps", field_text(neighbor, "flaps")},
-                          {"policy", policy_text(neighbor)},
-                          {"last error", error_text(neighbor)}};
+  std::vector<std::pair<std::string, std::string>> lines{{"neighbor", field_text(neighbor, "name")},
+                                                         {"address", field_text(neighbor, "address")},
+                                                         {"type", field_text(neighbor, "type")},
+                                                         {"remote AS", field_text(neighbor, "remoteAs")},
+                                                         {"local AS", field_text(neighbor, "localAs")},
+                                                         {"remote ID", field_text(neighbor, "remoteId")},
+                                                         {"our address", field_text(neighbor, "localAddress")},
+                                                         {"state", field_text(neighbor, "state")},
+                                                         {"up", field_duration(neighbor, "uptimeSeconds")},
+                                                         {"hold time", field_duration(neighbor, "holdTime")},
+                                                         {"keepalive", field_duration(neighbor, "keepaliveTime")},
+                                                         {"flaps", field_text(neighbor, "flaps")},
+                                                         {"malformed", field_text(neighbor, "malformedUpdates")},
+                                                         {"restart", restart_text(neighbor)},
+                                                         {"policy", policy_text(neighbor)},
+                                                         {"last error", error_text(neighbor)}};
   for (const char* family : kFamilies) {
     const json& counts = member(member(neighbor, "families"), family);
     if (!counts.is_object()) continue;
@@ -124,12 +131,9 @@ std::string render_neighbor(const json& neighbor) {
     for (const char* key : kCounts) {
       text += (text.empty() ? "" : ", ") + field_text(counts, key) + " " + key;
     }
-    lines.push_back({family, text});
+    lines.emplace_back(family, text);
   }
-  std::string out;
-  constexpr std::size_t kWidth = 12;
-  for (const auto& [title, text] : lines) out += title + std::string(kWidth - title.size(), ' ') + text + "\n";
-  return out;
+  return titled_lines(lines);
 }
 
 Status run_neighbors(const Options& options, const NeighborsQuery& query, std::ostream& out) {

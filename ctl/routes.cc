@@ -1,4 +1,5 @@
 // `slash32ctl routes`: the Loc-RIB and the paths that lost, each with the reason.
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <ostream>
@@ -84,6 +85,8 @@ std::string routes_target(const RoutesQuery& query) {
 std::string render_routes(const json& document) {
   const json& routes = member(document, "routes");
   if (!routes.is_array() || routes.empty()) return "no routes\n";
+  // What a neighbour is sent is told without flags.
+  const bool has_flags = std::ranges::any_of(routes, [](const json& one) { return !member(one, "best").is_null(); });
   Table table({{"FLAGS"},
                {"PREFIX"},
                {"NEXT HOP"},
@@ -100,7 +103,7 @@ std::string render_routes(const json& document) {
                as_path_text(member(route, "asPath")), communities_text(member(route, "communities")),
                field_text(route, "why")});
   }
-  return std::string{kLegend} + table.to_string();
+  return (has_flags ? std::string{kLegend} : std::string{}) + table.to_string();
 }
 
 Status run_routes(const Options& options, const RoutesQuery& query, std::ostream& out) {

@@ -1,5 +1,4 @@
 // `slash32ctl status`: the daemon at a glance, and what is wrong with it.
-#include <algorithm>
 #include <ostream>
 
 #include "ctl/commands.h"
@@ -57,6 +56,7 @@ std::string render_status(const json& document) {
       {"up", field_duration(document, "uptimeSeconds")},
       {"router ID", field_text(document, "routerId")},
       {"local AS", field_text(document, "localAs")},
+      {"neighbors", numbers_text(member(document, "neighbors"))},
       {"prefixes", numbers_text(member(document, "prefixes"))},
       {"pods", numbers_text(member(document, "pods"))},
       {"aggregates", aggregates_text(member(document, "aggregates"))},
@@ -66,13 +66,7 @@ std::string render_status(const json& document) {
   if (conditions.is_array()) {
     for (const json& one : conditions) lines.emplace_back("condition", condition_text(one));
   }
-  std::string out;
-  constexpr std::size_t kWidth = 12;
-  for (const auto& [title, text] : lines) {
-    out += title + std::string(kWidth - std::min(title.size(), kWidth - 1), ' ');
-    out += (text.empty() ? std::string{kNothing} : text) + "\n";
-  }
-  return out;
+  return titled_lines(lines);
 }
 
 Status run_status(const Options& options, std::ostream& out) { return show(options, "/v1/status", out, render_status); }

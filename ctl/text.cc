@@ -9,6 +9,15 @@
 #include <nlohmann/json.hpp>
 
 namespace slash32::ctl {
+namespace {
+
+constexpr std::string_view kHexDigits = "0123456789abcdef";
+constexpr std::int64_t kMinute = 60;  // seconds
+constexpr std::int64_t kHour = 60 * kMinute;
+constexpr std::int64_t kDay = 24 * kHour;
+constexpr std::size_t kTitleWidth = 12;
+
+}  // namespace
 
 void Table::add(std::vector<std::string> cells) {
   cells.resize(columns_.size());
@@ -42,8 +51,17 @@ std::string Table::to_string() const {
   return out;
 }
 
+std::string titled_lines(const std::vector<std::pair<std::string, std::string>>& lines) {
+  std::string out;
+  for (const auto& [title, text] : lines) {
+    out += title;
+    out.append(kTitleWidth - std::min(title.size(), kTitleWidth - 1), ' ');
+    out.append(text.empty() ? kNothing : text).append("\n");
+  }
+  return out;
+}
+
 std::string printable(std::string_view text) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
   std::string out;
   for (const char c : text) {
     const auto octet = static_cast<unsigned char>(c);
@@ -51,8 +69,8 @@ std::string printable(std::string_view text) {
       out += c;
     } else {
       out += "\\x";
-      out += kDigits[octet >> 4];
-      out += kDigits[octet & 0xf];
+      out += kHexDigits[octet >> 4];
+      out += kHexDigits[octet & 0xf];
     }
   }
   return out;
@@ -61,9 +79,6 @@ std::string printable(std::string_view text) {
 std::string duration_text(std::chrono::seconds duration) {
   const auto total = std::max<std::int64_t>(duration.count(), 0);
   const auto two = [](std::int64_t number) { return (number < 10 ? "0" : "") + std::to_string(number); };
-  constexpr std::int64_t kMinute = 60;
-  constexpr std::int64_t kHour = 60 * kMinute;
-  constexpr std::int64_t kDay = 24 * kHour;
   if (total < kMinute) return std::to_string(total) + "s";
   if (total < kHour) return std::to_string(total / kMinute) + "m" + two(total % kMinute) + "s";
   if (total < kDay) return std::to_string(total / kHour) + "h" + two(total % kHour / kMinute) + "m";

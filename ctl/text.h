@@ -6,6 +6,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace slash32::ctl {
@@ -35,6 +36,8 @@ class Table {
 
 /// Printable ASCII stays, everything else becomes \xNN.
 std::string printable(std::string_view text);
+/// "title       text", one a line; titles are shorter than 12 characters.
+std::string titled_lines(const std::vector<std::pair<std::string, std::string>>& lines);
 /// "45s", "12m03s", "3h04m", "2d07h".
 std::string duration_text(std::chrono::seconds duration);
 /// "2026-01-02T03:04:05Z".

@@ -170,5 +170,13 @@ TEST_F(CommandLine, ShowsAnEmptyStoreWithoutMakingOne) {
   EXPECT_FALSE(std::filesystem::exists(store));
 }
 
+TEST_F(CommandLine, SaysSoWhenItMayNotReadTheStore) {
+  const auto file = directory_ / "file";
+  ASSERT_TRUE(write_atomic(file, "x"));
+  const Outcome outcome = run_ctl("ipam show --data-dir " + (file / "ipam").string());
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_NE(outcome.output.find("Not a directory"), std::string::npos) << outcome.output;
+}
+
 }  // namespace
 }  // namespace slash32

@@ -43,10 +43,12 @@ TEST(RenderNeighbors, SaysWhenThereAreNone) {
 
 TEST(RenderNeighbor, TellsEverythingAboutOne) {
   const json neighbor = json::parse(R"({"name":"tor1","remoteAs":65000,"holdTime":90,"keepaliveTime":30,
-    "lastError":{"message":"sent Cease/2"},"families":{"ipv6":{"received":1,"accepted":1,"advertised":2}}})");
+    "lastError":{"message":"sent Cease/2"},"gracefulRestart":{"negotiated":true},"remoteId":"10.0.1.254","families":{"ipv6":{"received":1,"accepted":1,"advertised":2}}})");
   const std::string text = render_neighbor(neighbor);
-  for (const char* line : {"neighbor    tor1\n", "remote AS   65000\n", "hold time   1m30s\n", "keepalive   30s\n",
-                           "last error  sent Cease/2\n", "ipv6        1 received, 1 accepted, 2 advertised\n"}) {
+  for (const char* line :
+       {"neighbor    tor1\n", "remote AS   65000\n", "hold time   1m30s\n", "keepalive   30s\n",
+        "last error  sent Cease/2\n", "remote ID   10.0.1.254\n", "restart     graceful, negotiated\n",
+        "ipv6        1 received, 1 accepted, 2 advertised\n"}) {
     EXPECT_NE(text.find(line), std::string::npos) << line << text;
   }
 }
@@ -80,7 +82,7 @@ TEST(RenderRoutes, SurvivesAnyDocument) {
 
 TEST(RenderStatus, NamesWhatIsWrong) {
   const json document = json::parse(R"({"version":"0.1.0","routerId":"10.0.1.1","localAs":64512,"uptimeSeconds":61,
-    "state":"running","prefixes":12,"pods":4,"aggregates":[{"prefix":"10.244.1.0/24","ready":true},
+    "state":"running","neighbors":{"configured":3,"established":2},"prefixes":12,"pods":4,"aggregates":[{"prefix":"10.244.1.0/24","ready":true},
     {"prefix":"fd00::/64","ready":false}],"fib":{"installed":12,"failed":0},
     "conditions":[{"type":"FibConflict","message":"10.9.0.0/24 is another's"},"clock jumped"]})");
   EXPECT_EQ(render_status(document),
@@ -89,6 +91,7 @@ TEST(RenderStatus, NamesWhatIsWrong) {
             "up          1m01s\n"
             "router ID   10.0.1.1\n"
             "local AS    64512\n"
+            "neighbors   configured 3, established 2\n"
             "prefixes    12\n"
             "pods        4\n"
             "aggregates  10.244.1.0/24 (ready), fd00::/64 (not ready)\n"
