@@ -61,7 +61,8 @@ def topology_lines(cluster):
     """The router on top, the nodes below, each on its own wire."""
     column = WIDTH + 4
     total = 3 * column + 4
-    router = box([f"tor   AS {cluster.plan.router_as()}   BIRD 2: a router that is not ours"], 49)
+    label = f"tor   AS {cluster.plan.router_as()}   BIRD 2: a router that is not ours"
+    router = box([label], len(label))
     out = [centred(line, total).rstrip() for line in router]
     wires = [[centred(cluster.plan.router_address(n, family), column) for family in cluster.plan.families]
              + [centred("│ eBGP", column)] for n in range(1, cluster.plan.nodes + 1)]
@@ -89,8 +90,7 @@ def ping_matrix(cluster, family):
     rows, answered, asked = [], 0, 0
     for place in [*pods, *cluster.hosts()]:
         targets = {pod.name: pod.ip(family) for pod in pods}
-        place.ping(targets.values())  # the first round also asks for neighbours' addresses
-        took = place.ping(targets.values())
+        took = place.ping(targets.values(), rounds=2)  # the first round also asks for neighbours' addresses
         answered += sum(ms is not None for ms in took.values())
         asked += len(took)
         rows.append([place.name, *["LOST" if took[ip] is None else f"{took[ip]:.2f}" for ip in targets.values()]])

@@ -63,9 +63,9 @@ class Place:
         finally:
             background.stop()
 
-    def ping(self, addresses, timeout=3):
-        """Pings addresses side by side: {address: milliseconds, or None where no answer came}."""
-        return self.probe("ping", "--timeout", timeout, *addresses) if addresses else {}
+    def ping(self, addresses, timeout=3, rounds=1):
+        """Pings addresses and returns the last round: {address: milliseconds, or None where no answer came}."""
+        return self.probe("ping", "--timeout", timeout, "--rounds", rounds, *addresses) if addresses else {}
 
 
 class Pod(Place):

@@ -54,7 +54,14 @@ def _parse_reply(family, data):
 
 
 def ping(args):
-    """Pings addresses, again every 0.5 s where no answer came: {address: ms or null}.
+    """Pings addresses, all of them --rounds times, and prints the last round: {address: ms or null}."""
+    for _ in range(args.rounds):
+        took = _ping_round(args)
+    print(json.dumps(took))
+
+
+def _ping_round(args):
+    """Pings each address, again every 0.5 s where no answer came.
 
     Each is given a moment to answer before the next is asked, so that the times do not count each other's work.
     """
@@ -62,10 +69,10 @@ def ping(args):
     sockets = {f: _raw_socket(f) for f in {_family(a) for a in args.addresses}}
     took = {address: None for address in args.addresses}
     sent, deadline, again = {}, time.monotonic() + args.timeout, 0.0
-    while any(ms is None for ms in took.values()) and time.monotonic() < deadline:
+    while (missing := [a for a, ms in took.items() if ms is None]) and time.monotonic() < deadline:
         if time.monotonic() >= again:
             again = time.monotonic() + 0.5
-            for address in (a for a, ms in took.items() if ms is None):
+            for address in missing:
                 sequence = len(sent) + 1
                 try:
                     sent[sequence] = (address, time.perf_counter())
@@ -73,8 +80,11 @@ def ping(args):
                 except OSError:
                     continue  # no route: tried again until the timeout
                 _collect(sockets, ident, sent, took, 0.01)
-        _collect(sockets, ident, sent, took, max(0.0, min(again, deadline) - time.monotonic()))
-    print(json.dumps(took))
+        if None in took.values():
+            _collect(sockets, ident, sent, took, max(0.0, min(again, deadline) - time.monotonic()))
+    for raw in sockets.values():
+        raw.close()
+    return took
 
 
 def _collect(sockets, ident, sent, took, wait):
@@ -258,6 +268,7 @@ def main():
         command.add_argument("--timeout", type=float, default=10)
         command.add_argument("--port", type=int, default=7032)
         if function is ping:
+            command.add_argument("--rounds", type=int, default=1)
             command.add_argument("addresses", nargs="+")
             continue
         command.add_argument("address")
