@@ -53,7 +53,9 @@ void AttributeSets::release(SetId id) {
 }
 
 SetId EncodedSets::intern(const AttributeBlock& block) {
-  scratch_.assign({static_cast<std::uint8_t>(block.family), static_cast<std::uint8_t>(block.mp_next_hop.size())});
+  scratch_.clear();
+  scratch_.push_back(static_cast<std::uint8_t>(block.family));
+  scratch_.push_back(static_cast<std::uint8_t>(block.mp_next_hop.size()));
   scratch_.insert(scratch_.end(), block.mp_next_hop.begin(), block.mp_next_hop.end());
   scratch_.insert(scratch_.end(), block.bytes.begin(), block.bytes.end());
   const std::uint32_t hash = hash_bytes(scratch_);

@@ -52,8 +52,9 @@ void apply(const config::PolicySet& set, std::optional<Asn> prepend_as, PathAttr
 
 std::string PolicyResult::describe() const {
   if (policy.empty()) return "no term matched";
-  std::string text = "policy '" + std::string{policy} + "', term " + std::to_string(term + 1);
-  if (!term_name.empty()) text += " '" + std::string{term_name} + "'";
+  std::string text{"policy '"};
+  text.append(policy).append("', term ").append(std::to_string(term + 1));
+  if (!term_name.empty()) text.append(" '").append(term_name).append("'");
   return text;
 }
 

@@ -10,6 +10,13 @@ namespace {
 // 9, the route 17 (RFC 4271 section 4.3, RFC 4760 section 3).
 constexpr std::size_t kRoomForOneRoute = 19 + 4 + 9 + 17;
 
+template <class Visit>
+void for_each_told(const std::array<std::vector<SetId>, kFamilies>& told, Visit visit) {
+  for (std::size_t family = 0; family < kFamilies; ++family)
+    for (PrefixId id = 0; id < told[family].size(); ++id)
+      if (told[family][id] != 0) visit(family, id);
+}
+
 }  // namespace
 
 Group& Rib::Impl::group_for(const ExportSettings& wanted) {
@@ -38,9 +45,15 @@ void Rib::Impl::change_group(RibPeerState& peer, const ExportSettings& wanted) {
   for (std::size_t family = 0; family < kFamilies; ++family)
     for (PrefixId id = 0; id < tables[family].end(); ++id)
       told[family].push_back(encoded.add_reference(peer.group->out.told(peer.out, family, id)));
+  // What only its queue still names must not be forgotten on the way.
+  for_each_told(told, [&](std::size_t family, PrefixId id) { ++tables[family].node(id).held; });
   leave_group(peer);
   peer.group = &next;
   next.out.join(peer.out, told);
+  for_each_told(told, [&](std::size_t family, PrefixId id) {
+    --tables[family].node(id).held;
+    tables[family].forget_if_unused(id);
+  });
 }
 
 ExportRoute Rib::Impl::export_route(const Prefix& prefix, const Path& best) const {
@@ -62,7 +75,8 @@ ExportRoute Rib::Impl::export_route(const Prefix& prefix, const Path& best) cons
 void Rib::Impl::export_to(Group& group, std::size_t family, PrefixId id) {
   const Node& node = tables[family].node(id);
   const Path* best = node.best == kNoSlot ? nullptr : node.paths.find(node.best);
-  if (best == nullptr) return group.out.set(family, id, {});
+  // A new group is built from what was chosen last, which may be about to be decided again.
+  if (best == nullptr || best->accepted == 0) return group.out.set(family, id, {});
   group.out.set(family, id, {encoded_for(group, family, id, *best), best->peer});
 }
 

@@ -1,0 +1,154 @@
+// Policies: what matches, what is set, which term decides.
+#include "bgpd/rib/policy.h"
+
+#include "tests/bgpd/rib/world.h"
+
+namespace slash32::bgp::test {
+namespace {
+
+using config::PolicyOutcome;
+using config::PolicyTerm;
+
+PolicyTerm term(PolicyOutcome then, const std::function<void(PolicyTerm&)>& change = [](auto&) {}) {
+  PolicyTerm t;
+  t.then = then;
+  change(t);
+  return t;
+}
+
+PolicyResult run(const config::Policy& policy, const PathAttributes& attributes = route({65001}),
+                 const std::string& prefix = "10.1.0.0/16") {
+  static Policies policies;
+  static const std::vector<std::string> names{"p"};
+  policies["p"] = policy;
+  return evaluate(policies, names, {.prefix = net(prefix), .source = config::RouteSource::Ebgp, .neighbor = "tor1"},
+                  std::make_shared<const PathAttributes>(attributes), kOwnAs);
+}
+
+bool matches(const std::function<void(config::PolicyMatch&)>& change, const PathAttributes& attributes = route({65001}),
+             const std::string& prefix = "10.1.0.0/16") {
+  return run({term(PolicyOutcome::Accept, [&](PolicyTerm& t) { change(t.match); })}, attributes, prefix).accepted;
+}
+
+TEST(Policy, RejectsWhatNoTermDecides) {
+  EXPECT_FALSE(run({}).accepted);
+  EXPECT_EQ(run({}).describe(), "no term matched");
+  EXPECT_FALSE(run({term(PolicyOutcome::Next)}).accepted);
+}
+
+TEST(Policy, SaysWhichTermDecided) {
+  const PolicyResult result = run(
+      {term(PolicyOutcome::Next), term(PolicyOutcome::Reject, [](PolicyTerm& t) { t.name = "nothing from there"; })});
+  EXPECT_FALSE(result.accepted);
+  EXPECT_EQ(result.term, 1U);
+  EXPECT_EQ(result.describe(), "policy 'p', term 2 'nothing from there'");
+}
+
+TEST(Policy, MatchesPrefixRanges) {
+  const auto range = [](config::PolicyMatch& m) { m.prefixes = {{net("10.0.0.0/8"), 16, 24}}; };
+  EXPECT_TRUE(matches(range));
+  EXPECT_FALSE(matches(range, route({65001}), "10.0.0.0/8"));
+  EXPECT_FALSE(matches(range, route({65001}), "10.1.1.1/32"));
+  EXPECT_FALSE(matches(range, route({65001}), "11.1.0.0/16"));
+}
+
+TEST(Policy, MatchesOneOfAKindAndEveryKind) {
+  const PathAttributes a = but(route({65001, 65002}), [](auto& r) {
+    r.communities = {5};
+    r.large_communities = {{1, 2, 3}};
+  });
+  EXPECT_TRUE(matches([](auto& m) { m.communities = {4, 5}; }, a));
+  EXPECT_FALSE(matches([](auto& m) { m.communities = {4}; }, a));
+  EXPECT_TRUE(matches([](auto& m) { m.large_communities = {{1, 2, 3}}; }, a));
+  EXPECT_TRUE(matches([](auto& m) { m.as_path_contains = {Asn{65002}}; }, a));
+  EXPECT_FALSE(matches([](auto& m) { m.as_path_contains = {Asn{65003}}; }, a));
+  EXPECT_TRUE(matches([](auto& m) { m.neighbors = {"tor2", "tor1"}; }, a));
+  EXPECT_FALSE(matches([](auto& m) { m.neighbors = {"tor2"}; }, a));
+  EXPECT_TRUE(matches([](auto& m) { m.sources = {config::RouteSource::Ebgp}; }, a));
+  EXPECT_FALSE(matches([](auto& m) { m.sources = {config::RouteSource::Local}; }, a));
+  EXPECT_FALSE(matches([](auto& m) { m.families = {AddressFamily::IPv6}; }, a));
+  EXPECT_FALSE(matches(
+      [](auto& m) {
+        m.communities = {5};
+        m.neighbors = {"tor2"};
+      },
+      a));
+}
+
+TEST(Policy, LaterTermsSeeWhatEarlierOnesSet) {
+  const PolicyResult result = run({term(PolicyOutcome::Next, [](PolicyTerm& t) { t.set.add_communities = {9}; }),
+                                   term(PolicyOutcome::Accept, [](PolicyTerm& t) {
+                                     t.match.communities = {9};
+                                     t.set.local_pref = 300;
+                                   })});
+  ASSERT_TRUE(result.accepted);
+  EXPECT_EQ(result.attributes->communities, std::vector<Community>{9});
+  EXPECT_EQ(result.attributes->local_pref, 300U);
+}
+
+TEST(Policy, SetsEverythingItCan) {
+  const PathAttributes a = but(route({65001}), [](auto& r) { r.communities = {1, 2}; });
+  const PolicyResult result = run({term(PolicyOutcome::Accept,
+                                        [](PolicyTerm& t) {
+                                          t.set.med = 4;
+                                          t.set.remove_communities = {1};
+                                          t.set.add_communities = {2, 3};
+                                          t.set.add_large_communities = {{1, 1, 1}};
+                                          t.set.prepend = 2;
+                                        })},
+                                  a);
+  EXPECT_EQ(result.attributes->med, 4U);
+  EXPECT_EQ(result.attributes->communities, (std::vector<Community>{2, 3}));
+  EXPECT_EQ(result.attributes->large_communities.size(), 1U);
+  EXPECT_EQ(result.attributes->as_path, as_path({64512, 64512, 65001}));
+  EXPECT_EQ(
+      run({term(PolicyOutcome::Accept, [](PolicyTerm& t) { t.set.communities.emplace(); })}, a).attributes->communities,
+      std::vector<Community>{});
+}
+
+TEST(Policy, LeavesTheArgumentAloneWhenNothingIsSet) {
+  const auto attributes = std::make_shared<const PathAttributes>(route({65001}));
+  const Policies policies{{"p", {term(PolicyOutcome::Accept)}}};
+  const PolicyResult result =
+      evaluate(policies, {"p"}, {.prefix = net("10.0.0.0/8"), .source = config::RouteSource::Local, .neighbor = {}},
+               attributes, std::nullopt);
+  EXPECT_EQ(result.attributes, attributes);
+}
+
+TEST(Policy, PrependsTowardsExternalPeersOnly) {
+  World w;
+  RibSettings settings = World::settings();
+  settings.policies["far"] = {term(PolicyOutcome::Accept, [](PolicyTerm& t) { t.set.prepend = 2; })};
+  w.rib.reconfigure(settings);
+  RibPeer outside = ebgp(1), inside = ibgp(2);
+  outside.export_policies = inside.export_policies = std::vector<std::string>{"far"};
+  w.up(1, outside);
+  w.up(2, inside);
+  w.rib.set_local_routes({{.prefix = net("10.244.1.0/24"), .communities = {}, .local_pref = {}, .med = {}}});
+  w.settle();
+  EXPECT_EQ(w.heard[1]["10.244.1.0/24"].as_path, as_path({64512, 64512, 64512}));
+  EXPECT_EQ(w.heard[2]["10.244.1.0/24"].as_path, as_path({}));  // RFC 4271 section 5.1.2 a)
+}
+
+TEST(Policy, AMedSetOnExportIsSentAndALearnedOneIsNot) {
+  World w;
+  RibSettings settings = World::settings();
+  settings.policies["med"] = {term(PolicyOutcome::Accept,
+                                   [](PolicyTerm& t) {
+                                     t.match.prefixes = {{net("10.1.0.0/16"), 16, 16}};
+                                     t.set.med = 42;
+                                   }),
+                              term(PolicyOutcome::Accept)};
+  w.rib.reconfigure(settings);
+  RibPeer outside = ebgp(2);
+  outside.export_policies = std::vector<std::string>{"med"};
+  w.up(1, ebgp(1));
+  w.up(2, outside);
+  w.say(1, announce({"10.1.0.0/16", "10.2.0.0/16"}, but(route({65001}), [](auto& a) { a.med = 7; })));
+  w.settle();
+  EXPECT_EQ(w.heard[2]["10.1.0.0/16"].med, 42U);
+  EXPECT_EQ(w.heard[2]["10.2.0.0/16"].med, std::nullopt);
+}
+
+}  // namespace
+}  // namespace slash32::bgp::test
