@@ -14,8 +14,8 @@ using netlink::RouteProtocol;
 using netlink::RouteType;
 using std::chrono::seconds;
 
-constexpr std::size_t kBatch = 256;          // routes between two looks at what is newly desired
-constexpr std::size_t kProblemsAtOnce = 16;  // beyond it problems are only counted
+constexpr std::size_t kBatch = 256;             // routes between two looks at what is newly desired
+constexpr std::size_t kProblemsAtOnce = 16;     // beyond it problems are only counted
 constexpr Duration kInspectPause = seconds(1);  // between two looks at conflicts
 
 Instant now() { return std::chrono::steady_clock::now(); }
