@@ -43,6 +43,7 @@ Daemon::Daemon(std::string conf_path, config::BgpdConf conf, KernelWatch watch, 
       clock_timer_(loop_),
       audit_timer_(loop_),
       listen_timer_(loop_),
+      restart_timer_(loop_),
       stop_timer_(loop_),
       started_(loop_.now()) {
   router_id_ = choose_router_id();
@@ -99,6 +100,7 @@ void Daemon::start() {
   watches_.emplace_back(loop_, watch_.fd(), [this] { read_kernel(); });
   watches_.emplace_back(loop_, fib_.fd(), [this] { read_fib(); });
   audit_later();
+  restart_timer_.after(restart_time, [this] { neighbors_->restart_over(); });
   work();
 }
 

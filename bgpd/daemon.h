@@ -98,7 +98,7 @@ class Daemon {
   std::string refused_conf_;  // why the last reload changed nothing; empty: it was taken
   std::vector<FdWatch> watches_;
   std::optional<SignalWatch> signals_;
-  LoopTimer clock_timer_, audit_timer_, listen_timer_, stop_timer_;
+  LoopTimer clock_timer_, audit_timer_, listen_timer_, restart_timer_, stop_timer_;
   Instant started_;
   bool work_posted_ = false;
   bool deferring_ = false;

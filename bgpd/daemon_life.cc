@@ -138,6 +138,7 @@ void Daemon::end() {
   clock_timer_.cancel();
   audit_timer_.cancel();
   listen_timer_.cancel();
+  restart_timer_.cancel();
   stop_timer_.cancel();
   loop_.post([this] {  // after what is being called right now; connections flush and close on their own
     neighbors_.reset();

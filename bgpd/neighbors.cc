@@ -34,13 +34,15 @@ Neighbors::~Neighbors() = default;
 void Neighbors::configure(const config::BgpdConf& conf, RouterId id) {
   const auto old_conf = std::exchange(conf_, conf);
   const auto old_id = std::exchange(id_, id);
-  std::vector<PeerId> gone, reset;
+  std::vector<PeerId> gone, off, reset;
   std::set<IpAddress> kept;
   for (auto& [peer, neighbor] : neighbors_) {
     if (neighbor->range) continue;
     const auto wanted = std::ranges::find(conf.neighbors, neighbor->conf.address, &config::NeighborConf::address);
     if (wanted == conf.neighbors.end()) {
       gone.push_back(peer);
+    } else if (neighbor->conf.enabled && !wanted->enabled) {
+      off.push_back(peer);
     } else if (old_id != id || needs_reset(old_conf, neighbor->conf, conf, *wanted, id)) {
       reset.push_back(peer);
     } else {
@@ -49,6 +51,7 @@ void Neighbors::configure(const config::BgpdConf& conf, RouterId id) {
     }
   }
   for (const auto peer : gone) remove(peer, cease_with_text(cease::kPeerDeconfigured, ""));
+  for (const auto peer : off) remove(peer, cease_with_text(cease::kAdministrativeShutdown, "disabled"));
   for (const auto peer : reset) remove(peer, cease_with_text(cease::kOtherConfigurationChange, ""));
   configure_ranges(old_conf);
   for (const auto& wanted : conf.neighbors)

@@ -34,13 +34,14 @@ bool StartClocks::everyone_expected_is_done() const {
 }
 
 bool StartClocks::deferring(Instant now) {
-  // Before the first session there is nothing to select; with it the limit begins.
+  // Before the first session there is nothing to select; with it the limit begins. The restart time ends all waiting.
   if (defer_until_ && (everyone_up_is_done() || now >= *defer_until_)) deferring_ = false;
+  if (now >= sweep_at_) deferring_ = false;
   return deferring_;
 }
 
 bool StartClocks::take_sweep(Instant now) {
-  if (!sweeping_ || deferring_) return false;  // what is not selected yet is not confirmed yet either
+  if (!sweeping_ || deferring(now)) return false;  // what is not selected yet is not confirmed yet either
   if (!everyone_expected_is_done() && now < sweep_at_) return false;
   sweeping_ = false;
   return true;

@@ -60,6 +60,7 @@ Listener::Listener(Listener&&) noexcept = default;
 Listener& Listener::operator=(Listener&&) noexcept = default;
 
 const Endpoint& Listener::local() const { return impl_->local; }
+Result<Endpoint> Listener::bound() const { return local_endpoint(impl_->fd.get()); }
 
 Status Listener::set_md5_key(const Prefix& peer, const std::string& key) {
   if (peer.family() != impl_->local.address.family()) return ok();

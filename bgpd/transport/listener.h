@@ -23,7 +23,10 @@ class Listener {
   Listener(Listener&&) noexcept;
   Listener& operator=(Listener&&) noexcept;
 
+  /// As it was asked for.
   const Endpoint& local() const;
+  /// As the kernel has it: with the port it chose where 0 was asked for.
+  Result<Endpoint> bound() const;
   /// Sets, replaces or (empty) removes the TCP-MD5 key for connections from `peer`; nothing for the other family.
   Status set_md5_key(const Prefix& peer, const std::string& key);
 

@@ -60,10 +60,7 @@ Result<Endpoint> from_sockaddr(const sockaddr_storage& storage) {
   if (storage.ss_family != AF_INET6) return fail(5, "not an IP socket");
   sockaddr_in6 in{};
   std::memcpy(&in, &storage, sizeof in);
-  return Endpoint {
-    TRY(IpAddress::from_bytes({in.sin6_addr.s6_addr, 16}))
-    , ntohs(in.sin6_port)
-  };
+  return Endpoint{TRY(IpAddress::from_bytes({in.sin6_addr.s6_addr, 16})), ntohs(in.sin6_port)};
 }
 
 Result<UniqueFd> tcp_socket(AddressFamily family) {
