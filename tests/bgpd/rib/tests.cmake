@@ -1,1 +1,1 @@
-slash32_test(bgp_rib_tests bgpd / rib bgp_rib)
+slash32_test(bgp_rib_tests bgpd/rib bgp_rib)
