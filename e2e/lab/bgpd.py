@@ -89,7 +89,8 @@ class Bgpd:
         return (self.get("/v1/routes") or {}).get("routes", [])
 
     def is_established(self):
-        """Whether every neighbour's session is up."""
+        """Whether every neighbour's session is up; a speaker that has ended of itself is an error."""
+        assert self.is_running(), f"slash32-bgpd on {self._node.name} has ended:\n{self._daemon.log_tail(20)}"
         neighbors = self.neighbors()
         return bool(neighbors) and all(n["state"] == "Established" for n in neighbors)
 
