@@ -27,6 +27,7 @@ constexpr std::chrono::nanoseconds kGrace = 60s;        // an ADD takes less: un
 constexpr std::chrono::nanoseconds kSearchAgain = 10s;  // between two searches for the dead, but before "full"
 constexpr unsigned kPurgedPerVerb = 16;                 // what is over is forgotten a little at a time
 constexpr const char* kLockFile = "lock";
+constexpr const char* kUnknownHolders = "who holds which address is unknown until the store is repaired";
 constexpr AddressFamily kFamilies[] = {AddressFamily::IPv4, AddressFamily::IPv6};
 
 std::string name_of(const Key& key) {
@@ -105,7 +106,7 @@ auto Ipam::on_store(Access access, F work) -> std::invoke_result_t<F, LmdbStore&
 /// Makes the store anew from what the kernel says is held.
 Status Ipam::renew(const Error& why) const {
   if (fault_of(why) == StoreFault::Damaged && !kernel_.held)
-    return fail(cni::kTryAgainLater, why.message, "who holds which address is unknown until the store is repaired");
+    return fail(cni::kTryAgainLater, why.message, kUnknownHolders);
   std::vector<Entry> entries;
   if (kernel_.held) {
     std::set<IpAddress> seen;
@@ -191,8 +192,7 @@ Result<Entry> Ipam::pick(LmdbStore& store, const Search& search, const Request& 
     return entry_of(*wanted);
   }
   if (const auto free = TRY(next_free(search, occupancy))) return entry_of(*free);
-  const bool searched = search.now - TRY(store.last_search())
-  >= kSearchAgain;
+  const bool searched = search.now - TRY(store.last_search()) >= kSearchAgain;
   if (searched) TRY(reclaim_dead(store, search.now));
   auto cooling = TRY(longest_cooling(search, occupancy));
   if (!cooling && !searched) {
@@ -230,8 +230,13 @@ Status Ipam::release(const Key& key) {
     TRY(store.release(key, now_()));
     return store.commit();
   });
-  if (!done) return fail(in("release the addresses of " + name_of(key), std::move(done).error()));
-  return ok();
+  if (done) return ok();
+  if (done.error().details ==
+      kUnknownHolders) {  // a pod must be able to go; whoever repairs the store finds its record
+    log::warn("could not record a release", {{"container", key.container_id}, {"because", done.error().message}});
+    return ok();
+  }
+  return fail(in("release the addresses of " + name_of(key), std::move(done).error()));
 }
 
 Status Ipam::check(const Key& key, const std::vector<IpAddress>& addresses) {

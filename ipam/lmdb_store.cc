@@ -1,14 +1,19 @@
 #include "ipam/lmdb_store.h"
 
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <span>
 #include <utility>
 
+#include "common/fd.h"
 #include "common/scope_guard.h"
+#include "ipam/lmdb_check.h"
 #include "ipam/lmdb_file.h"
 
 namespace slash32::ipam {
@@ -16,9 +21,44 @@ namespace {
 
 constexpr const char* kDataFile = "ipam.mdb";
 constexpr const char* kNewFile = "ipam.mdb.new";
+constexpr const char* kStampFile = "ipam.stamp";
 constexpr const char* kFormat = "1 ";  // in front of the boot; another format is another store
 
 std::unexpected<Error> damaged(const std::string& what) { return fail(kDamagedFile, "damaged store: " + what); }
+
+/// Inode and time of the last change of the data file, as the last of us left it.
+std::string stamp_of(const struct stat& info) {
+  return std::to_string(info.st_ino) + " " + std::to_string(info.st_ctim.tv_sec) + " " +
+         std::to_string(info.st_ctim.tv_nsec);
+}
+
+/// Notes that the data file is as we left it. A note that cannot be written costs the next one a walk through the file.
+void leave_stamp(const std::filesystem::path& directory) {
+  struct stat info{};
+  if (::stat((directory / kDataFile).c_str(), &info) != 0) return;
+  const UniqueFd fd{::open((directory / kStampFile).c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
+  if (fd) (void)write_all(fd.get(), stamp_of(info));
+}
+
+/// Walks the whole file when somebody else has changed it since we did, or one of us was killed after a commit.
+Status verify(const std::filesystem::path& directory, Access access) {
+  const auto path = directory / kDataFile;
+  const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (!fd) return sys_fail("open " + path.string());
+  struct stat info{};
+  if (::fstat(fd.get(), &info) != 0) return sys_fail("look at " + path.string());
+  if (!S_ISREG(info.st_mode) || static_cast<std::size_t>(info.st_size) != kStoreSize)
+    return damaged(path.string() + " is not a file of " + std::to_string(kStoreSize) + " bytes");
+  if (const auto stamp = read_file(directory / kStampFile); stamp && *stamp == stamp_of(info)) return ok();
+  void* const map = ::mmap(nullptr, kStoreSize, PROT_READ, MAP_SHARED, fd.get(), 0);
+  if (map == MAP_FAILED) return sys_fail("map " + path.string());
+  const ScopeGuard unmap{[&] { ::munmap(map, kStoreSize); }};
+  const std::span<const std::uint8_t> bytes(static_cast<const std::uint8_t*>(map), kStoreSize);
+  if (auto sound = check_lmdb(bytes, static_cast<std::size_t>(::sysconf(_SC_PAGESIZE))); !sound)
+    return damaged(path.string() + ": " + sound.error().message);
+  if (access != Access::Read) leave_stamp(directory);
+  return ok();
+}
 
 }  // namespace
 
@@ -44,7 +84,7 @@ Status LmdbStore::create(const std::filesystem::path& directory, const std::stri
   if (::unlink(fresh.c_str()) != 0 && errno != ENOENT) return sys_fail("remove " + fresh.string());
   ScopeGuard remove{[&] { ::unlink(fresh.c_str()); }};
   {
-    LmdbStore store { TRY(LmdbFile::open(fresh, LmdbFile::Mode::Create, kStoreSize, kStoreSize)) };
+    LmdbStore store{TRY(LmdbFile::open(fresh, LmdbFile::Mode::Create, kStoreSize, kStoreSize))};
     TRY(store.file_->put(format::meta_key(), format::encode_text(format::meta_key(), kFormat + boot_id)));
     for (const auto& entry : held) TRY(store.take(entry.key, {entry}));
     TRY(store.commit());
@@ -57,9 +97,11 @@ Status LmdbStore::create(const std::filesystem::path& directory, const std::stri
 }
 
 Result<LmdbStore> LmdbStore::open(const std::filesystem::path& directory, const std::string& boot_id, Access access) {
+  TRY(verify(directory, access));
   const auto mode = access == Access::Read ? LmdbFile::Mode::Read : LmdbFile::Mode::Write;
   const auto may_fill = access == Access::Take ? kStoreSize - kReleaseReserve : kStoreSize;
-  LmdbStore store { TRY(LmdbFile::open(directory / kDataFile, mode, kStoreSize, may_fill)) };
+  LmdbStore store{TRY(LmdbFile::open(directory / kDataFile, mode, kStoreSize, may_fill))};
+  store.directory_ = directory;
   const auto value = TRY(store.file_->get(format::meta_key()));
   const auto meta = value ? format::decode_text(format::meta_key(), *value) : std::nullopt;
   if (!meta || !meta->starts_with(kFormat)) return damaged("no header of ours in " + (directory / kDataFile).string());
@@ -207,7 +249,11 @@ Status LmdbStore::set_last_search(std::chrono::nanoseconds now) {
   return file_->put(format::search_key(), format::encode_text(format::search_key(), std::to_string(now.count())));
 }
 
-Status LmdbStore::commit() { return file_->commit(); }
+Status LmdbStore::commit() {
+  TRY(file_->commit());
+  if (!directory_.empty()) leave_stamp(directory_);
+  return ok();
+}
 
 Occupancy LmdbStore::occupancy() {
   return {.by_address = [this](const IpAddress& from, const Visitor& visit) { return by_address(from, visit); },

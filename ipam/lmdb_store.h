@@ -80,6 +80,7 @@ class LmdbStore {
   Status drop_cooling(const IpAddress& address);
   Result<std::vector<IpAddress>> addresses_of(const Key& key);
   std::unique_ptr<LmdbFile> file_;
+  std::filesystem::path directory_;  // empty while it is being created
 };
 
 }  // namespace slash32::ipam

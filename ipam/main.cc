@@ -40,7 +40,7 @@ const config::IpamRange* range_of(const config::IpamConf& conf, const Prefix& su
 /// CNI section 4: no interfaces, and no index into them.
 Result<cni::AddResult> add(const cni::Call& call) {
   const auto conf = TRY(conf_of(call));
-  const Request request { TRY(cni::requested_addresses(call.root(), call.args.extra)) };
+  const Request request{TRY(cni::requested_addresses(call.root(), call.args.extra))};
   const auto lease = TRY(ipam_of(conf, call).acquire(key_of(call), request));
   cni::AddResult result;
   for (const auto& leased : lease.addresses) {
