@@ -1,0 +1,1 @@
+slash32_test(config_tests config slash32_config)
