@@ -34,13 +34,15 @@ void AdjRibOut::set(std::size_t family, PrefixId id, OutState next) {
   }
   // Somebody may need a withdrawal: everybody, or the peer that the route now comes from.
   const bool urgent = next.set == 0 || (old.set != 0 && next.from != old.from);
-  for (OutMember* member : members_) {
-    if (member->attached) continue;
-    if (member->walk[family].active && id >= member->walk[family].next) continue;  // its walk will come by
-    if (is_idle(*member) && queue_.empty())
-      attach(*member);
-    else
-      member->queue.push(tables_, family, id, old, urgent, false);
+  for (std::size_t i = 0; i < detached_.size();) {
+    OutMember& member = *detached_[i];
+    const bool told_by_its_walk = member.walk[family].active && id >= member.walk[family].next;
+    if (!told_by_its_walk && is_idle(member) && queue_.empty()) {
+      attach(member);  // and out of this list
+      continue;
+    }
+    if (!told_by_its_walk) member.queue.push(tables_, family, id, old, urgent, false);
+    ++i;
   }
   if (attached_ > 0) queue_.push(tables_, family, id, old, urgent, false);
   sets_[family].grow_to(id + 1);
@@ -81,6 +83,7 @@ void AdjRibOut::join(OutMember& member) {
   for (std::size_t family = 0; family < kFamilies; ++family)
     member.walk[family] = {.active = settings_.sends(family_of(family)), .next = 0};
   members_.push_back(&member);
+  detached_.push_back(&member);
   if (by_slot_.size() <= member.slot) by_slot_.resize(member.slot + 1);
   by_slot_[member.slot] = &member;
   by_address_[member.address] = &member;
@@ -104,6 +107,7 @@ void AdjRibOut::join(OutMember& member, const std::array<std::vector<SetId>, kFa
 
 void AdjRibOut::leave(OutMember& member) {
   std::erase(members_, &member);
+  std::erase(detached_, &member);
   by_slot_[member.slot] = nullptr;
   const auto found = by_address_.find(member.address);
   if (found != by_address_.end() && found->second == &member) by_address_.erase(found);
@@ -129,12 +133,14 @@ bool AdjRibOut::is_idle(const OutMember& member) const {
 
 void AdjRibOut::attach(OutMember& member) {
   member.attached = true;
+  std::erase(detached_, &member);
   ++attached_;
   for (std::size_t family = 0; family < kFamilies; ++family) member.told[family] -= told_[family];
 }
 
 void AdjRibOut::detach(OutMember& member) {
   member.attached = false;
+  detached_.push_back(&member);
   member.queue.copy_from(tables_, queue_);
   for (std::size_t family = 0; family < kFamilies; ++family) member.told[family] += told_[family];
   if (--attached_ > 0) return;

@@ -134,6 +134,7 @@ class AdjRibOut {
   OutQueue queue_;  // of the attached members
   std::array<std::int64_t, kFamilies> told_{};
   std::vector<OutMember*> members_;
+  std::vector<OutMember*> detached_;  // those of them that have a queue of their own
   std::vector<OutMember*> by_slot_;
   std::unordered_map<IpAddress, OutMember*> by_address_;
   std::size_t attached_ = 0;

@@ -62,7 +62,8 @@ void set_next_hop(const ExportSettings& to, const ExportRoute& route, PathAttrib
   }
   const bool v4 = route.prefix.family() == AddressFamily::IPv4;
   out.next_hop = (v4 ? to.local_v4 : to.local_v6).value_or(IpAddress{});
-  out.link_local = v4 ? std::nullopt : to.local_link_local;
+  // RFC 2545 section 3: with a peer on the same link only, which internal peers need not be.
+  out.link_local = v4 || !to.external ? std::nullopt : to.local_link_local;
 }
 
 void to_external_peer(const ExportSettings& to, PathAttributes& out) {

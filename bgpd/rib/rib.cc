@@ -37,6 +37,7 @@ RibPeerState& Rib::Impl::find_or_make(PeerId id) {
 // ---------------------------------------------------------------- settings and what is ours
 
 void Rib::Impl::reconfigure(RibSettings given) {
+  if (settings == given) return;
   settings = std::move(given);
   forget_memos();
   for (const auto& peer : slots) {
@@ -115,6 +116,12 @@ void Rib::Impl::set_deferral(bool on) {
     for (PrefixId id = 0; id < tables[family].end(); ++id)
       if (tables[family].used(id) && !tables[family].node(id).paths.empty()) work.push(family, id, false);
   for (const auto& peer : slots)
+    if (peer) peer->table_mark = work.mark();
+}
+
+void Rib::Impl::hold_end_of_rib(bool on) {
+  end_of_rib_held = on;
+  for (const auto& peer : slots)  // what is queued for a decision until now belongs to the initial table
     if (peer) peer->table_mark = work.mark();
 }
 
@@ -202,6 +209,7 @@ void Rib::set_local_routes(std::vector<LocalRoute> routes) { impl_->set_local_ro
 void Rib::set_own_ranges(std::vector<Prefix> ranges) { impl_->set_own_ranges(std::move(ranges)); }
 void Rib::set_live_pod(const Prefix& pod, bool live) { impl_->set_live_pod(pod, live); }
 void Rib::set_deferral(bool on) { impl_->set_deferral(on); }
+void Rib::hold_end_of_rib(bool on) { impl_->hold_end_of_rib(on); }
 
 void Rib::peer_up(PeerId id, RibPeer peer, const std::vector<AddressFamily>& preserved) {
   impl_->peer_up(id, std::move(peer), preserved);

@@ -68,6 +68,7 @@ struct RibSettings {
   RouterId cluster_id;
   std::uint16_t multipath = 16;
   std::map<std::string, config::Policy> policies;
+  bool operator==(const RibSettings&) const = default;
 };
 
 /// One path of one prefix, for `/v1/routes`.
@@ -101,7 +102,8 @@ class Rib {
   ~Rib();
 
   // ------------------------------------------------------------ settings and what is ours
-  /// New policies or AS: routes are evaluated again; what comes out the same is not sent again.
+  /// New policies or AS: routes are evaluated again; what comes out the same is not sent again. Equal settings cost
+  /// nothing.
   void reconfigure(RibSettings settings);
   /// The desired set of own routes; the difference is computed here.
   void set_local_routes(std::vector<LocalRoute> routes);
@@ -136,6 +138,9 @@ class Rib {
   /// While on, learned routes are neither selected, installed nor sent on, and no End-of-RIB is sent; local routes are
   /// selected and sent at once (RFC 4724 section 4.1's deferral; announcing local prefixes first deviates on purpose).
   void set_deferral(bool on);
+  /// While on, no End-of-RIB is sent: our own routes are not all here yet (aggregates whose discard routes are not in
+  /// place, pods not read). An End-of-RIB ahead of them would make a helper drop them (RFC 4724 section 4.2).
+  void hold_end_of_rib(bool on);
 
   // ------------------------------------------------------------ work and results
   /// Evaluates up to `budget` changed prefixes. True while some are left.
@@ -163,6 +168,8 @@ class Rib {
   void visit_paths(const std::optional<Prefix>& only, const std::function<void(const PathView&)>& visit) const;
   /// What was last sent to this peer (Adj-RIB-Out), in prefix order.
   void visit_advertised(PeerId id, const std::function<void(const Prefix&, const AttributesPtr&)>& visit) const;
+  /// Why this peer was not told of the prefix, for people; empty when it was.
+  std::string why_not_advertised(PeerId id, const Prefix& prefix) const;
   std::size_t prefixes() const;
 
  private:

@@ -62,6 +62,7 @@ struct Rib::Impl {
   void peer_down(RibPeerState& peer, const std::vector<AddressFamily>& retain);
   void peer_removed(PeerId id);
   void set_deferral(bool on);
+  void hold_end_of_rib(bool on);
   void set_local_routes(std::vector<LocalRoute> routes);
   void set_local(const Prefix& prefix, SetId set);
   void set_own_ranges(std::vector<Prefix> ranges);
@@ -135,6 +136,7 @@ struct Rib::Impl {
   std::array<IdMap<std::uint32_t>, kFamilies> fib_before;  // of prefixes that changed: the group last reported
   std::array<IdFifo, kFamilies> fib_changed;
   bool deferral = false;
+  bool end_of_rib_held = false;
   std::unordered_set<Prefix> local;  // where we have a route of our own
   std::vector<Candidate> scratch;
   std::vector<FibNextHop> scratch_hops;

@@ -138,7 +138,7 @@ bool Rib::Impl::build(Group& group, std::size_t& budget) {
 // ---------------------------------------------------------------- output
 
 bool Rib::Impl::end_of_rib_due(const RibPeerState& peer, std::size_t family) const {
-  return peer.out.end_of_rib[family].phase == EndOfRib::Phase::Waiting && !deferral &&
+  return peer.out.end_of_rib[family].phase == EndOfRib::Phase::Waiting && !deferral && !end_of_rib_held &&
          peer.group->out.is_complete(family) && work.passed(peer.table_mark);
 }
 

@@ -95,6 +95,32 @@ void Rib::visit_advertised(PeerId id, const std::function<void(const Prefix&, co
     }
 }
 
+std::string Rib::why_not_advertised(PeerId id, const Prefix& prefix) const {
+  const RibPeerState* peer = impl_->find(id);
+  if (peer == nullptr || !peer->up) return "no session with this neighbour";
+  const std::size_t family = index_of(prefix.family());
+  const PrefixId prefix_id = impl_->tables[family].find(prefix);
+  if (prefix_id == kNoPrefix) return "no such prefix";
+  const AdjRibOut& out = peer->group->out;
+  if (out.told(peer->out, family, prefix_id) != 0) return {};
+  const Node& node = impl_->tables[family].node(prefix_id);
+  const Path* best = node.best == kNoSlot ? nullptr : node.paths.find(node.best);
+  if (best == nullptr || best->accepted == 0) return "no usable path";
+  if (best->peer == peer->out.slot) return "learned from this neighbour";
+  const ExportRoute route = impl_->export_route(prefix, *best);
+  const Permitted permitted = permit(out.settings(), impl_->settings.policies, route, /*explain=*/true);
+  if (permitted.withheld != Withheld::No) {
+    std::string why{to_string(permitted.withheld)};
+    if (!permitted.detail.empty()) why.append(": ").append(permitted.detail);
+    return why;
+  }
+  const OutState state = out.state(family, prefix_id);
+  if (state.set == 0) return std::string{to_string(Withheld::TooLong)};
+  if (out.settings().keeps_next_hop() && impl_->encoded.next_hop(state.set) == peer->conf.address)
+    return "its own address is the next hop";
+  return "not sent yet";
+}
+
 std::size_t Rib::prefixes() const { return impl_->tables[0].size() + impl_->tables[1].size(); }
 
 bool Rib::is_held(PeerId id, AddressFamily family) const {

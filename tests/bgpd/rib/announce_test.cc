@@ -209,6 +209,25 @@ TEST(Rib, AnswersARouteRefreshWithEverythingOfThatFamily) {
   EXPECT_EQ(w.rib.counts(2, AddressFamily::IPv4).advertised, 2U);
 }
 
+TEST(Rib, SaysWhyANeighbourWasNotTold) {
+  World w;
+  RibPeer deaf = ebgp(4);
+  deaf.export_policies = std::vector<std::string>{"no such policy"};
+  w.up(1, ibgp(1));
+  w.up(2, ibgp(2));
+  w.up(3, ebgp(3));
+  w.up(4, deaf);
+  w.say(1, announce({"10.1.0.0/16"}, route({})));
+  w.settle();
+  const auto why = [&](PeerId id, std::string_view prefix) { return w.rib.why_not_advertised(id, net(prefix)); };
+  EXPECT_EQ(why(1, "10.1.0.0/16"), "learned from this neighbour");
+  EXPECT_EQ(why(2, "10.1.0.0/16"), "learned by iBGP, and neither side is a route reflector client");
+  EXPECT_EQ(why(3, "10.1.0.0/16"), "");
+  EXPECT_THAT(why(4, "10.1.0.0/16"), testing::StartsWith("export policy: "));
+  EXPECT_EQ(why(3, "10.2.0.0/16"), "no such prefix");
+  EXPECT_EQ(why(9, "10.1.0.0/16"), "no session with this neighbour");
+}
+
 TEST(Rib, ShowsWhatItAdvertisedAsItWasSent) {
   World w;
   w.up(1, ebgp(1));

@@ -151,6 +151,20 @@ TEST(Rfc4724_4_1, EndOfRibComesBehindTheWholeInitialTableAndOnce) {
   EXPECT_EQ(ends, 2U);
 }
 
+TEST(Rfc4724_4_1, EndOfRibWaitsForOurOwnRoutesWhileTheyAreBeingCollected) {
+  World w;
+  w.rib.hold_end_of_rib(true);
+  w.up(1, ebgp(1));
+  w.settle();
+  EXPECT_EQ(w.heard[1].messages, 0U);
+  w.rib.set_local_routes({kOwn});
+  w.rib.hold_end_of_rib(false);
+  w.settle();
+  ASSERT_EQ(w.heard[1].updates.size(), 3U);
+  EXPECT_FALSE(w.heard[1].updates[0].announced.empty());
+  EXPECT_EQ(w.heard[1].end_of_rib.size(), 2U);
+}
+
 TEST(Rfc4724_4_1, EndOfRibOnlyOfNegotiatedFamilies) {
   World w;
   RibPeer peer = ebgp(1);
