@@ -10,14 +10,28 @@
 namespace slash32::bgp {
 namespace {
 
-/// A connection accepted so soon after the session came up was on its way before the peer knew of the session: the tail
-/// of a simultaneous start, not a restarted peer.
+/// A connection accepted so soon after ours came up may have been on its way before the peer knew of the session: the
+/// tail of a simultaneous start, not a restarted peer.
 constexpr Seconds kSettling{3};
 /// How long a connection that won a collision may still take to send its OPEN: the peer lives, as the loser shows.
 constexpr Seconds kWinnersPatience{15};
 
 bool waits_for_open_or_keepalive(const Connection& c) {
   return c.fsm.state == PeerState::OpenSent || c.fsm.state == PeerState::OpenConfirm;
+}
+
+bool says_restarting(const Open& open) {
+  return open.capabilities.graceful_restart && open.capabilities.graceful_restart->restarting;
+}
+
+/// RFC 4724 section 5: a peer that restarted may be back before its old connection's end was noticed. Its valid OPEN is
+/// the proof; a bare TCP connection would let anything that connects from its address end the session. It is no
+/// collision when the peer had opened the old connection as well (nobody opens two), when it says now that it restarted
+/// and had not said so before, or when the old session had settled.
+bool came_back(const Connection& old, const Connection& c, const Open& open, std::optional<Instant> established_at) {
+  if (old.direction == Direction::Incoming) return true;
+  if (says_restarting(open) && !says_restarting(old.fsm.session->remote)) return true;
+  return established_at && c.since >= *established_at + kSettling;
 }
 
 }  // namespace
@@ -53,10 +67,7 @@ void Peer::Impl::on_open(Connection& c, std::span<const std::uint8_t> body, Inst
 bool Peer::Impl::resolve_collisions(Connection& c, const Open& open, Instant now) {
   if (!negotiate(settings, c.sent, open)) return true;  // refused anyway, and nobody else suffers for it
   if (Connection* old = established(); old != nullptr) {
-    // RFC 4724 section 5: a peer that restarted may be back before its old connection's end was noticed. Its valid OPEN
-    // is the proof; a bare TCP connection would let anything that connects from its address end the session.
-    const bool back =
-        old->fsm.session->graceful_restart && status.established_at && c.since >= *status.established_at + kSettling;
+    const bool back = old->fsm.session->graceful_restart && came_back(*old, c, open, status.established_at);
     dispatch(back ? *old : c, back ? Event{ev::Replaced{}} : Event{ev::CollisionLost{}}, now);
     return back;
   }

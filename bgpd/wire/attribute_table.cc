@@ -107,6 +107,14 @@ Outcome decode_extended_communities(const RawAttribute& raw, const DecodeContext
   return {};
 }
 
+/// RFC 7606 section 7.15, RFC 5701: looked at no further, only passed on.
+Outcome decode_ipv6_extended_communities(const RawAttribute& raw, const DecodeContext&, Collected& out) {
+  if (raw.value.empty() || raw.value.size() % 20 != 0)
+    return bad_length("must be a non-zero multiple of 20 octets long");
+  keep_bytes(raw, out);
+  return {};
+}
+
 /// RFC 8092 sections 3 and 6: repeated values are dropped.
 Outcome decode_large_communities(const RawAttribute& raw, const DecodeContext&, Collected& out) {
   if (raw.value.empty() || raw.value.size() % 12 != 0)
@@ -232,11 +240,20 @@ constexpr std::array kRules{
     AttributeRule{attribute::kExtendedCommunities, "EXTENDED COMMUNITIES", kOptionalTransitive, From::Anyone,          kWithdraw, decode_extended_communities},
     AttributeRule{attribute::kAs4Path,             "AS4_PATH",             kOptionalTransitive, From::TwoOctetSpeaker, kDiscard,  decode_as4_path},
     AttributeRule{attribute::kAs4Aggregator,       "AS4_AGGREGATOR",       kOptionalTransitive, From::TwoOctetSpeaker, kDiscard,  decode_as4_aggregator},
+    AttributeRule{attribute::kIpv6ExtendedCommunities, "IPV6 EXTENDED COMMUNITIES", kOptionalTransitive, From::Anyone, kWithdraw, decode_ipv6_extended_communities},
     AttributeRule{attribute::kLargeCommunities,    "LARGE_COMMUNITY",      kOptionalTransitive, From::Anyone,          kWithdraw, decode_large_communities},
 };
 // clang-format on
 
 }  // namespace
+
+void keep_bytes(const RawAttribute& raw, Collected& out) {
+  UnknownAttribute kept{static_cast<std::uint8_t>(raw.flags & ~attribute_flag::kExtendedLength),
+                        raw.type,
+                        {raw.value.begin(), raw.value.end()}};
+  auto& list = out.common.unknown;
+  list.insert(std::ranges::upper_bound(list, kept.type, {}, &UnknownAttribute::type), std::move(kept));
+}
 
 const AttributeRule* find_rule(std::uint8_t type) {
   const auto* rule = std::ranges::find(kRules, type, &AttributeRule::type);

@@ -70,6 +70,9 @@ struct AttributeRule {
   AttributeDecoder decode;
 };
 
+/// Keeps an attribute byte for byte, to be passed on.
+void keep_bytes(const RawAttribute& raw, Collected& out);
+
 /// Null for a type we do not know.
 const AttributeRule* find_rule(std::uint8_t type);
 

@@ -62,11 +62,7 @@ void keep_unknown(const RawAttribute& raw, Collected& out, Fault& fault) {
     return;
   }
   if ((raw.flags & attribute_flag::kTransitive) == 0) return;  // optional non-transitive: quietly ignored
-  UnknownAttribute kept{static_cast<std::uint8_t>(raw.flags & ~attribute_flag::kExtendedLength),
-                        raw.type,
-                        {raw.value.begin(), raw.value.end()}};
-  auto& list = out.common.unknown;
-  list.insert(std::ranges::upper_bound(list, kept.type, {}, &UnknownAttribute::type), std::move(kept));
+  keep_bytes(raw, out);
 }
 
 bool counts_from(From from, const DecodeContext& context) {
@@ -105,7 +101,18 @@ void note_repeated(const RawAttribute& raw, Fault& fault) {
                named(raw) + " is there twice (RFC 7606 section 3 g)", update_error::kMalformedAttributeList);
 }
 
-void read_attributes(ByteReader in, const DecodeContext& context, Collected& out, Fault& fault) {
+bool has_attribute(ByteReader in, std::uint8_t type) {
+  while (!in.empty()) {
+    const RawAttribute raw = read_attribute(in);
+    if (!in.failed() && raw.type == type) return true;
+  }
+  return false;
+}
+
+/// `nlri`: the message's own field has routes.
+void read_attributes(ByteReader in, bool nlri, const DecodeContext& context, Collected& out, Fault& fault) {
+  // RFC 4760 section 3: beside MP_REACH_NLRI alone, NEXT_HOP has no meaning and is ignored.
+  const bool ignore_next_hop = !nlri && has_attribute(in, attribute::kMpReachNlri);
   std::bitset<256> seen;
   while (!in.empty()) {
     const RawAttribute raw = read_attribute(in);
@@ -119,7 +126,7 @@ void read_attributes(ByteReader in, const DecodeContext& context, Collected& out
       note_repeated(raw, fault);
     else if (rule == nullptr)
       keep_unknown(raw, out, fault);
-    else
+    else if (raw.type != attribute::kNextHop || !ignore_next_hop)
       read_known(raw, *rule, context, out, fault);
     seen.set(raw.type);
   }
@@ -221,7 +228,7 @@ Result<Update, Notification> decode_update(std::span<const std::uint8_t> body, c
   const std::size_t attributes_size = sections.attributes.size();
   Collected collected;
   Fault fault;
-  read_attributes(sections.attributes, context, collected, fault);
+  read_attributes(sections.attributes, !sections.nlri.empty(), context, collected, fault);
   if (fault.verdict == Verdict::SessionReset) return fault.reset();
 
   const bool reachable = !sections.nlri.empty() || (collected.reach && !collected.reach->empty);

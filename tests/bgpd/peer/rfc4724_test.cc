@@ -141,6 +141,39 @@ TEST(Rfc4724_5, ANewConnectionOfARestartedPeerTakesTheOldOnesPlace) {
   EXPECT_EQ(w.a().ups[1].session.preserved, kBoth);
 }
 
+TEST(Rfc4724_5, ItTakesItAtOnceWhereACollisionIsOutOfTheQuestion) {
+  PeerSettings passive = settings_of(65001, 1, 65002);
+  passive.passive = true;  // so the first connection was the peer's as well
+  World w{passive, settings_of(65002, 2, 65001)};
+  w.start();
+  w.settle();
+  ASSERT_TRUE(w.one_shared_connection());
+  restart_b(w, true, kBoth, false);
+  w.perform(1, w.b().peer->start(w.now));
+  w.settle();
+  ASSERT_TRUE(w.one_shared_connection());
+  ASSERT_EQ(w.a().downs.size(), 1U);
+  EXPECT_EQ(w.a().downs[0].retain, kBoth);
+}
+
+TEST(Rfc4724_5, ItTakesItAtOnceWhenThePeerSaysItRestarted) {
+  World w{settings_of(65001, 1, 65002), settings_of(65002, 2, 65001)};
+  PeerSettings b = settings_of(65002, 2, 65001);
+  b.passive = true;  // the first connection is a's
+  w.b() = testing::Side{b};
+  w.start();
+  w.settle();
+  ASSERT_TRUE(w.one_shared_connection());
+  for (auto& link : w.links) link.known[1] = false;
+  b.passive = false;
+  w.b() = testing::Side{b};
+  w.b().peer->set_restarting(true, kBoth);
+  w.perform(1, w.b().peer->start(w.now));
+  w.settle();
+  ASSERT_TRUE(w.one_shared_connection());
+  EXPECT_EQ(w.a().downs.at(0).retain, kBoth);
+}
+
 TEST(Rfc4724_5, AConnectionWithoutAValidOpenDisturbsNobody) {
   World w = established();
   const auto [id, greeting] = w.a().peer->on_accepted(w.now);

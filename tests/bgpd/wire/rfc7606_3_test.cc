@@ -60,6 +60,16 @@ TEST(Rfc7606_3, ClassicRoutesNeedNextHopAndMultiprotocolOnesDoNot) {
   EXPECT_EQ(decode_update(update(kOrigin + kPath + kReach6, kNlri), ebgp())->verdict, Verdict::TreatAsWithdraw);
 }
 
+TEST(Rfc4760_3, NextHopBesideMpReachAloneIsIgnoredWhateverItIs) {
+  for (const char* next_hop : {"40 03 04 00000000", "40 03 05 0000000000", "c0 03 04 0a000001"}) {
+    const auto u = decode_update(update(hex(next_hop) + kOrigin + kPath + kReach6), ebgp());
+    ASSERT_TRUE(u);
+    EXPECT_EQ(u->verdict, Verdict::Accept) << u->complaint;
+    EXPECT_EQ(u->announced.size(), 1U);
+  }
+  EXPECT_FALSE(decode_update(update(hex("40 03 04 00000000")), ebgp())) << "without any routes: RFC 7606 section 5.2";
+}
+
 TEST(Rfc7606_4, LengthsThatDisagreeWithdrawTheNlriField) {
   const auto u = decode_update(update(kSound + hex("c0 08 10 00"), kNlri), ebgp());
   ASSERT_TRUE(u);
