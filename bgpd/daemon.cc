@@ -12,6 +12,7 @@
 namespace slash32::bgp {
 namespace {
 
+constexpr Seconds kOwnRoutesLimit{2};         // a kernel that does not answer must not keep sessions down
 constexpr std::size_t kPrefixesATurn = 1000;  // some milliseconds at most: a keepalive waits no longer than that
 
 /// What stays the same on this node over restarts and reboots.
@@ -40,6 +41,7 @@ Daemon::Daemon(std::string conf_path, config::BgpdConf conf, KernelWatch watch, 
       watch_(std::move(watch)),
       fib_(std::move(fib)),
       boot_id_(read_boot_id()),
+      meet_timer_(loop_),
       clock_timer_(loop_),
       audit_timer_(loop_),
       listen_timer_(loop_),
@@ -95,12 +97,31 @@ void Daemon::start() {
                      std::move(preserved));
   read_kernel();
   set_aggregates();
-  open_listeners();
-  neighbors_->configure(conf_, router_id_);
   watches_.emplace_back(loop_, watch_.fd(), [this] { read_kernel(); });
   watches_.emplace_back(loop_, fib_.fd(), [this] { read_fib(); });
   audit_later();
   restart_timer_.after(restart_time, [this] { neighbors_->restart_over(); });
+  meet_timer_.after(kOwnRoutesLimit, [this] { meet_neighbors(); });
+  if (own_routes_are_there()) meet_neighbors();
+}
+
+/// The FIB has answered for every aggregate.
+bool Daemon::own_routes_are_there() const {
+  return std::ranges::all_of(conf_.originate.prefixes, [&](const auto& one) {
+    return !one.blackhole || aggregates_ready_.contains(one.prefix) || aggregates_failed_.contains(one.prefix);
+  });
+}
+
+/// Sessions begin when our own routes are in the RIB, a matter of milliseconds. Earlier, an End-of-RIB could overtake
+/// them, and a helper would drop the stale ones (RFC 4724 section 4.2) only to get them again.
+void Daemon::meet_neighbors() {
+  if (met_neighbors_ || stopping_) return;
+  met_neighbors_ = true;
+  meet_timer_.cancel();
+  while (rib_->run(kPrefixesATurn)) {
+  }  // nobody's keepalive waits yet
+  open_listeners();
+  neighbors_->configure(conf_, router_id_);
   work();
 }
 

@@ -40,6 +40,8 @@ class Daemon {
 
   // ------------------------------------------------------------ work (daemon.cc)
   void start();
+  bool own_routes_are_there() const;
+  void meet_neighbors();
   void work();
   void turn();
   void check_clocks(bool rib_is_idle);
@@ -98,9 +100,10 @@ class Daemon {
   std::string refused_conf_;  // why the last reload changed nothing; empty: it was taken
   std::vector<FdWatch> watches_;
   std::optional<SignalWatch> signals_;
-  LoopTimer clock_timer_, audit_timer_, listen_timer_, restart_timer_, stop_timer_;
+  LoopTimer meet_timer_, clock_timer_, audit_timer_, listen_timer_, restart_timer_, stop_timer_;
   Instant started_;
   bool work_posted_ = false;
+  bool met_neighbors_ = false;
   bool deferring_ = false;
   bool stopping_ = false, final_ = false, ended_ = false;
 };

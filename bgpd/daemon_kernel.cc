@@ -105,6 +105,7 @@ void Daemon::read_fib() {
     changed |= aggregates_ready_.insert(prefix).second;
   }
   if (changed) announce();
+  if (!met_neighbors_ && own_routes_are_there()) meet_neighbors();
 }
 
 void Daemon::note_state() {

@@ -90,12 +90,12 @@ Status Daemon::apply(config::BgpdConf conf) {
     note_state();
     remove_state_file(old.state_file);
   }
-  if (conf_.listen != old.listen) open_listeners();
+  if (conf_.listen != old.listen && met_neighbors_) open_listeners();
   if (conf_.policies != old.policies || conf_.local_as != old.local_as || conf_.cluster_id != old.cluster_id ||
       conf_.kernel.multipath != old.kernel.multipath || conf_.router_id != old.router_id)
     rib_->reconfigure(rib_settings(conf_, router_id_));
   if (conf_.originate != old.originate) set_aggregates();
-  neighbors_->configure(conf_, router_id_);
+  if (met_neighbors_) neighbors_->configure(conf_, router_id_);
   refused_conf_.clear();
   log::info("configuration taken", {{"neighbors", std::to_string(conf_.neighbors.size())}});
   work();
@@ -135,6 +135,7 @@ void Daemon::end() {
         life_.learned.push_back(delta.prefix.family());
     note_state();
   }
+  meet_timer_.cancel();
   clock_timer_.cancel();
   audit_timer_.cancel();
   listen_timer_.cancel();

@@ -1,0 +1,160 @@
+// Every kind of mistake in bgpd.json is told with its place, and nothing is half-read.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "config/bgpd_conf.h"
+
+namespace slash32::config {
+namespace {
+
+struct Mistake {
+  const char* name;
+  const char* document;
+  const char* place;  // the message begins so
+};
+
+class BgpdBadInput : public testing::TestWithParam<Mistake> {};
+
+TEST_P(BgpdBadInput, IsToldWithItsPlace) {
+  const auto got = read_bgpd_conf(GetParam().document);
+  ASSERT_FALSE(got) << "was read without a complaint";
+  EXPECT_THAT(got.error().message, testing::StartsWith(GetParam().place));
+}
+
+#define NEIGHBOR(settings) R"({"localAs": 1, "neighbors": [{"address": "10.0.0.1", "remoteAs": 2, )" settings "}]}"
+
+INSTANTIATE_TEST_SUITE_P(
+    Top, BgpdBadInput,
+    testing::Values(
+        Mistake{"not_json", "{", "not JSON: "}, Mistake{"not_an_object", "[]", "/: must be an object"},
+        Mistake{"repeated_key", R"({"localAs": 1, "localAs": 2})", "not JSON: key \"localAs\" occurs twice"},
+        Mistake{"unknown_key", R"({"localAs": 1, "localAS": 1})", "/localAS: unknown key"},
+        Mistake{"no_local_as", "{}", "/: \"localAs\" is missing"},
+        Mistake{"as_zero", R"({"localAs": 0})", "/localAs: must be an integer from 1"},
+        Mistake{"as_trans", R"({"localAs": 23456})", "/localAs: 23456 is AS_TRANS"},
+        Mistake{"as_too_large", R"({"localAs": 4294967296})", "/localAs: must be an integer"},
+        Mistake{"as_text", R"({"localAs": "64512"})", "/localAs: must be an integer"},
+        Mistake{"router_id_zero", R"({"localAs": 1, "routerId": "0.0.0.0"})", "/routerId: "},
+        Mistake{"router_id_v6", R"({"localAs": 1, "routerId": "::1"})", "/routerId: "},
+        Mistake{"listen_port", R"({"localAs": 1, "listen": ["10.0.0.1:0"]})", "/listen/0: the port"},
+        Mistake{"listen_address", R"({"localAs": 1, "listen": ["10.0.0"]})", "/listen/0: "},
+        Mistake{"listen_twice", R"({"localAs": 1, "listen": ["::", "[::]:179"]})", "/listen/1: is there twice"},
+        Mistake{"metrics", R"({"localAs": 1, "metrics": {}})", "/metrics: not supported yet"},
+        Mistake{"log_level", R"({"localAs": 1, "logLevel": "loud"})", "/logLevel: must be one of"},
+        Mistake{"on_stop", R"({"localAs": 1, "onStop": "never"})", "/onStop: must be one of"},
+        Mistake{"state_file", R"({"localAs": 1, "stateFile": "here"})", "/stateFile: must be an absolute path"},
+        Mistake{"socket_relative", R"({"localAs": 1, "control": {"socket": "s"}})", "/control/socket: "},
+        Mistake{"metric_too_low", R"({"localAs": 1, "kernel": {"metric": 128}})", "/kernel/metric: must be above 128"},
+        Mistake{"table_local", R"({"localAs": 1, "kernel": {"table": 255}})", "/kernel/table: "},
+        Mistake{"source_family", R"({"localAs": 1, "kernel": {"prefSrc4": "fd00::1"}})", "/kernel/prefSrc4: "},
+        Mistake{"multipath_zero", R"({"localAs": 1, "kernel": {"multipath": 0}})", "/kernel/multipath: "}),
+    [](const auto& row) { return std::string{row.param.name}; });
+
+INSTANTIATE_TEST_SUITE_P(
+    Originate, BgpdBadInput,
+    testing::Values(
+        Mistake{"host_bits", R"({"localAs": 1, "originate": {"prefixes": ["10.0.0.1/24"]}})",
+                "/originate/prefixes/0: "},
+        Mistake{"no_length", R"({"localAs": 1, "originate": {"prefixes": ["10.0.0.0"]}})", "/originate/prefixes/0: "},
+        Mistake{"twice", R"({"localAs": 1, "originate": {"prefixes": ["10.0.0.0/24", {"prefix": "10.0.0.0/24"}]}})",
+                "/originate/prefixes/1: 10.0.0.0/24 is there twice"},
+        Mistake{"default_blackhole", R"({"localAs": 1, "originate": {"prefixes": ["::/0"]}})",
+                "/originate/prefixes/0: a blackhole for the default route"},
+        Mistake{"pod_routes", R"({"localAs": 1, "originate": {"podRoutes": "some"}})", "/originate/podRoutes: "},
+        Mistake{"community",
+                R"({"localAs": 1, "originate": {"prefixes": [{"prefix": "10.0.0.0/24", "communities": ["1:65536"]}]}})",
+                "/originate/prefixes/0/communities/0: "}),
+    [](const auto& row) { return std::string{row.param.name}; });
+
+INSTANTIATE_TEST_SUITE_P(
+    Neighbors, BgpdBadInput,
+    testing::Values(
+        Mistake{"no_address", R"({"localAs": 1, "neighbors": [{"remoteAs": 2}]})",
+                "/neighbors/0: \"address\" is missing"},
+        Mistake{"no_remote_as", R"({"localAs": 1, "neighbors": [{"address": "10.0.0.1"}]})",
+                "/neighbors/0: \"remoteAs\" is missing"},
+        Mistake{"remote_as_word", R"({"localAs": 1, "neighbors": [{"address": "10.0.0.1", "remoteAs": "any"}]})",
+                "/neighbors/0/remoteAs: must be one of"},
+        Mistake{"multicast", R"({"localAs": 1, "neighbors": [{"address": "224.0.0.1", "remoteAs": 2}]})",
+                "/neighbors/0/address: "},
+        Mistake{"link_local", R"({"localAs": 1, "neighbors": [{"address": "fe80::1", "remoteAs": 2}]})",
+                "/neighbors/0/address: is link-local"},
+        Mistake{
+            "address_twice",
+            R"({"localAs": 1, "neighbors": [{"address": "::1", "remoteAs": 2}, {"address": "0::1", "remoteAs": 2, "name": "b"}]})",
+            "/neighbors/1/address: is the address of neighbour ::1"},
+        Mistake{
+            "name_twice",
+            R"({"localAs": 1, "neighbors": [{"address": "10.0.0.1", "remoteAs": 2, "name": "a"}, {"address": "10.0.0.2", "remoteAs": 2, "name": "a"}]})",
+            "/neighbors/1/name: there is another neighbour \"a\""},
+        Mistake{"bad_name", NEIGHBOR(R"("name": "a/b")"), "/neighbors/0/name: "},
+        Mistake{"unknown", NEIGHBOR(R"("holdtime": 9)"), "/neighbors/0/holdtime: unknown key"},
+        Mistake{"hold_time", NEIGHBOR(R"("holdTime": 2)"), "/neighbors/0/holdTime: must be 0 or at least 3"},
+        Mistake{"keepalive", NEIGHBOR(R"("holdTime": 9, "keepaliveTime": 4)"), "/neighbors/0/keepaliveTime: "},
+        Mistake{"retry", NEIGHBOR(R"("connectRetryTime": 0)"), "/neighbors/0/connectRetryTime: "},
+        Mistake{"families_empty", NEIGHBOR(R"("families": [])"), "/neighbors/0/families: "},
+        Mistake{"family_unknown", NEIGHBOR(R"("families": ["ipv5"])"), "/neighbors/0/families/0: "},
+        Mistake{"local_address", NEIGHBOR(R"("localAddress": "::1")"), "/neighbors/0/localAddress: must be an IPv4"},
+        Mistake{"password_path", NEIGHBOR(R"("passwordFile": "key")"), "/neighbors/0/passwordFile: "},
+        Mistake{"interface_name", NEIGHBOR(R"("bindInterface": "an-interface-name")"), "/neighbors/0/bindInterface: "},
+        Mistake{"ttl_and_multihop", NEIGHBOR(R"("ttlSecurity": 1, "multihop": 2)"), "/neighbors/0/multihop: "},
+        Mistake{"client_of_ebgp", NEIGHBOR(R"("routeReflectorClient": true)"), "/neighbors/0/routeReflectorClient: "},
+        Mistake{"restart_time", NEIGHBOR(R"("gracefulRestart": {"restartTime": 4096})"),
+                "/neighbors/0/gracefulRestart/restartTime: "},
+        Mistake{"policy", NEIGHBOR(R"("import": ["nope"])"), "/neighbors/0/import/0: no policy \"nope\""},
+        Mistake{"group", NEIGHBOR(R"("group": "nope")"), "/neighbors/0/group: no group \"nope\""},
+        Mistake{"allow", NEIGHBOR(R"("allow": ["all"])"), "/neighbors/0/allow/0: "},
+        Mistake{"interface", NEIGHBOR(R"("interface": "eth0")"), "/neighbors/0/interface: not supported yet"},
+        Mistake{"bfd", NEIGHBOR(R"("bfd": {})"), "/neighbors/0/bfd: not supported yet"},
+        Mistake{"add_path", NEIGHBOR(R"("addPath": true)"), "/neighbors/0/addPath: not supported yet"},
+        Mistake{"role", NEIGHBOR(R"("role": "peer")"), "/neighbors/0/role: not supported yet"},
+        Mistake{"max_out", NEIGHBOR(R"("maxPrefixes": {"out": 1})"), "/neighbors/0/maxPrefixes/out: not supported yet"},
+        Mistake{"group_mistake", R"({"localAs": 1, "peerGroups": {"g": {"holdTime": 1}}})", "/peerGroups/g/holdTime: "},
+        Mistake{"group_identity", R"({"localAs": 1, "peerGroups": {"g": {"address": "::1"}}})",
+                "/peerGroups/g/address: "},
+        Mistake{"range", R"({"localAs": 1, "dynamicNeighbors": [{"remoteAs": 1}]})",
+                "/dynamicNeighbors/0: \"range\" is missing"},
+        Mistake{"range_address", R"({"localAs": 1, "dynamicNeighbors": [{"range": "::/8", "address": "::1"}]})",
+                "/dynamicNeighbors/0/address: "}),
+    [](const auto& row) { return std::string{row.param.name}; });
+
+#define TERM(term) R"({"localAs": 1, "policies": {"p": [)" term "]}}"
+
+INSTANTIATE_TEST_SUITE_P(
+    Policies, BgpdBadInput,
+    testing::Values(
+        Mistake{"not_a_list", R"({"localAs": 1, "policies": {"p": {}}})", "/policies/p: must be an array"},
+        Mistake{"does_nothing", TERM("{}"), "/policies/p/0: does nothing"},
+        Mistake{"outcome", TERM(R"({"then": "acept"})"), "/policies/p/0/then: must be one of"},
+        Mistake{"unknown_match", TERM(R"({"match": {"prefixes": []}, "then": "accept"})"),
+                "/policies/p/0/match/prefixes: unknown key"},
+        Mistake{"empty_match", TERM(R"({"match": {"prefix": []}, "then": "accept"})"), "/policies/p/0/match/prefix: "},
+        Mistake{"le_too_small", TERM(R"({"match": {"prefix": [{"prefix": "10.0.0.0/8", "le": 7}]}, "then": "accept"})"),
+                "/policies/p/0/match/prefix/0/le: "},
+        Mistake{"le_too_large",
+                TERM(R"({"match": {"prefix": [{"prefix": "10.0.0.0/8", "le": 33}]}, "then": "accept"})"),
+                "/policies/p/0/match/prefix/0/le: "},
+        Mistake{"source", TERM(R"({"match": {"source": ["bgp"]}, "then": "accept"})"),
+                "/policies/p/0/match/source/0: "},
+        Mistake{"neighbor", TERM(R"({"match": {"neighbor": "x"}, "then": "accept"})"),
+                "/policies/p/0/match/neighbor: "},
+        Mistake{"prepend", TERM(R"({"set": {"prepend": 33}})"), "/policies/p/0/set/prepend: "},
+        Mistake{"large", TERM(R"({"set": {"addLargeCommunities": ["1:2"]}})"),
+                "/policies/p/0/set/addLargeCommunities"}),
+    [](const auto& row) { return std::string{row.param.name}; });
+
+TEST(BgpdConfCheck, TellsSeveralMistakesAtOnce) {
+  const auto checked = check_bgpd_conf(
+      R"({"localAs": 0, "kernel": {"metric": 1}, "neighbors": [{"address": "10.0.0.1", "remoteAs": 0},
+          {"address": "10.0.0.2", "remoteAs": 1, "holdTime": 1}]})");
+  std::vector<std::string> told;
+  for (const auto& error : checked.errors) told.push_back(error.message);
+  EXPECT_THAT(told, testing::ElementsAre(testing::StartsWith("/localAs"), testing::StartsWith("/kernel/metric"),
+                                         testing::StartsWith("/neighbors/0/remoteAs"),
+                                         testing::StartsWith("/neighbors/1/holdTime")));
+}
+
+}  // namespace
+}  // namespace slash32::config

@@ -1,0 +1,121 @@
+// bgpd.json as it should be: the design's shapes, groups, defaults, printing; and its reference page.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "config/bgpd_conf.h"
+
+namespace slash32::config {
+namespace {
+
+std::string text_of(const std::string& path) {
+  std::ifstream file(std::string(SLASH32_SOURCE_DIR) + "/" + path);
+  std::stringstream out;
+  out << file.rdbuf();
+  return out.str();
+}
+
+BgpdConf must_read(const std::string& text) {
+  auto got = read_bgpd_conf(text);
+  EXPECT_TRUE(got) << (got ? "" : got.error().message);
+  return got ? *std::move(got) : BgpdConf{};
+}
+
+TEST(BgpdConf, ReadsTheDesignsExample) {
+  const auto conf = must_read(
+      R"({"localAs": 64512, "routerId": "10.0.1.1", "kernel": {"install": true}, "control": {"socket": "/run/slash32/bgpd.sock"},
+          "originate": {"prefixes": ["10.244.1.0/24", "fd00:10:244:1::/64"]},
+          "neighbors": [{"name": "tor1", "address": "10.0.1.254", "remoteAs": 65000, "import": ["all"], "export": ["own"]}],
+          "policies": {"all": [{"then": "accept"}], "own": [{"match": {"source": ["local"]}, "then": "accept"}]}})");
+  EXPECT_EQ(conf.local_as, Asn{64512});
+  EXPECT_EQ(conf.router_id, RouterId{0x0A000101});
+  ASSERT_EQ(conf.originate.prefixes.size(), 2U);
+  EXPECT_TRUE(conf.originate.prefixes[0].blackhole);
+  ASSERT_EQ(conf.neighbors.size(), 1U);
+  EXPECT_EQ(conf.neighbors[0].hold_time, Seconds{90});
+  EXPECT_EQ(conf.neighbors[0].import_policies, std::vector<std::string>{"all"});
+  EXPECT_EQ(conf.policies.at("own").at(0).match.sources, std::vector{RouteSource::Local});
+  EXPECT_EQ(conf.kernel.metric, 512U);
+}
+
+TEST(BgpdConf, ANeighbourWinsOverItsGroupKeyByKey) {
+  const auto conf = must_read(
+      R"({"localAs": 1, "peerGroups": {"g": {"remoteAs": 2, "holdTime": 30, "gracefulRestart": {"restartTime": 7}}},
+          "neighbors": [{"address": "10.0.0.1", "group": "g", "holdTime": 9, "gracefulRestart": {"enabled": false}}]})");
+  ASSERT_EQ(conf.neighbors.size(), 1U);
+  EXPECT_EQ(conf.neighbors[0].remote_as.asn, Asn{2});
+  EXPECT_EQ(conf.neighbors[0].hold_time, Seconds{9});
+  EXPECT_EQ(conf.neighbors[0].graceful_restart.restart_time, Seconds{7});
+  EXPECT_FALSE(conf.neighbors[0].graceful_restart.enabled);
+  EXPECT_EQ(conf.neighbors[0].name, "10.0.0.1");
+}
+
+TEST(BgpdConf, PrefixLengthsFollowGeAndLe) {
+  const auto conf = must_read(
+      R"({"localAs": 1, "policies": {"p": [{"match": {"prefix": ["10.0.0.0/8", {"prefix": "10.0.0.0/8", "ge": 16},
+          {"prefix": "10.0.0.0/8", "le": 24}, {"prefix": "10.0.0.0/8", "ge": 9, "le": 10}]}, "then": "accept"}]}})");
+  const auto& prefixes = conf.policies.at("p").at(0).match.prefixes;
+  ASSERT_EQ(prefixes.size(), 4U);
+  EXPECT_EQ(std::pair(prefixes[0].min_length, prefixes[0].max_length), std::pair(std::uint8_t{8}, std::uint8_t{8}));
+  EXPECT_EQ(std::pair(prefixes[1].min_length, prefixes[1].max_length), std::pair(std::uint8_t{16}, std::uint8_t{32}));
+  EXPECT_EQ(std::pair(prefixes[2].min_length, prefixes[2].max_length), std::pair(std::uint8_t{8}, std::uint8_t{24}));
+  EXPECT_EQ(std::pair(prefixes[3].min_length, prefixes[3].max_length), std::pair(std::uint8_t{9}, std::uint8_t{10}));
+}
+
+TEST(BgpdConf, ListenTakesTextsAndObjects) {
+  const auto conf = must_read(R"({"localAs": 1, "listen": ["10.0.0.1", "10.0.0.1:1790", "::", "[fd00::1]:1790",
+                                  {"address": "10.0.0.2", "port": 5}]})");
+  const std::vector<ListenConf> expected{{*IpAddress::parse("10.0.0.1"), 179},
+                                         {*IpAddress::parse("10.0.0.1"), 1790},
+                                         {*IpAddress::parse("::"), 179},
+                                         {*IpAddress::parse("fd00::1"), 1790},
+                                         {*IpAddress::parse("10.0.0.2"), 5}};
+  EXPECT_EQ(conf.listen, expected);
+}
+
+TEST(BgpdConf, IsReadAgainAsItWasPrinted) {
+  const auto conf = must_read(
+      R"({"localAs": 1, "clusterId": "1.2.3.4", "onStop": "final", "listen": [], "kernel": {"prefSrc6": "fd00::1"},
+          "originate": {"podRoutes": "all", "prefixes": [{"prefix": "10.0.0.0/24", "communities": "no-export", "med": 3}]},
+          "dynamicNeighbors": [{"range": "fd00::/64", "remoteAs": "internal", "routeReflectorClient": true}],
+          "neighbors": [{"address": "fd00::2", "remoteAs": "external", "connectRetryTime": 0.5, "ttlSecurity": true,
+                         "families": ["ipv6"], "allow": ["default", "martians"], "maxPrefixes": {"in": 5}, "nextHop": "self",
+                         "export": ["p"], "localAs": 7, "allowOwnAs": 1, "passwordFile": "/k", "bindInterface": "eth0"}],
+          "policies": {"p": [{"name": "t", "match": {"community": ["1:2"], "largeCommunity": "1:2:3", "asPathContains": 9,
+                       "family": "ipv4", "neighbor": "fd00::2"}, "set": {"localPref": 5, "communities": [],
+                       "addCommunities": "blackhole", "addLargeCommunities": ["3:2:1"], "prepend": 2}}]}})");
+  const auto printed = print_bgpd_conf(conf);
+  const auto again = read_bgpd_conf(printed);
+  ASSERT_TRUE(again) << again.error().message << "\n" << printed;
+  EXPECT_EQ(*again, conf) << printed;
+}
+
+TEST(BgpdConf, TheShippedExampleIsRead) {
+  const auto conf = must_read(text_of("config/examples/bgpd.json"));
+  EXPECT_EQ(conf.neighbors.size(), 2U);
+}
+
+// ---------------------------------------------------------------- config/README.md
+
+std::set<std::string> documented_keys() {
+  std::set<std::string> out;
+  std::istringstream page(text_of("config/README.md"));
+  const std::regex row(R"(^\| `([A-Za-z0-9.\[\]{}]+)` \|)");
+  for (std::string line; std::getline(page, line);) {
+    std::smatch match;
+    if (std::regex_search(line, match, row)) out.insert(match[1]);
+  }
+  return out;
+}
+
+TEST(BgpdConfReference, HasEveryKeyTheReaderKnowsAndNoOther) {
+  const auto known = bgpd_conf_keys();
+  EXPECT_EQ(documented_keys(), std::set<std::string>(known.begin(), known.end()));
+}
+
+}  // namespace
+}  // namespace slash32::config
