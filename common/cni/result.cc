@@ -19,17 +19,14 @@ Result<Cidr> read_cidr(const JsonField& field) {
   const auto text = TRY(slash32::json::text(field));
   const auto prefix = Prefix::parse(text, /*mask_host_bits=*/true);
   if (!prefix) return field.bad(prefix.error().message);
-  return Cidr {
-    TRY(IpAddress::parse(std::string_view(text).substr(0, text.find('/'))))
-    , prefix->length()
-  };
+  return Cidr{TRY(IpAddress::parse(std::string_view(text).substr(0, text.find('/')))), prefix->length()};
 }
 
 /// An address, or nothing where a plugin prints "".
 Result<std::optional<IpAddress>> read_optional_address(const JsonField& field) {
   if (field.value().is_null() || (field.value().is_string() && field.value().get<std::string>().empty()))
     return std::optional<IpAddress>{};
-  return std::optional<IpAddress> { TRY(slash32::json::ip_address(field)) };
+  return std::optional<IpAddress>{TRY(slash32::json::ip_address(field))};
 }
 
 Result<std::string> read_optional_text(const JsonField& field) {
@@ -39,7 +36,7 @@ Result<std::string> read_optional_text(const JsonField& field) {
 
 Result<std::optional<std::uint32_t>> read_optional_number(const JsonField& field, const std::string& key) {
   if (!field.has(key) || field.value().at(key).is_null()) return std::optional<std::uint32_t>{};
-  return std::optional<std::uint32_t> { TRY(slash32::json::integer<std::uint32_t>()(field.child(key))) };
+  return std::optional<std::uint32_t>{TRY(slash32::json::integer<std::uint32_t>()(field.child(key)))};
 }
 
 /// An array; null and absent are empty.

@@ -67,10 +67,8 @@ std::string list_text(const std::map<std::string, std::string>& args, const char
 
 Result<Attachment> read_attachment(const JsonField& field) {
   TRY(field.is_object());
-  return Attachment {
-    .container_id = TRY(field.required("containerID", json::non_empty_text))
-    , .ifname = TRY(field.required("ifname", json::non_empty_text))
-  };
+  return Attachment{.container_id = TRY(field.required("containerID", json::non_empty_text)),
+                    .ifname = TRY(field.required("ifname", json::non_empty_text))};
 }
 
 }  // namespace
@@ -124,7 +122,7 @@ Result<std::optional<std::string>> requested_mac(const JsonField& config,
   return std::optional<std::string>{*mac};
 }
 
-Result<std::vector<Attachment>> valid_attachments(const JsonField& config) {
+Result<std::optional<std::vector<Attachment>>> valid_attachments(const JsonField& config) {
   constexpr const char* kNames[] = {"cni.dev/valid-attachments", "cni.dev/attachments"};
   std::vector<Attachment> out;
   bool given = false;
@@ -136,13 +134,10 @@ Result<std::vector<Attachment>> valid_attachments(const JsonField& config) {
     const auto some = TRY(field.each(read_attachment));
     out.insert(out.end(), some.begin(), some.end());
   }
-  if (!given)
-    return config.bad(
-        "\"cni.dev/valid-attachments\" is missing: without it nobody knows what is in use, so nothing "
-        "was released");
+  if (!given) return std::optional<std::vector<Attachment>>{};
   std::ranges::sort(out);
   out.erase(std::unique(out.begin(), out.end()), out.end());
-  return out;
+  return std::optional{std::move(out)};
 }
 
 }  // namespace slash32::cni

@@ -37,7 +37,8 @@ struct Attachment {
 };
 
 /// `cni.dev/valid-attachments`, or `cni.dev/attachments` as the tag spec-v1.1.0 called it; both given: everything in
-/// either. null is an empty list (a Go nil slice). No such key: CNI code 7, since nobody said what is in use.
-Result<std::vector<Attachment>> valid_attachments(const JsonField& config);
+/// either. null is an empty list (a Go nil slice). Nothing when neither key is there: nobody said what is in use, so
+/// nothing may be released. CNI code 7 when a list is not one.
+Result<std::optional<std::vector<Attachment>>> valid_attachments(const JsonField& config);
 
 }  // namespace slash32::cni

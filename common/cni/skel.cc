@@ -130,10 +130,12 @@ Result<Call, Failure> prepare(const Program& program, Command command, const Env
   if (faults.all.empty()) check_verb(call, faults);
   if (faults.all.empty() && command == Command::Gc) {
     auto valid = valid_attachments(call.root());
-    if (valid)
-      call.valid = std::move(*valid);
-    else
+    if (!valid)
       faults.all.push_back(std::move(valid).error());
+    else if (*valid)
+      call.valid = std::move(**valid);
+    else
+      call.valid_is_given = false;
   }
   if (!faults.all.empty()) return std::unexpected(Failure{faults.joined(), call.version});
   if (auto good = check_netns(call, env); !good) return std::unexpected(Failure{good.error(), call.version});
@@ -209,6 +211,12 @@ int run_command(const Program& program, const Env& env, const Handlers& handlers
   if (*command == Command::Version) return print_version(program, env);
   const auto call = prepare(program, *command, env);
   if (!call) return report(call.error(), env);
+  if (!call->valid_is_given) {
+    env.write_stderr(
+        "warning: GC: \"cni.dev/valid-attachments\" is missing, so nobody said what is in use; nothing was "
+        "released\n");
+    return 0;
+  }
   const auto done = *command == Command::Add ? run_add(*call, env, handlers) : run_verb(*call, handlers);
   if (!done) return report({done.error(), call->version}, env);
   return 0;

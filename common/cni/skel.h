@@ -27,7 +27,8 @@ struct Call {
   nlohmann::json config;             // the whole document, an object; its root's pointer is ""
   std::string config_text;           // as it came in on stdin, byte for byte, for delegation
   std::vector<Attachment> valid;     // GC only: what must be kept
-  Deadline deadline;                 // everything that waits asks this
+  bool valid_is_given = true;  // GC without such a list: the handler is not called, as it would release everything
+  Deadline deadline;           // everything that waits asks this
 
   JsonField root() const { return JsonField{config}; }
 };

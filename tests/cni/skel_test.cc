@@ -299,6 +299,15 @@ TEST(Skel, StopsWaitingForStdin) {
   EXPECT_EQ(world.document()["code"], kTryAgainLater);
 }
 
+TEST(Skel, WarnsAndReleasesNothingWhenGcIsNotToldWhatIsInUse) {
+  auto world = world_of("GC", config_of("1.1.0"));
+  Recorder recorder;
+  EXPECT_EQ(run(kProgram, world.env(), recorder.handlers()), 0);
+  EXPECT_TRUE(recorder.called.empty());
+  EXPECT_EQ(world.out, "");
+  EXPECT_THAT(world.err, HasSubstr("nothing was released"));
+}
+
 struct Attachments {
   const char* name;
   const char* keys;
@@ -321,7 +330,6 @@ TEST_P(SkelGc, KnowsWhatMustBeKept) {
 INSTANTIATE_TEST_SUITE_P(
     All, SkelGc,
     testing::Values(
-        Attachments{"absent_releases_nothing", "", kInvalidConfig, {}},
         Attachments{"null_is_empty", R"(,"cni.dev/valid-attachments":null)", 0, {}},
         Attachments{"empty", R"(,"cni.dev/valid-attachments":[])", 0, {}},
         Attachments{
