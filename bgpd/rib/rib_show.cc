@@ -13,13 +13,15 @@ std::string Rib::Impl::why_not(const Prefix& prefix, const Path& path, const Can
     const PolicyResult result = bgp::evaluate(settings.policies, *peer.import_policies,
                                               {.prefix = prefix, .source = source, .neighbor = peer.name},
                                               sets.pointer(path.received), peer.local_as);
-    return std::string{to_string(path.refusal)} + ": " + result.describe();
+    return std::string{to_string(path.refusal)}.append(": ").append(result.describe());
   }
   if (path.refusal != Refusal::None) return std::string{to_string(path.refusal)};
   if (candidate.lost == DecisionStep::Won) return {};
   if (candidate.lost != DecisionStep::NotEligible) return std::string{to_string(candidate.lost)};
   if (!next_hops.state(sets.tag(path.accepted)).resolved)
-    return "next hop " + next_hops.address(sets.tag(path.accepted)).to_string() + " is unresolved";
+    return std::string{"next hop "}
+        .append(next_hops.address(sets.tag(path.accepted)).to_string())
+        .append(" is unresolved");
   return "selection is deferred until the neighbours have sent End-of-RIB";
 }
 

@@ -34,7 +34,7 @@ double resident_mb(const char* field) {
 
 RibPeer peer(unsigned n) {
   RibPeer peer;
-  peer.name = "p" + std::to_string(n);
+  peer.name = std::to_string(n);
   peer.external = true;
   peer.local_as = Asn{64512};
   peer.remote_as = Asn{65000 + n};
