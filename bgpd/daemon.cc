@@ -122,6 +122,7 @@ void Daemon::meet_neighbors() {
   }  // nobody's keepalive waits yet
   open_listeners();
   neighbors_->configure(conf_, router_id_);
+  control_->serve();  // whoever gets an answer may count on the listeners
   work();
 }
 

@@ -79,6 +79,7 @@ Status Daemon::apply(config::BgpdConf conf) {
   if (conf.control != conf_.control) {  // the only thing that can fail comes first
     auto server = TRY(open_control(conf.control.socket));
     loop_.post([this, server = std::make_shared<control::HttpServer>(std::move(server))] {
+      server->serve();
       control_ = std::move(*server);  // an answer on the old one may be on its way out
     });
   }

@@ -193,10 +193,10 @@ struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
 };
 
 Result<HttpServer> HttpServer::open(asio::io_context& context, const std::string& path, Handler handler) {
-  auto impl = std::make_shared<Impl>(context, TRY(bind_unix_socket(path)), std::move(handler));
-  impl->accept();
-  return HttpServer(std::move(impl));
+  return HttpServer(std::make_shared<Impl>(context, TRY(bind_unix_socket(path)), std::move(handler)));
 }
+
+void HttpServer::serve() { impl_->accept(); }
 
 HttpServer::HttpServer(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 HttpServer::~HttpServer() {

@@ -46,6 +46,8 @@ class HttpServer {
   /// Binds `path` (mode 0660, its directory made where missing). A socket nobody answers on is replaced; one that
   /// answers, and anything that is not a socket, is left alone and an error.
   static Result<HttpServer> open(boost::asio::io_context& context, const std::string& path, Handler handler);
+  /// Begins to answer. Clients that connected since open() have waited in the kernel's queue.
+  void serve();
   ~HttpServer();  // removes the socket if it is still ours; answers that are being written are finished
   HttpServer(HttpServer&&) noexcept;
   HttpServer& operator=(HttpServer&&) noexcept;
