@@ -26,7 +26,7 @@ namespace ev {    // numbers: RFC 4271 section 8.1
 struct Start {};  // 1, 3 to 7: by hand or after a pause
 struct Stop {
   Notification cease;
-};                              // 2, 8
+};  // 2, 8
 struct CloseForRestart {};      // RFC 4724 section 4: end without NOTIFICATION
 struct ConnectRetryExpired {};  // 9
 struct HoldExpired {};          // 10
@@ -44,11 +44,11 @@ struct HeaderError {
 };  // 21
 struct OpenError {
   Notification notification;
-};                        // 22
+};  // 22
 struct CollisionLost {};  // 23
 struct NotificationReceived {
   Notification notification;
-};                            // 24, 25
+};  // 24, 25
 struct KeepaliveReceived {};  // 26
 struct UpdateReceived {};     // 27: its content stays with the caller
 struct UpdateError {
@@ -56,7 +56,7 @@ struct UpdateError {
 };  // 28
 struct RefreshReceived {
   std::optional<AddressFamily> family;
-};                   // RFC 2918; no family: one to ignore
+};  // RFC 2918; no family: one to ignore
 struct Replaced {};  // RFC 4724 section 5: the peer is back on another connection
 }  // namespace ev
 
