@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -14,7 +15,7 @@ constexpr int kAcceptsATurn = 16;                  // a flood of connections mus
 constexpr std::chrono::milliseconds kBreath{100};  // when descriptors or memory are short
 }  // namespace
 
-struct Listener::Impl {
+struct Listener::Impl : std::enable_shared_from_this<Listener::Impl> {
   Impl(Loop& on, UniqueFd socket, Endpoint at) : loop(&on), fd(std::move(socket)), local(at), pause(on) {}
 
   Loop* loop;
@@ -23,13 +24,15 @@ struct Listener::Impl {
   Accepted accepted;
   LoopTimer pause;
   std::optional<FdWatch> watch;
+  bool closed = false;  // by `accepted`, perhaps
 
   void listen() {
     watch.emplace(*loop, fd.get(), [this] { accept_some(); });
   }
 
   void accept_some() {
-    for (int i = 0; i < kAcceptsATurn; ++i) {
+    const auto self = shared_from_this();
+    for (int i = 0; i < kAcceptsATurn && !closed; ++i) {
       UniqueFd one{::accept4(fd.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)};
       if (!one && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) return take_breath();
       if (!one) return;  // nothing more, or a connection that is gone already
@@ -55,9 +58,14 @@ Result<Listener> Listener::open(Loop& loop, const Endpoint& local, Accepted acce
 }
 
 Listener::Listener(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
-Listener::~Listener() = default;
+Listener::~Listener() {
+  if (impl_) impl_->closed = true;
+}
 Listener::Listener(Listener&&) noexcept = default;
-Listener& Listener::operator=(Listener&&) noexcept = default;
+Listener& Listener::operator=(Listener&& other) noexcept {
+  std::swap(impl_, other.impl_);
+  return *this;
+}
 
 const Endpoint& Listener::local() const { return impl_->local; }
 Result<Endpoint> Listener::bound() const { return local_endpoint(impl_->fd.get()); }

@@ -1,0 +1,1 @@
+slash32_test(bgp_daemon_tests bgpd/daemon bgp_daemon)

@@ -1,0 +1,144 @@
+// TCP over the loopback: bytes, orderly ends, refusals. Waits for events, never for time.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "bgpd/transport/connection.h"
+#include "bgpd/transport/listener.h"
+#include "bgpd/transport/loop.h"
+
+namespace slash32::bgp {
+namespace {
+
+const IpAddress kHere = IpAddress::v4(0x7F000001);
+
+std::vector<std::uint8_t> bytes(const std::string& text) { return {text.begin(), text.end()}; }
+
+/// Both ends of a connection; `run` goes on until nothing is left to happen.
+struct World {
+  Loop loop;
+  std::optional<Listener> listener;
+  std::optional<TcpConnection> client, server;
+  std::string client_got, server_got, client_closed, server_closed;
+  std::function<void()> on_connected = [] {};
+  std::function<void()> on_server_bytes = [] {};
+
+  Endpoint listen() {
+    auto opened = Listener::open(loop, {kHere, 0}, [this](UniqueFd fd, const Endpoint& remote, const Endpoint&) {
+      EXPECT_EQ(remote.address, kHere);
+      server = TcpConnection::adopt(loop, std::move(fd),
+                                    {.connected = {},
+                                     .bytes =
+                                         [this](std::span<const std::uint8_t> got) {
+                                           server_got.append(got.begin(), got.end());
+                                           on_server_bytes();
+                                         },
+                                     .closed = [this](const std::string& why) { server_closed = why; },
+                                     .drained = {}});
+      listener.reset();
+    });
+    EXPECT_TRUE(opened);
+    listener = *std::move(opened);
+    return *listener->bound();
+  }
+  void connect(const Endpoint& to, const SocketOptions& options = {}) {
+    client = TcpConnection::connect(
+        loop, to, options, Seconds{5},
+        {.connected = [this] { on_connected(); },
+         .bytes = [this](std::span<const std::uint8_t> got) { client_got.append(got.begin(), got.end()); },
+         .closed = [this](const std::string& why) { client_closed = why; },
+         .drained = {}});
+  }
+};
+
+TEST(TcpConnection, AClosingSideSendsAllItHasBeforeItsEnd) {
+  World world;
+  const auto at = world.listen();
+  const std::string much(3 << 20, 'x');
+  world.on_connected = [&] {
+    world.client->send(bytes(much));
+    world.client->close();
+  };
+  world.connect(at);
+  world.loop.run();
+  EXPECT_EQ(world.server_got.size(), much.size());
+  EXPECT_EQ(world.server_closed, "closed by the other side");
+  EXPECT_EQ(world.client_closed, "") << "who closes is not told that it is closed";
+}
+
+TEST(TcpConnection, BytesGoBothWays) {
+  World world;
+  const auto at = world.listen();
+  world.on_connected = [&] { world.client->send(bytes("ping")); };
+  world.on_server_bytes = [&] {
+    world.server->send(bytes("pong"));
+    world.server->close();
+  };
+  world.connect(at);
+  world.loop.run();
+  EXPECT_EQ(world.server_got, "ping");
+  EXPECT_EQ(world.client_got, "pong");
+  EXPECT_EQ(world.client_closed, "closed by the other side");
+}
+
+TEST(TcpConnection, ARefusalIsReportedWithItsReason) {
+  World world;
+  const auto at = world.listen();
+  world.listener.reset();  // the port was free a moment ago
+  world.connect(at);
+  world.loop.run();
+  EXPECT_EQ(world.client_closed, "Connection refused");
+}
+
+TEST(TcpConnection, ASourceThatIsNotOursIsReportedThroughTheSameDoor) {
+  World world;
+  world.connect({kHere, 179}, {.local_address = *IpAddress::parse("192.0.2.1"), .interface = {}, .md5_key = {}});
+  EXPECT_EQ(world.client_closed, "") << "never from inside the call";
+  world.loop.run();
+  EXPECT_THAT(world.client_closed, testing::HasSubstr("bind to 192.0.2.1"));
+}
+
+TEST(TcpConnection, DestroyingItMeanwhileIsSafe) {
+  World world;
+  const auto at = world.listen();
+  world.on_connected = [&] { world.client.reset(); };
+  world.connect(at);
+  world.loop.run();
+  EXPECT_EQ(world.server_closed, "closed by the other side");
+}
+
+TEST(Socket, OptionsAreOnTheSocket) {
+  UniqueFd fd{::socket(AF_INET6, SOCK_STREAM, 0)};
+  ASSERT_TRUE(apply_options(fd.get(), AddressFamily::IPv6,
+                            {.local_address = {}, .interface = {}, .ttl = 255, .min_ttl = 254, .md5_key = {}}));
+  int ttl = 0;
+  socklen_t size = sizeof ttl;
+  ASSERT_EQ(::getsockopt(fd.get(), 41 /* IPPROTO_IPV6 */, 16 /* IPV6_UNICAST_HOPS */, &ttl, &size), 0);
+  EXPECT_EQ(ttl, 255);
+}
+
+TEST(Socket, AKeyOfMoreThan80OctetsIsRefused) {
+  UniqueFd fd{::socket(AF_INET, SOCK_STREAM, 0)};
+  const auto got = set_md5_key(fd.get(), Prefix::host(kHere), std::string(81, 'k'));
+  ASSERT_FALSE(got);
+  EXPECT_THAT(got.error().message, testing::HasSubstr("at most 80"));
+}
+
+TEST(LoopTimer, ACancelledTimerDoesNotFire) {
+  Loop loop;
+  LoopTimer one(loop), two(loop);
+  int fired = 0;
+  one.after(Milliseconds{1}, [&] { ++fired; });
+  one.cancel();
+  two.after(Milliseconds{1}, [&] { fired += 10; });
+  two.after(Milliseconds{1}, [&] { fired += 100; });
+  loop.run();
+  EXPECT_EQ(fired, 100);
+}
+
+}  // namespace
+}  // namespace slash32::bgp

@@ -1,0 +1,1 @@
+slash32_test(bgp_transport_tests bgpd/transport bgp_transport)
