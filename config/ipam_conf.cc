@@ -133,9 +133,8 @@ Result<IpamConf> read_ipam_conf(const JsonField& field, const std::filesystem::p
   conf.ranges = TRY(read_ranges(field));
   conf.data_dir = TRY(field.optional("dataDir", read_path, default_data_dir));
   conf.node_file = TRY(field.optional("nodeFile", read_path, conf.node_file));
-  conf.cool_down = std::chrono::seconds {
-    TRY(field.optional("coolDown", json::integer<std::int64_t>(0, kMaxCoolDown), conf.cool_down.count()))
-  };
+  conf.cool_down = std::chrono::seconds{
+      TRY(field.optional("coolDown", json::integer<std::int64_t>(0, kMaxCoolDown), conf.cool_down.count()))};
   conf.routes = TRY(field.optional("routes", json::array_of(cni::read_route), std::vector<cni::RouteConfig>{}));
   return conf;
 }
