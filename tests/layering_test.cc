@@ -1,5 +1,5 @@
-// Reads every #include in the tree and fails on an arrow that the design does not have. A folder may include what its row
-// allows and itself. Third-party headers are bound to folders as well, so that libraries stay replaceable.
+// Reads every #include in the tree and fails on an arrow that the design does not have. A folder may include what its
+// row allows and itself. Third-party headers are bound to folders as well, so that libraries stay replaceable.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -30,8 +30,9 @@ const std::map<std::string, Folders> kMayInclude = {
     {"bgpd/fib", {"common", "common/netlink"}},
     {"bgpd/transport", {"bgpd/peer", "bgpd/wire", "common"}},
     {"bgpd/control", {"common"}},
-    {"bgpd", {"bgpd/wire", "bgpd/fsm", "bgpd/peer", "bgpd/rib", "bgpd/fib", "bgpd/transport", "bgpd/control", "config",
-              "common", "common/netlink"}},
+    {"bgpd",
+     {"bgpd/wire", "bgpd/fsm", "bgpd/peer", "bgpd/rib", "bgpd/fib", "bgpd/transport", "bgpd/control", "config",
+      "common", "common/netlink"}},
     // ipam: `slash32ctl ipam show` reads the store through the library that owns its format.
     {"ctl", {"ipam", "config", "common"}},
 };
@@ -52,9 +53,9 @@ const std::vector<Library> kLibraries = {
 };
 // The protocol core is pure: no socket, clock, file, log, thread.
 const Folders kPure = {"bgpd/wire", "bgpd/fsm", "bgpd/peer", "bgpd/rib"};
-const std::vector<std::string> kImpure = {"boost/", "sys/",  "unistd.h",     "fcntl.h", "fstream",       "iostream",
-                                          "thread", "mutex", "common/log.h", "time.h",  "netlink/",      "libmnl/",
-                                          "net/",   "filesystem", "common/fd.h", "random", "poll.h",     "signal.h"};
+const std::vector<std::string> kImpure = {"boost/", "sys/",       "unistd.h",     "fcntl.h", "fstream",  "iostream",
+                                          "thread", "mutex",      "common/log.h", "time.h",  "netlink/", "libmnl/",
+                                          "net/",   "filesystem", "common/fd.h",  "random",  "poll.h",   "signal.h"};
 
 std::string row_of(const std::string& path) {
   std::string best;
@@ -100,7 +101,8 @@ TEST(Layering, EveryIncludeIsAnArrowOfTheDesign) {
     const auto from = row_of(include.file);
     const auto to = row_of(include.name);
     ASSERT_FALSE(from.empty()) << place(include) << ": no row for this folder";
-    ASSERT_FALSE(to.empty()) << place(include) << ": \"" << include.name << "\" is not a root-relative path of the tree";
+    ASSERT_FALSE(to.empty()) << place(include) << ": \"" << include.name
+                             << "\" is not a root-relative path of the tree";
     const auto& allowed = kMayInclude.at(from);
     EXPECT_TRUE(from == to || allowed.contains(to) || allowed.contains(include.name))
         << place(include) << ": " << from << " must not include " << include.name;
