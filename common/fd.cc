@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -10,25 +11,46 @@
 
 namespace slash32 {
 
-Result<std::string> read_all(int fd) {
+namespace {
+
+/// Everything up to end of file or `limit` bytes.
+Result<std::string> read_up_to(int fd, std::size_t limit) {
   std::string out;
   std::array<char, 16384> chunk;
-  for (;;) {
-    const ssize_t got = ::read(fd, chunk.data(), chunk.size());
-    if (got == 0) return out;
+  while (out.size() < limit) {
+    const ssize_t got = ::read(fd, chunk.data(), std::min(chunk.size(), limit - out.size()));
+    if (got == 0) break;
     if (got > 0)
       out.append(chunk.data(), static_cast<std::size_t>(got));
     else if (errno != EINTR)
       return sys_fail("read");
   }
+  return out;
 }
 
-Result<std::string> read_file(const std::filesystem::path& path) {
-  const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+}  // namespace
+
+Result<std::string> read_all(int fd) { return read_up_to(fd, std::string::npos); }
+
+Result<std::optional<std::string>> read_file_if_there(const std::filesystem::path& path, std::size_t max_size) {
+  const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};  // no waiting for a FIFO
+  if (!fd && errno == ENOENT) return std::optional<std::string>{};
   if (!fd) return sys_fail("open " + path.string());
-  auto text = read_all(fd.get());
+  struct stat info{};
+  if (::fstat(fd.get(), &info) != 0) return sys_fail("look at " + path.string());
+  if (!S_ISREG(info.st_mode)) return fail(5, path.string() + " is not a regular file");
+  // The size says nothing: it is 0 in /proc, and a file may grow.
+  auto text = read_up_to(fd.get(), max_size + 1);
   if (!text) return fail(in(path.string(), std::move(text).error()));
-  return text;
+  if (text->size() > max_size)
+    return fail(5, path.string() + " is larger than the limit of " + std::to_string(max_size) + " bytes");
+  return std::optional<std::string>{std::move(*text)};
+}
+
+Result<std::string> read_file(const std::filesystem::path& path, std::size_t max_size) {
+  auto text = TRY(read_file_if_there(path, max_size));
+  if (!text) return sys_fail("open " + path.string(), ENOENT);
+  return std::move(*text);
 }
 
 Status write_all(int fd, std::string_view data) {

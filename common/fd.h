@@ -3,7 +3,9 @@
 
 #include <unistd.h>
 
+#include <cstddef>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -37,8 +39,15 @@ class UniqueFd {
   int fd_ = -1;
 };
 
-/// The whole file. Error: names the path and the reason (errno text).
-Result<std::string> read_file(const std::filesystem::path& path);
+/// Files of ours are smaller by far.
+inline constexpr std::size_t kMaxFileSize = std::size_t{4} << 20;
+
+/// The whole of a regular file of at most `max_size` bytes; never waits. Error: names the path and the reason (errno
+/// text).
+Result<std::string> read_file(const std::filesystem::path& path, std::size_t max_size = kMaxFileSize);
+/// The same, or nothing when there is no such file.
+Result<std::optional<std::string>> read_file_if_there(const std::filesystem::path& path,
+                                                      std::size_t max_size = kMaxFileSize);
 /// Everything up to end of file; EINTR is retried.
 Result<std::string> read_all(int fd);
 /// Writes all of `data`; EINTR and short writes are retried.

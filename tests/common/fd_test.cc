@@ -1,0 +1,54 @@
+// common/fd.h: reading whole files, and what only looks like one.
+#include "common/fd.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+namespace slash32 {
+namespace {
+
+class ReadFile : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (std::filesystem::temp_directory_path() / "slash32-fd-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    directory_ = pattern;
+  }
+  void TearDown() override { std::filesystem::remove_all(directory_); }
+  static void expect_complaint(const Result<std::string>& got, const std::string& says) {
+    ASSERT_FALSE(got);
+    EXPECT_NE(got.error().message.find(says), std::string::npos) << got.error().message;
+  }
+  std::filesystem::path directory_;
+};
+
+TEST_F(ReadFile, NeitherWaitsForAFifoNorReadsADevice) {
+  const auto fifo = directory_ / "fifo";
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  expect_complaint(read_file(fifo), "fifo is not a regular file");
+  const auto link = directory_ / "link";
+  std::filesystem::create_symlink("/dev/zero", link);
+  expect_complaint(read_file(link), "link is not a regular file");
+  expect_complaint(read_file(directory_), "is not a regular file");
+}
+
+TEST_F(ReadFile, EndsAtItsLimitAndNamesIt) {
+  const auto file = directory_ / "file";
+  ASSERT_TRUE(write_atomic(file, "12345"));
+  EXPECT_EQ(read_file(file, 5).value(), "12345");
+  expect_complaint(read_file(file, 4), "is larger than the limit of 4 bytes");
+}
+
+TEST_F(ReadFile, ReadsProcWhereSizesAreZero) {
+  EXPECT_EQ(read_file("/proc/sys/kernel/random/boot_id").value().size(), 37U);
+}
+
+TEST_F(ReadFile, TellsAMissingFileFromABadOne) {
+  EXPECT_EQ(read_file_if_there(directory_ / "none").value(), std::nullopt);
+  expect_complaint(read_file(directory_ / "none"), "No such file");
+  EXPECT_FALSE(read_file_if_there(directory_ / std::string(300, 'x')));
+}
+
+}  // namespace
+}  // namespace slash32
