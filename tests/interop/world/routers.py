@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 
+from world.host import wait_until
 from world.speaker import ADDRESS, ASN
 
 PREFIX, PREFIX6 = "20.1.0.0/16", "2a00:1::/48"
@@ -108,6 +109,7 @@ router bgp {self.asn}
  no bgp ebgp-requires-policy
  no bgp network import-check
  neighbor {ADDRESS} remote-as {ASN}
+ neighbor {ADDRESS} shutdown
  neighbor {ADDRESS} timers 3 9
  neighbor {ADDRESS} timers connect 1
  neighbor {ADDRESS} advertisement-interval 0
@@ -121,11 +123,18 @@ router bgp {self.asn}
 """, "frr")
         self.file("frr/vtysh.conf", "", "frr")
         shared = ["-u", "frr", "-g", "frr", "-f", conf, "--vty_socket", "/run/frr", "-z", "/run/frr/zserv.api"]
+        # A bgpd that meets its neighbour before zebra told it the interfaces' addresses sends IPv6 routes with a next hop
+        # that nobody can use. So it may not, until zebra knows bgpd.
         self.host.spawn("/usr/lib/frr/zebra", *shared, "-i", "/run/frr/zebra.pid")
+        wait_until(lambda: "down0" in self._vtysh("show interface brief", daemon="zebra"), 20, "zebra's interfaces")
         self.host.spawn("/usr/lib/frr/bgpd", *shared, "-i", "/run/frr/bgpd.pid", "-l", SELF)
+        wait_until(lambda: "bgp" in self._vtysh("show zebra client summary", daemon="zebra"), 20, "bgpd at zebra")
+        wait_until(lambda: ADDRESS in self._vtysh("show bgp summary"), 20, "bgpd's configuration")
+        self._vtysh("configure terminal", f"router bgp {self.asn}", f"no neighbor {ADDRESS} shutdown")
 
-    def _vtysh(self, command):
-        return self.host.run("vtysh", "--vty_socket", "/run/frr", "-d", "bgpd", "-c", command, check=False).stdout
+    def _vtysh(self, *commands, daemon="bgpd"):
+        words = [word for command in commands for word in ("-c", command)]
+        return self.host.run("vtysh", "--vty_socket", "/run/frr", "-d", daemon, *words, check=False).stdout
 
     def has_route(self, prefix):
         family = "ipv6" if ":" in prefix else "ipv4"
