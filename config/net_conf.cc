@@ -36,7 +36,9 @@ Status check_keys(const JsonField& root) {
 Result<IpAddress> address_of(const JsonField& field, AddressFamily family) {
   const auto address = TRY(json::ip_address(field));
   if (address.family() != family) return field.bad("must be an " + std::string(to_string(family)) + " address");
-  if (address.is_unspecified() || address.is_multicast() || address.is_loopback())
+  // 0/8 "this network" (RFC 1122 section 3.2.1.3), 240/4 reserved and broadcast (RFC 1112 section 4, RFC 919).
+  const bool odd4 = address.is_v4() && (address.bytes()[0] == 0 || address.bytes()[0] >= 240);
+  if (address.is_unspecified() || address.is_multicast() || address.is_loopback() || odd4)
     return field.bad("must be a unicast address that can stand on a link");
   return address;
 }

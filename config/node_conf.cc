@@ -1,20 +1,27 @@
 #include "config/node_conf.h"
 
 #include <fcntl.h>
+
+#include <algorithm>
+#include <array>
 #include <cerrno>
 
 #include "common/fd.h"
 #include "common/json_field.h"
+#include "common/log.h"
 
 namespace slash32::config {
 namespace {
 
+constexpr std::array<std::string_view, 4> kKeys = {"nodeName", "podCidrs", "mtu", "masquerade"};
 constexpr std::uint32_t kMinMtu = 68;  // RFC 791 section 3.2: every module must forward 68 octets unfragmented
 constexpr std::uint32_t kMaxMtu = 65535;
 
 Result<NodeConf> read_node(const JsonField& field) {
-  TRY(field.only({"nodeName", "podCidrs", "mtu", "masquerade"}));
+  TRY(field.is_object());
   NodeConf node;
+  for (const auto& [key, value] : field.value().items())
+    if (std::ranges::find(kKeys, key) == kKeys.end()) node.unknown_keys.push_back(key);
   node.node_name = TRY(field.optional("nodeName", json::non_empty_text, std::string{}));
   node.pod_cidrs = TRY(field.required("podCidrs", json::array_of(json::prefix)));
   const auto mtu = TRY(field.maybe("mtu", json::integer<std::uint32_t>(kMinMtu, kMaxMtu)));
@@ -37,13 +44,12 @@ Result<NodeConf> parse_node_conf(std::string_view text) {
 }
 
 Result<std::optional<NodeConf>> read_node_conf(const std::filesystem::path& path) {
-  const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (!fd && errno == ENOENT) return std::optional<NodeConf>{};
-  if (!fd) return sys_fail("open " + path.string());
-  auto text = read_all(fd.get());
-  if (!text) return fail(in(path.string(), std::move(text).error()));
+  const auto text = TRY(read_file_if_there(path));
+  if (!text) return std::optional<NodeConf>{};
   auto node = parse_node_conf(*text);
   if (!node) return fail(in(path.string(), std::move(node).error()));
+  for (const auto& key : node->unknown_keys)
+    log::warn("unknown key in node.json, passed over", {{"file", path.string()}, {"key", key}});
   return std::optional<NodeConf>{std::move(*node)};
 }
 

@@ -20,15 +20,17 @@ inline constexpr std::string_view kDefaultNodeFile = "/run/slash32/node.json";
 
 struct NodeConf {
   std::string node_name;
-  std::vector<Prefix> pod_cidrs;  // every range pods of this node get addresses from; both families may occur
-  std::optional<Mtu> mtu;         // of pod interfaces
-  bool masquerade = false;        // what pods send outside the pod ranges leaves with the node's address
+  std::vector<Prefix> pod_cidrs;          // every range pods of this node get addresses from; both families may occur
+  std::optional<Mtu> mtu;                 // of pod interfaces
+  bool masquerade = false;                // what pods send outside the pod ranges leaves with the node's address
+  std::vector<std::string> unknown_keys;  // a newer agent's; passed over
 };
 
 /// Parses the text of node.json. Errors name the place (CNI code 7, or 6 when it is not JSON).
 Result<NodeConf> parse_node_conf(std::string_view text);
 
-/// Reads and parses the file; nothing when it does not exist. Errors name the file and the place.
+/// Reads and parses the file; nothing when it does not exist. Errors name the file and the place; unknown keys are
+/// logged.
 Result<std::optional<NodeConf>> read_node_conf(const std::filesystem::path& path);
 
 }  // namespace slash32::config

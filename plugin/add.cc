@@ -67,7 +67,8 @@ Result<PodPlan> plan_for(const cni::Call& call, const config::NetConf& conf, net
                  .addresses = addresses,
                  .mac = TRY(mac_for(call, addresses)),
                  .mtu = uplink.mtu,
-                 .host_source = uplink.host_source,
+                 .host_source = conf.host_source,
+                 .node_address = uplink.address,
                  .gateway4 = conf.gateway4,
                  .gateway6 = conf.gateway6};
 }
@@ -75,7 +76,8 @@ Result<PodPlan> plan_for(const cni::Call& call, const config::NetConf& conf, net
 }  // namespace
 
 Result<cni::AddResult> cmd_add(const cni::Call& call, const config::GetEnv& getenv) {
-  const auto conf = TRY(config::read_net_conf(call.root(), getenv));
+  auto conf = TRY(config::read_net_conf(call.root(), getenv));
+  conf.mtu = TRY(configured_mtu(conf));
   auto result = TRY(result_so_far(call));
   auto host = TRY(netlink::Socket::open(netlink::Family::Route, call.deadline.remaining()));
   auto addresses = TRY(AddressSource::open(call, conf, host));
@@ -106,7 +108,8 @@ Result<cni::AddResult> cmd_add(const cni::Call& call, const config::GetEnv& gete
 
   remove.dismiss();
   give_back.dismiss();
-  result.dns = conf.dns.empty() ? granted.dns : conf.dns;
+  // What came before us in a chain stays unless the configuration or the IPAM has something to say.
+  if (!conf.dns.empty() || !granted.dns.empty()) result.dns = conf.dns.empty() ? granted.dns : conf.dns;
   return describe(std::move(result), call, link, plan);
 }
 

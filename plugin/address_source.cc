@@ -31,6 +31,16 @@ Delegate delegate_of(const cni::Call& call, const config::NetConf& conf) {
   return {.type = conf.ipam_type, .path = call.args.path, .config = call.config_text};
 }
 
+/// No pod may get the address it reaches its gateway by. The ranges are resolved for that: they may be node.json's.
+Status keep_gateways_out(config::IpamConf& ipam, const config::NetConf& conf) {
+  ipam.ranges = TRY(config::effective_ranges(ipam));
+  for (auto& range : ipam.ranges) {
+    const auto& gateway = conf.gateway(range.subnet.family());
+    if (range.contains(gateway)) range.exclude.push_back(Prefix::host(gateway));
+  }
+  return ok();
+}
+
 /// A plugin that knows no such verb: code 4 (unknown CNI_COMMAND), or 1 where it knows only older versions.
 bool is_unknown_verb(const Error& error) {
   return error.code == cni::kInvalidEnvironment || error.code == cni::kIncompatibleVersion;
@@ -40,6 +50,7 @@ bool is_unknown_verb(const Error& error) {
 
 Result<AddressSource> AddressSource::open(const cni::Call& call, const config::NetConf& conf, netlink::Socket& host) {
   config::IpamConf ipam;
+  ipam.data_dir = conf.data_dir;
   if (conf.ipam_type == config::kIpamType) {
     const auto root = call.root();
     ipam = TRY(config::read_ipam_conf(root.child("ipam"), conf.data_dir));
@@ -49,16 +60,33 @@ Result<AddressSource> AddressSource::open(const cni::Call& call, const config::N
 }
 
 AddressSource AddressSource::open_leniently(const cni::Call& call, const config::NetConf& conf, netlink::Socket& host) {
-  return {call, conf, host, config::read_ipam_conf_leniently(call.root(), conf.data_dir)};
+  auto ipam = config::read_ipam_conf_leniently(call.root(), conf.data_dir);
+  if (ipam.data_dir.native().find('\0') != std::string::npos) {
+    log::warn("configuration, ignored: /ipam/dataDir has a zero byte", {{"used", conf.data_dir.string()}});
+    ipam.data_dir = conf.data_dir;
+  }
+  return {call, conf, host, std::move(ipam)};
 }
 
 ipam::Ipam AddressSource::own(std::chrono::milliseconds lock_wait) const {
   return {ipam_conf_, kernel_view(*host_), ipam::boot_time, lock_wait};
 }
 
+/// Where our own store may be: the configured directory, and the default one where another IPAM is named now (then a
+/// `dataDir` is that one's, or ours still).
+std::vector<ipam::Ipam> AddressSource::own_stores(std::chrono::milliseconds lock_wait) const {
+  std::vector<ipam::Ipam> stores = {own(lock_wait)};
+  if (is_own() || ipam_conf_.data_dir == conf_->data_dir) return stores;
+  auto usual = ipam_conf_;
+  usual.data_dir = conf_->data_dir;
+  stores.emplace_back(std::move(usual), kernel_view(*host_), ipam::boot_time, lock_wait);
+  return stores;
+}
+
 Result<Granted> AddressSource::acquire(const ipam::Key& key) {
   if (!is_own()) return acquire_foreign();
   const auto wanted = TRY(cni::requested_addresses(call_->root(), call_->args.extra));
+  TRY(keep_gateways_out(ipam_conf_, *conf_));
   const auto lease = TRY(own(call_->deadline.remaining()).acquire(key, {.addresses = wanted}));
   Granted out;
   for (const auto& leased : lease.addresses) out.addresses.push_back(leased.address);
@@ -69,7 +97,13 @@ Result<Granted> AddressSource::acquire_foreign() {
   auto granted = [&]() -> Result<Granted> {
     const auto output = TRY(execute(cni::Command::Add));
     const auto document = TRY(parse_json(output));
-    return granted_by(TRY(cni::parse_add_result(JsonField(document), call_->version)), conf_->ipam_type);
+    const auto result = TRY(cni::parse_add_result(JsonField(document), call_->version));
+    auto out = TRY(granted_by(result, conf_->ipam_type));
+    for (const auto& address : out.addresses)
+      if (address == conf_->gateway(address.family()))
+        return fail(cni::kInvalidConfig,
+                    "/gateway: " + conf_->ipam_type + " gave a pod its gateway's own address, " + address.to_string());
+    return out;
   }();
   if (granted) return granted;
   auto& error = granted.error();
@@ -80,13 +114,33 @@ Result<Granted> AddressSource::acquire_foreign() {
 }
 
 Status AddressSource::release(const ipam::Key& key, std::chrono::milliseconds patience) {
-  if (is_own()) return own(patience).release(key);
+  using Clock = std::chrono::steady_clock;
+  const auto end = Clock::now() + patience;
+  Status ours = ok();
+  for (auto& store : own_stores(patience))
+    if (auto done = store.release(key); !done) ours = std::move(done);
+  if (is_own() || !foreign_is_there(cni::Command::Del)) return ours;
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now());
+  const auto done = run_delegate(delegate_of(*call_, *conf_), cni::Command::Del, {left, /*heed_stop=*/false});
+  if (done) return ours;
+  if (done.error().code != cni::kIncompatibleVersion) return fail(done.error());
+  log::warn("IPAM plugin is not for this cniVersion; its addresses may stay held",
+            {{"plugin", conf_->ipam_type}, {"container", key.container_id}, {"error", done.error().message}});
+  return ours;
+}
+
+/// For DEL and GC: a pod must be able to go although its IPAM is not configured any more, or uninstalled.
+bool AddressSource::foreign_is_there(cni::Command command) const {
+  const std::string verb(cni::to_string(command));
   if (conf_->ipam_type.empty()) {
-    log::warn("no IPAM to release from: /ipam/type is missing", {{"container", key.container_id}});
-    return ok();
+    log::warn("no IPAM to run: /ipam/type is missing", {{"verb", verb}, {"container", call_->args.container_id}});
+    return false;
   }
-  TRY(run_delegate(delegate_of(*call_, *conf_), cni::Command::Del, {patience, /*heed_stop=*/false}));
-  return ok();
+  const auto found = find_plugin(conf_->ipam_type, call_->args.path);
+  if (!found)
+    log::warn("no IPAM to run; its addresses may stay held",
+              {{"verb", verb}, {"container", call_->args.container_id}, {"error", found.error().message}});
+  return found.has_value();
 }
 
 Status AddressSource::check(const ipam::Key& key, const std::vector<IpAddress>& addresses) {
@@ -96,8 +150,12 @@ Status AddressSource::check(const ipam::Key& key, const std::vector<IpAddress>& 
 }
 
 Status AddressSource::collect(const std::vector<ipam::Key>& valid) {
-  if (is_own()) return own(call_->deadline.remaining()).collect(call_->network, valid);
-  return execute_if_known(cni::Command::Gc);
+  Status ours = ok();
+  for (auto& store : own_stores(call_->deadline.remaining()))
+    if (auto done = store.collect(call_->network, valid); !done) ours = std::move(done);
+  if (is_own() || !foreign_is_there(cni::Command::Gc)) return ours;
+  TRY(execute_if_known(cni::Command::Gc));
+  return ours;
 }
 
 Status AddressSource::status() {

@@ -29,10 +29,13 @@ class AddressSource {
 
   /// A foreign plugin whose ADD failed, or whose answer is unusable, gets its DEL at once (CNI section 4).
   Result<Granted> acquire(const ipam::Key& key);
-  /// Takes at most `patience`, whatever the call's deadline and SIGTERM say: it also undoes.
+  /// Takes at most `patience`, whatever the call's deadline and SIGTERM say: it also undoes. Our own store gives the
+  /// key's addresses back in any case: the configuration may have named our IPAM when the pod was made. A foreign
+  /// plugin that is not there, or not for this version, is success, logged.
   Status release(const ipam::Key& key, std::chrono::milliseconds patience);
   Status check(const ipam::Key& key, const std::vector<IpAddress>& addresses);
-  /// What is not in `valid` is released. A foreign plugin that knows no GC is success, logged.
+  /// What is not in `valid` is released. A foreign plugin that knows no GC or is not there is
+  /// success, logged.
   Status collect(const std::vector<ipam::Key>& valid);
   /// Error: CNI code 50 (or a foreign plugin's 51). A foreign plugin that knows no STATUS is success, logged.
   Status status();
@@ -42,6 +45,8 @@ class AddressSource {
       : call_(&call), conf_(&conf), host_(&host), ipam_conf_(std::move(ipam)) {}
   bool is_own() const { return conf_->ipam_type == config::kIpamType; }
   ipam::Ipam own(std::chrono::milliseconds lock_wait) const;
+  std::vector<ipam::Ipam> own_stores(std::chrono::milliseconds lock_wait) const;
+  bool foreign_is_there(cni::Command command) const;
   Result<Granted> acquire_foreign();
   Result<std::string> execute(cni::Command command) const;
   Status execute_if_known(cni::Command command) const;

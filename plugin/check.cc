@@ -1,5 +1,6 @@
 // CHECK (CNI spec 1.1.0 section 2): what ADD made is compared with prevResult, the kernel and the allocation. What
-// later plugins of a chain may change (further addresses, routes, interfaces) is not looked at.
+// later plugins of a chain may change (further addresses, routes, interfaces) is not looked at; nor is what today's
+// configuration says, where ADD's result tells what the pod got (gateways).
 #include <algorithm>
 
 #include "common/cni/error.h"
@@ -16,35 +17,51 @@ namespace {
 
 std::unexpected<Error> missing(const std::string& what) { return fail(cni::kInternal, what); }
 
-/// The part of prevResult that is ours: the pod's interface and its addresses.
+/// The part of prevResult that is ours: the pod's interface, and those of its addresses that we gave.
 struct Expected {
-  std::vector<IpAddress> addresses;
+  std::vector<cni::IpConfig> ips;  // IPv4 first
   std::string mac;
 };
-
-Result<Expected> expected_of(const cni::Call& call) {
-  const auto root = call.root();
-  if (!root.has("prevResult")) return root.bad("\"prevResult\" is missing: CHECK needs ADD's result");
-  const auto result = TRY(cni::parse_add_result(root.child("prevResult"), call.version));
-  const auto pod = std::ranges::find_if(result.interfaces, [&](const cni::Interface& i) {
-    return i.name == call.args.ifname && i.sandbox == call.args.netns;
-  });
-  if (pod == result.interfaces.end())
-    return root.child("prevResult").bad("has no interface " + call.args.ifname + " in " + call.args.netns);
-  const auto index = static_cast<std::size_t>(pod - result.interfaces.begin());
-  Expected out{.addresses = {}, .mac = pod->mac};
-  for (const auto& ip : result.ips)
-    if (ip.interface == index) out.addresses.push_back(ip.address);
-  if (out.addresses.empty()) return root.child("prevResult").bad("has no address for " + call.args.ifname);
-  std::ranges::sort(out.addresses);
-  return out;
-}
 
 Result<netlink::Link> existing_link(netlink::Socket& socket, const std::string& name, const std::string& where) {
   const auto link = TRY(netlink::find_link(socket, name));
   if (!link) return missing("link " + name + " is missing " + where);
   if (!link->up) return missing("link " + name + " " + where + " is down");
   return *link;
+}
+
+Result<cni::AddResult> previous_result(const cni::Call& call) {
+  const auto root = call.root();
+  if (!root.has("prevResult")) return root.bad("\"prevResult\" is missing: CHECK needs ADD's result");
+  return cni::parse_add_result(root.child("prevResult"), call.version);
+}
+
+/// Later plugins of the chain may have added addresses to the result: ours are those of the host end's alias.
+Result<Expected> expected_of(const cni::Call& call, const cni::AddResult& result, const netlink::Link& host_end) {
+  const auto place = call.root().child("prevResult");
+  const auto pod = std::ranges::find_if(result.interfaces, [&](const cni::Interface& i) {
+    return i.name == call.args.ifname && i.sandbox == call.args.netns;
+  });
+  if (pod == result.interfaces.end())
+    return place.bad("has no interface " + call.args.ifname + " in " + call.args.netns);
+  const auto index = static_cast<std::size_t>(pod - result.interfaces.begin());
+  const auto alias = parse_alias(host_end.alias);
+  if (!alias || !alias_is_of(*alias, key_of(call)) || alias->addresses.empty())
+    return missing("link " + host_end.name + " has alias \"" + host_end.alias + "\", not that of this container");
+  Expected out{.ips = {}, .mac = pod->mac};
+  for (const auto& address : alias->addresses) {
+    const auto ip = std::ranges::find_if(
+        result.ips, [&](const cni::IpConfig& i) { return i.address == address && i.interface == index; });
+    if (ip == result.ips.end()) return place.bad("has no address " + address.to_string() + " on " + call.args.ifname);
+    out.ips.push_back(*ip);
+  }
+  return out;
+}
+
+std::vector<IpAddress> addresses_of(const Expected& expected) {
+  std::vector<IpAddress> out;
+  for (const auto& ip : expected.ips) out.push_back(ip.address);
+  return out;
 }
 
 Status check_neighbor(netlink::Socket& socket, IfIndex link, const IpAddress& address, const std::string& mac,
@@ -70,16 +87,16 @@ Status check_default_route(netlink::Socket& pod, IfIndex link, const IpAddress& 
   return ok();
 }
 
-Status check_pod_end(PodNamespace& ns, const cni::Call& call, const config::NetConf& conf, const Expected& expected) {
-  const auto link = TRY(existing_link(ns.socket, call.args.ifname, "in the pod"));
+Status check_pod_end(PodNamespace& ns, const netlink::Link& link, const Expected& expected) {
   if (!expected.mac.empty() && link.mac && link.mac->to_string() != expected.mac)
     return missing("link " + link.name + " in the pod has MAC " + link.mac->to_string() + ", not " + expected.mac);
-  for (const auto& address : expected.addresses) {
+  for (const auto& [address, length, gateway, interface] : expected.ips) {
     const auto present = TRY(netlink::list_addresses(ns.socket, address.family(), link.index));
     if (std::ranges::find(present, address, &netlink::Address::address) == present.end())
       return missing("address " + address.to_string() + " is missing on " + link.name + " in the pod");
-    TRY(check_default_route(ns.socket, link.index, conf.gateway(address.family())));
-    TRY(check_neighbor(ns.socket, link.index, conf.gateway(address.family()), kHostMac.to_string(), "in the pod"));
+    if (!gateway) return missing("prevResult has no gateway for " + address.to_string());
+    TRY(check_default_route(ns.socket, link.index, *gateway));
+    TRY(check_neighbor(ns.socket, link.index, *gateway, kHostMac.to_string(), "in the pod"));
   }
   return ok();
 }
@@ -103,21 +120,16 @@ Status check_host_settings(netlink::Socket& host, const netlink::Link& link) {
   return ok();
 }
 
-Status check_host_end(netlink::Socket& host, const ipam::Key& key, const config::NetConf& conf,
-                      const Expected& expected) {
-  const auto link = TRY(existing_link(host, host_ifname(key), "on the node"));
+Status check_host_end(netlink::Socket& host, const netlink::Link& link, const Expected& expected) {
   if (link.mac != kHostMac) return missing("link " + link.name + " does not have MAC " + kHostMac.to_string());
-  if (link.alias != format_alias(key, expected.addresses))
-    return missing("link " + link.name + " has alias \"" + link.alias + "\", not \"" +
-                   format_alias(key, expected.addresses) + "\"");
   TRY(check_host_settings(host, link));
-  for (const auto& address : expected.addresses) {
+  for (const auto& [address, length, gateway, interface] : expected.ips) {
     TRY(check_host_route(host, link.index, address));
     TRY(check_neighbor(host, link.index, address, expected.mac, "on the node"));
     if (!address.is_v6()) continue;
     const auto present = TRY(netlink::list_addresses(host, AddressFamily::IPv6, link.index));
-    if (std::ranges::find(present, conf.gateway6, &netlink::Address::address) == present.end())
-      return missing("address " + conf.gateway6.to_string() + " is missing on " + link.name);
+    if (gateway && std::ranges::find(present, *gateway, &netlink::Address::address) == present.end())
+      return missing("address " + gateway->to_string() + " is missing on " + link.name);
   }
   return ok();
 }
@@ -129,12 +141,16 @@ Status cmd_check(const cni::Call& call, const config::GetEnv& getenv) {
   const auto key = key_of(call);
   auto host = TRY(netlink::Socket::open(netlink::Family::Route, call.deadline.remaining()));
   auto addresses = TRY(AddressSource::open(call, conf, host));
-  const auto expected = TRY(expected_of(call));
+  const auto result = TRY(previous_result(call));
   auto ns = TRY(PodNamespace::open(call.args.netns, call.deadline.remaining()));
-  TRY(check_node(host, conf, families_of(expected.addresses), call.deadline.remaining()));
-  TRY(check_pod_end(ns, call, conf, expected));
-  TRY(check_host_end(host, key, conf, expected));
-  return addresses.check(key, expected.addresses);
+  const auto pod_end = TRY(existing_link(ns.socket, call.args.ifname, "in the pod"));
+  const auto host_end = TRY(existing_link(host, host_ifname(key), "on the node"));
+  const auto expected = TRY(expected_of(call, result, host_end));
+  const auto given = addresses_of(expected);
+  TRY(check_node(host, conf, families_of(given), call.deadline.remaining()));
+  TRY(check_pod_end(ns, pod_end, expected));
+  TRY(check_host_end(host, host_end, expected));
+  return addresses.check(key, given);
 }
 
 }  // namespace slash32::plugin

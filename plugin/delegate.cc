@@ -88,6 +88,18 @@ Result<Child> start(const std::filesystem::path& program, const std::string& con
   return child;
 }
 
+/// What is in the pipe already. Its end may never come: a grandchild can hold it.
+bool drain(int fd, std::string& output) {
+  std::array<char, 4096> chunk{};
+  pollfd ready{.fd = fd, .events = POLLIN, .revents = 0};
+  while (output.size() <= kMaxOutput && ::poll(&ready, 1, 0) == 1) {
+    const ssize_t got = ::read(fd, chunk.data(), chunk.size());
+    if (got <= 0) break;
+    output.append(chunk.data(), static_cast<std::size_t>(got));
+  }
+  return output.size() <= kMaxOutput;
+}
+
 /// Everything it prints until it ends. False: out of time, told to stop, or too much.
 bool collect(const Child& child, Clock::time_point end, bool heed_stop, std::string& output) {
   std::array<pollfd, 2> fds = {{{.fd = child.output.get(), .events = POLLIN, .revents = 0},
@@ -105,7 +117,7 @@ bool collect(const Child& child, Clock::time_point end, bool heed_stop, std::str
       if (output.size() > kMaxOutput) return false;
       continue;  // what it printed before its end comes first
     }
-    if (fds[1].revents != 0) return true;
+    if (fds[1].revents != 0) return drain(child.output.get(), output);  // printed between poll()'s two looks
   }
 }
 

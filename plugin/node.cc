@@ -7,7 +7,9 @@
 #include <map>
 #include <set>
 
+#include "common/cni/error.h"
 #include "common/fd.h"
+#include "common/log.h"
 #include "common/netlink/addressing.h"
 #include "common/netlink/links.h"
 #include "config/node_conf.h"
@@ -21,6 +23,7 @@ constexpr std::string_view kForward4 = "/proc/sys/net/ipv4/ip_forward";
 constexpr std::string_view kForward6 = "/proc/sys/net/ipv6/conf/all/forwarding";
 constexpr std::int32_t kPriorityRaw = -300;  // NF_IP_PRI_RAW: before conntrack remembers a spoofed packet
 constexpr Mtu kEthernetMtu{1500};
+constexpr Mtu kMinMtu6{1280};  // RFC 8200 section 5
 
 std::string trimmed(std::string text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
@@ -126,13 +129,27 @@ Result<Mtu> uplink_mtu(netlink::Socket& host, const std::vector<std::optional<ne
   return smallest.value_or(kEthernetMtu);
 }
 
-Result<std::optional<Mtu>> configured_mtu(const config::NetConf& conf) {
-  if (conf.mtu) return conf.mtu;
-  const auto node = TRY(config::read_node_conf(conf.node_file));
-  return node ? node->mtu : std::optional<Mtu>{};
+/// The kernel takes a preferred source only where it is local, and would just say "Invalid argument".
+Status check_is_local(netlink::Socket& host, const char* key, const std::optional<IpAddress>& address) {
+  if (!address) return ok();
+  const auto route = TRY(netlink::find_route(host, netlink::look_up_route(*address)));
+  if (route && route->type == netlink::RouteType::Local) return ok();
+  return fail(cni::kInvalidConfig,
+              std::string("/hostSource/") + key + ": " + address->to_string() + " is not an address of this node");
 }
 
 }  // namespace
+
+Result<std::optional<Mtu>> configured_mtu(const config::NetConf& conf) {
+  const auto node = config::read_node_conf(conf.node_file);
+  if (!node && !conf.mtu) return fail(node.error());
+  if (!node) log::warn("node.json cannot be read; not needed here", {{"error", node.error().message}});
+  if (node && *node && (*node)->masquerade)
+    return fail(cni::kUnsupportedField,
+                conf.node_file.string() + ": /masquerade: true is not supported: slash32 routes pods' own addresses");
+  if (conf.mtu || !node || !*node) return conf.mtu;
+  return (*node)->mtu;
+}
 
 Families families_of(const std::vector<IpAddress>& addresses) {
   Families out;
@@ -187,17 +204,23 @@ Status check_node(netlink::Socket& host, const config::NetConf& conf, Families f
 
 Result<Uplink> find_uplink(netlink::Socket& host, const config::NetConf& conf, Families families) {
   Uplink uplink;
-  uplink.host_source = conf.host_source;
-  const auto mtu = TRY(configured_mtu(conf));
-  const bool ask4 = families.v4 && !(mtu && conf.host_source.v4);
-  const bool ask6 = families.v6 && !(mtu && conf.host_source.v6);
+  const auto& source = conf.host_source;
+  if (families.v4) TRY(check_is_local(host, "v4", source.v4));
+  if (families.v6) TRY(check_is_local(host, "v6", source.v6));
+  const auto& mtu = conf.mtu;
+  const bool ask4 = families.v4 && !(mtu && source.v4);
+  const bool ask6 = families.v6 && !(mtu && source.v6);
   std::optional<netlink::Route> path4;
   std::optional<netlink::Route> path6;
   if (ask4) path4 = TRY(netlink::find_route(host, netlink::look_up_path(outside(AddressFamily::IPv4))));
   if (ask6) path6 = TRY(netlink::find_route(host, netlink::look_up_path(outside(AddressFamily::IPv6))));
-  if (ask4 && !uplink.host_source.v4) uplink.host_source.v4 = TRY(node_address(host, AddressFamily::IPv4, path4));
-  if (ask6 && !uplink.host_source.v6) uplink.host_source.v6 = TRY(node_address(host, AddressFamily::IPv6, path6));
+  if (ask4 && !source.v4) uplink.address.v4 = TRY(node_address(host, AddressFamily::IPv4, path4));
+  if (ask6 && !source.v6) uplink.address.v6 = TRY(node_address(host, AddressFamily::IPv6, path6));
   uplink.mtu = mtu ? *mtu : TRY(uplink_mtu(host, {path4, path6}));
+  if (families.v6 && uplink.mtu < kMinMtu6)
+    return fail(cni::kInvalidConfig, "/mtu: " + std::to_string(uplink.mtu.value) +
+                                         " (of the configuration, node.json or the uplink) is less than the 1280 "
+                                         "octets that IPv6 needs of every link");
   return uplink;
 }
 

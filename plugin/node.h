@@ -39,10 +39,14 @@ Status write_setting(const std::filesystem::path& path, const std::string& value
 
 /// Facts about the node that a pod's wiring takes over.
 struct Uplink {
-  Mtu mtu;                        // of the pod's interface
-  config::PerFamily host_source;  // preferred source towards pods, where one is known
+  Mtu mtu;                    // of the pod's interface
+  config::PerFamily address;  // of the node itself, where one is known and no hostSource configured
 };
-/// From the configuration, else node.json, else the default route; one exchange with the kernel when that is there.
+/// The MTU of pods: the configuration's, else node.json's, else none. A node.json that cannot be read is an error only
+/// where its MTU is needed, else a logged warning; `masquerade` in it is CNI code 2.
+Result<std::optional<Mtu>> configured_mtu(const config::NetConf& conf);
+/// From the configuration, else the default route. CNI code 7: a hostSource that is no address of the node, an MTU too
+/// small for IPv6.
 Result<Uplink> find_uplink(netlink::Socket& host, const config::NetConf& conf, Families families);
 
 }  // namespace slash32::plugin

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "common/cni/error.h"
+#include "common/log.h"
 #include "common/netlink/addressing.h"
 #include "common/netlink/links.h"
 #include "common/netns.h"
@@ -102,6 +104,48 @@ Status resolve_conflict(netlink::Socket& host, const netlink::Route& wanted, IfI
       "protocol " + std::to_string(static_cast<int>(standing->protocol)) + ", link index " + std::to_string(via.value));
 }
 
+const std::optional<IpAddress>& of_family(const config::PerFamily& sources, const IpAddress& address) {
+  return address.is_v4() ? sources.v4 : sources.v6;
+}
+
+/// What the node sends to its pods carries the node's address. Left to itself the kernel takes the first one it finds,
+/// which may be a bridge's: only then is the source written into the route.
+Status pin_source_if_needed(netlink::Socket& host, const PodLink& link, const PodPlan& plan, const IpAddress& address) {
+  const auto& wanted = of_family(plan.node_address, address);
+  if (of_family(plan.host_source, address) || !wanted) return ok();
+  const auto path = TRY(netlink::find_route(host, netlink::look_up_path(address)));
+  if (path && path->preferred_source == wanted) return ok();
+  auto pinned = pod_route(link, plan, address);
+  pinned.preferred_source = wanted;
+  return host.run(netlink::replace_route(pinned));
+}
+
+/// The answer to a creation was lost, so the pair may exist. No alias: nobody has configured it yet, a live pod's link
+/// of that name has one. By a fresh socket: the other may still have the late answer queued.
+void remove_unanswered(const std::string& name) {
+  constexpr std::chrono::milliseconds kPatience{1'000};
+  const auto done = [&]() -> Status {
+    auto fresh = TRY(netlink::Socket::open(netlink::Family::Route, kPatience));
+    const auto link = TRY(netlink::find_link(fresh, name));
+    return link && link->alias.empty() ? remove_link(fresh, link->index) : ok();
+  }();
+  if (!done) log::error("link perhaps left behind", {{"link", name}, {"error", done.error().message}});
+}
+
+/// The host end's IPv6 settings, before it comes up.
+Status prepare_host_ipv6(const std::string& link, bool has_v6) {
+  std::error_code ec;
+  const bool there = std::filesystem::exists(conf6(link, "accept_ra"), ec);
+  if (!there && !has_v6) return ok();  // no IPv6 in this kernel, and none needed
+  if (!there)
+    return fail(cni::kInternal, "IPv6 is off in this kernel (ipv6.disable=1?): there is no " +
+                                    conf6(link, "disable_ipv6").string() + ", and the pod has an IPv6 address");
+  // A pod must not be able to advertise itself as the node's router.
+  TRY(write_setting(conf6(link, "accept_ra"), "0"));
+  if (!has_v6) return ok();
+  return write_setting(conf6(link, "disable_ipv6"), "0");  // net.ipv6.conf.default may have it on
+}
+
 }  // namespace
 
 Result<PodNamespace> PodNamespace::open(const std::string& path, std::chrono::milliseconds patience) {
@@ -126,9 +170,13 @@ Result<PodLink> create_pair(netlink::Socket& host, PodNamespace& ns, const PodPl
                                        .peer_netns = ns.pod.get(),
                                        .mtu = plan.mtu});
   const std::string what = request.what();
-  const auto created = TRY(host.ask(std::move(request)));
-  if (created.error != 0) return fail(netlink::refusal(what, created));
-  if (auto found = find_indices(host, ns, plan, created, link); !found) {
+  const auto created = host.ask(std::move(request));
+  if (!created) {
+    remove_unanswered(link.host_name);
+    return std::unexpected(created.error());
+  }
+  if (created->error != 0) return fail(netlink::refusal(what, *created));
+  if (auto found = find_indices(host, ns, plan, *created, link); !found) {
     if (link.host.value != 0) (void)remove_link(host, link.host);  // the first error is the one to tell
     return std::unexpected(std::move(found).error());
   }
@@ -136,9 +184,7 @@ Result<PodLink> create_pair(netlink::Socket& host, PodNamespace& ns, const PodPl
 }
 
 Status configure_host_end(netlink::Socket& host, const PodLink& link, const PodPlan& plan) {
-  // Before it comes up: a pod must not be able to advertise itself as the node's router. No file: no IPv6 here.
-  const auto accept_ra = conf6(link.host_name, "accept_ra");
-  if (std::error_code ec; plan.has_v6() || std::filesystem::exists(accept_ra, ec)) TRY(write_setting(accept_ra, "0"));
+  TRY(prepare_host_ipv6(link.host_name, plan.has_v6()));
   std::vector<Request> requests;
   requests.push_back(netlink::set_host_end(
       {.link = link.host, .alias = format_alias(plan.key, plan.addresses), .ipv6 = plan.has_v6()}));
@@ -175,7 +221,7 @@ netlink::Route pod_route(const PodLink& link, const PodPlan& plan, const IpAddre
           .protocol = netlink::RouteProtocol::Slash32Pod,
           .scope = address.is_v4() ? netlink::Scope::Link : netlink::Scope::Universe,
           .metric = netlink::kPodMetric,
-          .preferred_source = address.is_v4() ? plan.host_source.v4 : plan.host_source.v6,
+          .preferred_source = of_family(plan.host_source, address),
           .next_hops = {{.gateway = {}, .link = link.host}}};
 }
 
@@ -189,6 +235,7 @@ Status route_to_pod(netlink::Socket& host, const PodLink& link, const PodPlan& p
       TRY(resolve_conflict(host, pod_route(link, plan, plan.addresses[i]), link.host));
     else if (answers[i].error != 0)
       return fail(netlink::refusal(requests[i].what(), answers[i]));
+    TRY(pin_source_if_needed(host, link, plan, plan.addresses[i]));
   }
   // The MAC is set in the creation message, which some kernels ignored and udev's MACAddressPolicy rewrites.
   for (const auto& reply : answers.back().replies) {

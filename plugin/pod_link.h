@@ -30,7 +30,8 @@ struct PodPlan {
   std::vector<IpAddress> addresses;  // IPv4 first
   netlink::MacAddress mac;           // of the pod's end
   Mtu mtu;
-  config::PerFamily host_source;
+  config::PerFamily host_source;   // as configured: always pinned to the route
+  config::PerFamily node_address;  // pinned only where the kernel would choose another source
   IpAddress gateway4;
   IpAddress gateway6;
 
@@ -44,7 +45,8 @@ struct PodLink {
   IfIndex pod;
 };
 
-/// The pair, the pod's end born in its namespace. Fails when either name is taken, and leaves nothing then.
+/// The pair, the pod's end born in its namespace. Fails when either name is taken, and leaves nothing then; so when
+/// the kernel's answer is lost.
 Result<PodLink> create_pair(netlink::Socket& host, PodNamespace& ns, const PodPlan& plan);
 /// Alias, per-link settings, up, fe80::1 and the pod's neighbour entries; the MAC is read back.
 Status configure_host_end(netlink::Socket& host, const PodLink& link, const PodPlan& plan);
@@ -52,9 +54,10 @@ Status configure_host_end(netlink::Socket& host, const PodLink& link, const PodP
 Status configure_pod_end(PodNamespace& ns, const PodLink& link, const PodPlan& plan);
 /// The host routes, last of all: from here on the node sends to the pod, and bgpd announces it. A route of ours in the
 /// same place is replaced when its link is this one or dead; any other is a conflict and stays.
+/// A source that is pinned costs: the kernel removes every IPv4 route that names an address together with the address.
 Status route_to_pod(netlink::Socket& host, const PodLink& link, const PodPlan& plan);
 
-/// The route route_to_pod() installs for an address.
+/// The route route_to_pod() installs for an address, with the configured source if there is one.
 netlink::Route pod_route(const PodLink& link, const PodPlan& plan, const IpAddress& address);
 
 /// Removes a host end, and the pair and its routes with it. No such link is success.

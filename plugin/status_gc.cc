@@ -6,6 +6,7 @@
 #include "common/netlink/links.h"
 #include "plugin/address_source.h"
 #include "plugin/names.h"
+#include "plugin/node.h"
 #include "plugin/pod_link.h"
 #include "plugin/verbs.h"
 
@@ -48,6 +49,7 @@ Status cmd_status(const cni::Call& call, const config::GetEnv& getenv) {
   };
   const auto conf = config::read_net_conf(call.root(), getenv);
   if (!conf) return unusable(conf.error());
+  if (const auto mtu = configured_mtu(*conf); !mtu) return unusable(mtu.error());
   auto host = TRY(netlink::Socket::open(netlink::Family::Route, call.deadline.remaining()));
   auto addresses = AddressSource::open(call, *conf, host);
   if (!addresses) return unusable(addresses.error());

@@ -5,8 +5,10 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 
 namespace slash32::netlink {
 namespace {
@@ -182,6 +184,77 @@ std::span<const std::uint8_t> bytes_of(const std::string& text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
+struct Expression {
+  std::string name;
+  std::span<const std::uint8_t> data;
+};
+
+/// The elements of NFTA_RULE_EXPRESSIONS, in order (Attributes keeps the last of a number only).
+std::vector<Expression> expressions_of(std::span<const std::uint8_t> list) {
+  std::vector<Expression> out;
+  while (list.size() >= sizeof(nlattr)) {
+    nlattr header{};
+    std::memcpy(&header, list.data(), sizeof header);
+    if (header.nla_len < sizeof header || header.nla_len > list.size()) break;
+    const Attributes element(list.subspan(sizeof header, header.nla_len - sizeof header));
+    out.push_back({.name = element.text(NFTA_EXPR_NAME), .data = element.get(NFTA_EXPR_DATA)});
+    list = list.subspan(std::min<std::size_t>(list.size(), NLA_ALIGN(header.nla_len)));
+  }
+  return out;
+}
+
+/// Whether every attribute of `wanted` is in `actual` with the same value: the kernel adds some of its own (a counter's
+/// numbers). Nests are told by their flag, which we set.
+bool has_all(std::span<const std::uint8_t> actual, std::span<const std::uint8_t> wanted) {
+  const Attributes there(actual);
+  while (wanted.size() >= sizeof(nlattr)) {
+    nlattr header{};
+    std::memcpy(&header, wanted.data(), sizeof header);
+    if (header.nla_len < sizeof header || header.nla_len > wanted.size()) return false;
+    const auto value = wanted.subspan(sizeof header, header.nla_len - sizeof header);
+    const int number = header.nla_type & NLA_TYPE_MASK;
+    const auto found = there.get(number);
+    const bool same = (header.nla_type & NLA_F_NESTED) != 0 ? has_all(found, value) : std::ranges::equal(found, value);
+    if (!there.has(number) || !same) return false;
+    wanted = wanted.subspan(std::min<std::size_t>(wanted.size(), NLA_ALIGN(header.nla_len)));
+  }
+  return true;
+}
+
+bool same_rule(const Attributes& actual, const Attributes& wanted) {
+  if (actual.text(NFTA_RULE_CHAIN) != wanted.text(NFTA_RULE_CHAIN)) return false;
+  const auto there = expressions_of(actual.get(NFTA_RULE_EXPRESSIONS));
+  const auto meant = expressions_of(wanted.get(NFTA_RULE_EXPRESSIONS));
+  return std::ranges::equal(there, meant, [](const Expression& a, const Expression& b) {
+    return a.name == b.name && has_all(a.data, b.data);
+  });
+}
+
+/// Every rule of the table, against ours as we would send them. Chain by chain, in order.
+Result<bool> rules_are_current(Socket& netfilter, const Table& table) {
+  std::vector<Reply> found;
+  const auto make = [&] {
+    Request request("list the rules of nftables table " + table.name, message_type(NFT_MSG_GETRULE), NLM_F_DUMP,
+                    header());
+    request.put_text(NFTA_RULE_TABLE, table.name);
+    return request;
+  };
+  TRY(netfilter.dump(
+      make, [&] { found.clear(); },
+      [&](const Reply& reply) {
+        // Kernels that do not know the filter send all tables' rules.
+        if (reply.attributes(sizeof(nfgenmsg)).text(NFTA_RULE_TABLE) == table.name) found.push_back(reply);
+      }));
+  return std::ranges::equal(found, table.rules, [&](const Reply& reply, const Rule& rule) {
+    auto request = rule_request(table, rule);
+    const auto wanted = request.finish(0).subspan(sizeof(nlmsghdr) + sizeof(nfgenmsg));
+    return same_rule(reply.attributes(sizeof(nfgenmsg)), Attributes(wanted));
+  });
+}
+
+/// "slash32 " of "slash32 1": what every version of ours begins with.
+std::string_view owner_of(std::string_view version) { return version.substr(0, version.rfind(' ') + 1); }
+
 }  // namespace
 
 Result<bool> table_is_current(Socket& netfilter, const Table& table) {
@@ -192,8 +265,11 @@ Result<bool> table_is_current(Socket& netfilter, const Table& table) {
   for (const auto& reply : answer.replies) {
     const auto attributes = reply.attributes(sizeof(nfgenmsg));
     const auto data = attributes.get(NFTA_TABLE_USERDATA);
-    return std::string(data.begin(), data.end()) == table.version &&
-           attributes.be32(NFTA_TABLE_USE) == table.chains.size();
+    const std::string version(data.begin(), data.end());
+    if (owner_of(version) != owner_of(table.version))
+      return fail(999, "table inet " + table.name + " is not ours: remove it with nft delete table inet " + table.name);
+    if (version != table.version || attributes.be32(NFTA_TABLE_USE) != table.chains.size()) return false;
+    return rules_are_current(netfilter, table);
   }
   return false;
 }

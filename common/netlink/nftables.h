@@ -55,7 +55,8 @@ struct Table {
   std::vector<Rule> rules;
 };
 
-/// Whether the table is there with this version and every chain. Nothing: there is none. Asks, changes nothing.
+/// Whether the table is there with this version, every chain and every rule, and no other. Asks, changes nothing.
+/// Error: CNI code 999 when a table of that name is there that we did not make (its user data is none of ours).
 Result<bool> table_is_current(Socket& netfilter, const Table& table);
 /// Puts the table in place in one transaction, instead of an older one of that name.
 Status install_table(Socket& netfilter, const Table& table);

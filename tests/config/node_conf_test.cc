@@ -25,7 +25,12 @@ TEST(NodeConf, NamesThePlaceOfAMistake) {
               HasSubstr("/podCidrs/1: 10.1.0.0/16 overlaps"));
   EXPECT_THAT(complaint(R"({"podCidrs": [], "mtu": 1})"), HasSubstr("/mtu: must be an integer"));
   EXPECT_THAT(complaint(R"({"podCidrs": [], "masquerade": 1})"), HasSubstr("/masquerade: must be true or false"));
-  EXPECT_THAT(complaint(R"({"podCidrs": [], "x": 1})"), HasSubstr("/x: unknown key"));
+}
+
+TEST(NodeConf, PassesOverKeysOfANewerAgent) {
+  const auto node = parse_node_conf(R"({"podCidrs": [], "zone": {"x": 1}})");
+  ASSERT_TRUE(node) << node.error().message;
+  EXPECT_EQ(node->unknown_keys, std::vector<std::string>{"zone"});
 }
 
 TEST(NodeConf, IsAbsentWithoutAFile) {

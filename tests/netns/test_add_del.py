@@ -4,7 +4,7 @@ import ipaddress
 
 import pytest
 
-from world import FOREIGN, HOST4, HOST6, V4, V6, conf, ipam
+from world import FOREIGN, HOST4, HOST6, V4, V6, World, conf, ipam
 
 VERSIONS = ["0.3.1", "0.4.0", "1.0.0", "1.1.0"]
 FAMILIES = {"v4": [V4], "v6": [V6], "dual": [V4, V6]}
@@ -48,7 +48,8 @@ def test_the_wiring_is_the_designs(world):
     assert setting(f"ipv6/conf/{name}/accept_ra") == "0"
     for family, address, source in (("-4", answer.addresses[0], HOST4), ("-6", answer.addresses[1], HOST6)):
         (route,) = world.show(f"{family} -N route show {address}")
-        assert (route["protocol"], route["metric"], route["prefsrc"], route["dev"]) == ("132", 64, source, name)
+        assert (route["protocol"], route["metric"], route.get("prefsrc"), route["dev"]) == ("132", 64, None, name)
+        assert world.show(f"route get {address}")[0]["prefsrc"] == source
     mac = world.show("link show eth0", pod="p1")[0]["address"]
     assert mac == "02:32:" + ":".join(f"{o:02x}" for o in ipaddress.ip_address(answer.addresses[0]).packed)
     permanent = {(n["dst"], n["lladdr"]) for n in world.show("neigh show nud permanent")}
@@ -86,6 +87,60 @@ def test_probes_from_the_node_carry_its_own_address_and_not_a_bridges(world):
     world.ip("link set docker0 up")
     answer = world.add("c1", "p1")
     assert [world.show(f"route get {a}")[0]["prefsrc"] for a in answer.addresses] == [HOST4, HOST6]
+
+
+def test_a_bridge_that_is_the_kernels_first_choice_gets_the_nodes_address_pinned():
+    with World(uplink=False) as world:
+        world.sh("ip link add docker0 type bridge; ip addr add 172.17.0.1/16 dev docker0; ip link set docker0 up; "
+                 f"ip link add up0 type veth peer name up1; ip addr add {HOST4}/24 dev up0; "
+                 "ip link set up0 up; ip link set up1 up")
+        network = conf(section=ipam(V4))
+        answer = world.add("c1", "p1", network)
+        assert world.show(f"route show {answer.addresses[0]}")[0]["prefsrc"] == HOST4
+        assert world.cni("CHECK", "c1", "p1", {**network, "prevResult": answer.json}).ok
+
+
+def test_pod_routes_outlive_the_nodes_address(world):
+    answer = world.add("c1", "p1")
+    world.sh(f"ip addr del {HOST4}/24 dev up0; ip addr add {HOST4}/24 dev up0; "
+             f"ip addr del {HOST6}/64 dev up0; ip addr add {HOST6}/64 dev up0 nodad")
+    assert all(world.pings(a) for a in answer.addresses)
+    assert [world.show(f"route get {a}")[0]["prefsrc"] for a in answer.addresses] == [HOST4, HOST6]
+    assert world.cni("CHECK", "c1", "p1", {**conf(), "prevResult": answer.json}).ok
+
+
+def test_ipv6_works_on_a_node_where_new_links_have_it_disabled(world):
+    world.sh("echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6")
+    assert world.pings(world.add("c1", "p1").addresses[1])
+
+
+def test_an_mtu_too_small_for_ipv6_is_refused(world):
+    world.pod("p1")
+    answer = world.cni("ADD", "c1", "p1", conf(mtu=1279))
+    assert answer.json["code"] == 7 and "/mtu" in answer.json["msg"]
+    world.add("c1", "p1", conf(section=ipam(V4), mtu=1279))
+
+
+def test_a_host_source_that_is_not_the_nodes_is_named(world):
+    world.pod("p1")
+    answer = world.cni("ADD", "c1", "p1", conf(hostSource={"v4": "10.9.9.9"}))
+    assert answer.json["code"] == 7 and "/hostSource/v4" in answer.json["msg"]
+
+
+def test_a_chained_add_keeps_the_dns_of_what_came_before(world):
+    dns = {"nameservers": ["192.0.2.53"]}
+    previous = {"cniVersion": "1.1.0", "interfaces": [], "ips": [], "dns": dns}
+    assert world.add("c1", "p1", conf(prevResult=previous)).json["dns"] == dns
+    told = world.add("c2", "p2", conf(prevResult=previous, dns={"nameservers": ["192.0.2.54"]}))
+    assert told.json["dns"]["nameservers"] == ["192.0.2.54"]
+
+
+def test_two_networks_with_stores_of_their_own_do_not_share_an_address_when_routes_are_lost(world):
+    one, two = (conf(name=n, section=ipam(V4, V6, dataDir=f"/run/{n}")) for n in ("one", "two"))
+    first = world.add("c1", "p1", one)
+    world.sh("ip route flush proto 132; ip -6 route flush proto 132")
+    second = world.add("c2", "p2", two)
+    assert not set(first.addresses) & set(second.addresses)
 
 
 def test_host_source_mtu_and_gateways_can_be_configured(world):

@@ -23,6 +23,7 @@ DAMAGE = {
     "anti-spoofing gone": ("p1", "nft delete table inet slash32", "nftables table inet slash32"),
     "anti-spoofing chain gone": ("p1", "nft flush chain inet slash32 pods-source && nft delete chain inet slash32 "
                                        "pods-source", "nftables table inet slash32"),
+    "anti-spoofing rule gone": ("p1", "nft flush table inet slash32", "nftables table inet slash32"),
     "allocation gone": ("p1", "rm -rf /run/slash32/ipam", ""),
 }
 
@@ -58,6 +59,20 @@ def test_check_tolerates_what_a_chained_plugin_adds(world):
     answer = world.add("c1", "p1")
     world.sh("ip -n p1 addr add 192.0.2.9/32 dev eth0; ip -n p1 route add 198.51.100.0/24 via 169.254.1.1 dev eth0")
     assert world.cni("CHECK", "c1", "p1", {**conf(), "prevResult": answer.json}).ok
+
+
+def test_check_tolerates_what_a_chained_plugin_added_to_the_result(world):
+    result = world.add("c1", "p1").json
+    result["ips"].append({"address": "192.0.2.9/24", "interface": 1})
+    result["dns"] = {"nameservers": ["192.0.2.53"]}
+    assert world.cni("CHECK", "c1", "p1", {**conf(), "prevResult": result}).ok
+
+
+def test_check_goes_by_the_gateway_the_pod_got(world):
+    result = world.add("c1", "p1").json
+    today = conf(gateway={"v4": "169.254.7.7", "v6": "fe80::7"})
+    checked = world.cni("CHECK", "c1", "p1", {**today, "prevResult": result})
+    assert checked.ok, checked
 
 
 def test_check_exists_since_0_4_0(world):

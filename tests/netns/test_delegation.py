@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from world import FOREIGN, conf
+from world import FOREIGN, conf, ipam
 
 RANGES = {"type": "host-local", "dataDir": "/run/host-local",
           "ranges": [[{"subnet": "10.55.0.0/24"}], [{"subnet": "fd55::/64"}]]}
@@ -136,3 +136,33 @@ def test_sigterm_ends_a_hanging_delegate_and_undoes(world):
     assert answer["code"] == 11 and "stub ADD" in answer["msg"]
     assert calls(world) == ["ADD", "DEL"]
     assert world.snapshot() == before
+
+
+def held_by_us(world, cid="c1"):
+    """Whether our own store still holds the key: a second ADD of it would be refused."""
+    network = conf("1.0.0", ipam("10.244.1.0/30", coolDown=0))
+    return [world.cni("ADD", f"x{i}", world.pod(f"x{i}"), network).ok for i in range(2)] != [True, True]
+
+
+@pytest.mark.parametrize("section", [{"type": "no-such-plugin"}, {}, RANGES,
+                                     {"type": "slash32-ipam", "dataDir": "/run/x\0y"}])
+def test_del_gives_our_own_address_back_whatever_the_conflist_names_now(world, section):
+    world.add("c1", "p1", conf("1.0.0", ipam("10.244.1.0/30", coolDown=0)))
+    assert world.cni("DEL", "c1", "p1", {"cniVersion": "1.0.0", "name": "k8s", "type": "slash32", "ipam": section}).ok
+    assert not held_by_us(world)
+
+
+@pytest.mark.parametrize("section", [{"type": "no-such-plugin"}, {}, None])
+def test_gc_without_a_usable_ipam_type_still_collects(world, section):
+    world.add("c1", "p1", conf("1.0.0", ipam("10.244.1.0/30", coolDown=0)))
+    network = {"cniVersion": "1.1.0", "name": "k8s", "type": "slash32", "ipam": section,
+               "cni.dev/valid-attachments": []}
+    collected = world.cni("GC", network=network)
+    assert collected.ok, collected
+    assert not held_by_us(world)
+
+
+@pytest.mark.parametrize("code, ok", [(1, True), (5, False)])
+def test_del_of_a_delegate_that_is_not_for_the_version_is_success(world, code, ok):
+    network = stub(world, f"""echo '{{"cniVersion": "1.0.0", "code": {code}, "msg": "no"}}'; exit 1""")
+    assert world.cni("DEL", "c1", "", network, CNI_PATH="/run/stub").ok is ok

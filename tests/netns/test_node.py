@@ -140,3 +140,54 @@ def test_two_first_adds_at_once_record_what_was_there():
             addresses |= {ip["address"] for ip in answer["ips"]}
         assert len(addresses) == 16
         assert set(found(world).values()) == {"0"}
+
+
+def test_add_puts_back_the_rule_of_a_flushed_table_and_refuses_a_foreign_one(world):
+    world.add("c1", "p1")
+    rules = lambda: world.run("nft", "list", "table", "inet", "slash32").stdout.count("drop")
+    before = world.run("nft", "-a", "list", "tables").stdout
+    world.add("c2", "p2")
+    assert world.run("nft", "-a", "list", "tables").stdout == before, "a table that is right was made again"
+    world.sh("nft flush table inet slash32")
+    world.add("c3", "p3")
+    assert rules() == 1
+    world.sh("nft insert rule inet slash32 pods-source accept")
+    world.add("c4", "p4")
+    assert rules() == 1 and "accept" not in world.run("nft", "list", "table", "inet", "slash32").stdout.split("policy")[1][8:]
+    world.sh("nft delete table inet slash32; nft add table inet slash32; nft add chain inet slash32 theirs")
+    world.pod("p5")
+    answer = world.cni("ADD", "c5", "p5")
+    assert answer.json["code"] == 999 and "is not ours: remove it with nft delete table" in answer.json["msg"]
+    assert "theirs" in world.run("nft", "list", "table", "inet", "slash32").stdout
+
+
+def test_a_node_file_with_unknown_keys_is_read_and_masquerade_is_refused(world):
+    put = lambda text: world.run("tee", "/run/slash32/node.json", input=text)
+    put('{"podCidrs": ["10.244.1.0/24"], "mtu": 1400, "zone": "a"}')
+    world.add("c1", "p1")
+    assert world.show("link show eth0", pod="p1")[0]["mtu"] == 1400 and "zone" in world.log()
+    put('{"podCidrs": [], "masquerade": true}')
+    world.pod("p2")
+    answer = world.cni("ADD", "c2", "p2")
+    assert answer.json["code"] == 2 and "/masquerade" in answer.json["msg"]
+    status = world.cni("STATUS")
+    assert status.json["code"] == 50 and "/masquerade" in status.json["msg"]
+
+
+def test_a_broken_node_file_is_a_warning_where_nothing_of_it_is_needed(world):
+    world.run("tee", "/run/slash32/node.json", input="{")
+    world.pod("p1")
+    assert world.cni("STATUS").json["code"] == 50
+    assert not world.cni("ADD", "c1", "p1").ok
+    assert world.cni("STATUS", network=conf(mtu=1400)).ok
+    world.add("c1", "p1", conf(mtu=1400))
+
+
+def test_the_gateway_is_never_a_pods_address(world):
+    network = conf(section=ipam("10.244.1.0/29"), gateway={"v4": "10.244.1.1"})
+    answer = world.add("c1", "p1", network)
+    assert answer.addresses == ["10.244.1.2"]
+    assert world.pings("10.244.1.2")
+    for bad in ("255.255.255.255", "240.0.0.1"):
+        refused = world.cni("STATUS", network=conf(gateway={"v4": bad}))
+        assert "/gateway/v4" in refused.json["msg"]
