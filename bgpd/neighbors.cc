@@ -26,7 +26,7 @@ Result<std::string> read_key(const std::string& path) {
 }  // namespace
 
 Neighbors::Neighbors(Deps deps, std::optional<std::vector<AddressFamily>> preserved)
-    : deps_(std::move(deps)), preserved_(std::move(preserved)) {}
+    : deps_(std::move(deps)), preserved_(std::move(preserved)), range_retry_(*deps_.loop) {}
 Neighbors::~Neighbors() = default;
 
 // ---------------------------------------------------------------- configuration as a difference
@@ -72,12 +72,51 @@ void Neighbors::configure_ranges(const config::BgpdConf& old_conf) {
       gone.push_back(peer);
   }
   for (const auto peer : gone) remove(peer, cease_with_text(cease::kOtherConfigurationChange, ""));
+  const auto keyed = [&](const Prefix& range) {
+    return std::ranges::any_of(conf_.dynamic_neighbors, [&](const auto& dynamic) {
+      return dynamic.range == range && dynamic.settings.password_file;
+    });
+  };
+  std::erase_if(range_keys_, [&](const auto& entry) {
+    if (keyed(entry.first)) return false;
+    const auto removed = deps_.set_listen_key(entry.first, "");
+    if (!removed) log::error("key of a range not removed", {{"why", removed.error().message}});
+    return true;
+  });
+  std::erase_if(held_ranges_, [&](const auto& entry) { return !keyed(entry.first); });
+  key_ranges();
+}
+
+/// Gives the listeners the key of each range. Without it anybody could call from there (RFC 2385 protects only who has
+/// a key), so the range is held: nobody new is accepted, and the key is looked for again.
+void Neighbors::key_ranges() {
+  range_retry_.cancel();
+  if (ending_) return;
   for (const auto& dynamic : conf_.dynamic_neighbors) {
     if (!dynamic.settings.password_file) continue;
-    const auto key = read_key(*dynamic.settings.password_file);
-    const auto set = key ? deps_.set_listen_key(dynamic.range, *key) : Status(std::unexpected(key.error()));
-    if (!set) log::error("range held", {{"range", dynamic.range.to_string()}, {"why", set.error().message}});
+    const auto good = key_range(dynamic);
+    const auto held = held_ranges_.find(dynamic.range);
+    if (good) {
+      if (held == held_ranges_.end()) continue;
+      log::info("range no longer held", {{"range", dynamic.range.to_string()}});
+      held_ranges_.erase(held);
+    } else if (held == held_ranges_.end() || held->second != good.error().message) {
+      log::error("range held", {{"range", dynamic.range.to_string()}, {"why", good.error().message}});
+      held_ranges_[dynamic.range] = good.error().message;
+    }
   }
+  if (!held_ranges_.empty()) range_retry_.after(kKeyRetry, [this] { key_ranges(); });
+}
+
+Status Neighbors::key_range(const config::DynamicNeighborConf& dynamic) {
+  const auto key = TRY(read_key(*dynamic.settings.password_file));
+  auto& known = range_keys_[dynamic.range];  // noted first: a listener may have it even where another refuses it
+  const auto before = std::exchange(known, key);
+  TRY(deps_.set_listen_key(dynamic.range, key));
+  if (before == key) return ok();
+  for (const auto& [id, neighbor] : neighbors_)
+    if (neighbor->range == dynamic.range && neighbor->session) neighbor->session->set_md5_key(key);
+  return ok();
 }
 
 void Neighbors::apply_live(Neighbor& neighbor, const config::NeighborConf& conf) {
@@ -98,6 +137,9 @@ void Neighbors::rotate_key(Neighbor& neighbor) {
   const auto before = neighbor.key;
   if (const auto good = take_key(neighbor); !good) {
     neighbor.key = before;
+    // A listener that is new must not be without it.
+    if (const auto set = deps_.set_listen_key(Prefix::host(neighbor.conf.address), before); !set)
+      log::error("key not set", {{"peer", neighbor.conf.name}, {"why", set.error().message}});
     log::error("password kept as it was", {{"peer", neighbor.conf.name}, {"why", good.error().message}});
     return;
   }
@@ -141,7 +183,10 @@ void Neighbors::hold(Neighbor& neighbor, std::string why, std::optional<Seconds>
   neighbor.held = std::move(why);
   if (!retry_after) return;
   neighbor.retry.after(*retry_after, [this, id = neighbor.id] {
-    if (const auto found = neighbors_.find(id); found != neighbors_.end() && !ending_) start(*found->second);
+    const auto found = neighbors_.find(id);
+    if (found == neighbors_.end() || ending_) return;
+    if (found->second->range) return remove(id, cease_with_text(cease::kPeerDeconfigured, ""));  // it may call again
+    start(*found->second);
   });
 }
 
@@ -194,7 +239,8 @@ void Neighbors::accept_dynamic(UniqueFd fd, const Endpoint& remote) {
   for (const auto& dynamic : conf_.dynamic_neighbors)
     if (dynamic.range.contains(remote.address) && (!best || dynamic.range.length() > best->range.length()))
       best = &dynamic;
-  if (!best || !best->settings.enabled) return;  // nobody we know: closed, no memory spent on it
+  if (!best || !best->settings.enabled) return;    // nobody we know: closed, no memory spent on it
+  if (held_ranges_.contains(best->range)) return;  // without a key anybody could be there
   const auto have =
       std::ranges::count_if(neighbors_, [&](const auto& entry) { return entry.second->range == best->range; });
   if (static_cast<std::uint32_t>(have) >= best->limit) {
@@ -218,6 +264,7 @@ void Neighbors::drop_dynamic_later(PeerId id) {
   deps_.loop->post([this, id] {
     const auto found = neighbors_.find(id);
     if (found == neighbors_.end() || found->second->up) return;
+    if (!found->second->held.empty()) return;  // it rests (maxPrefixes); gone, it would be back at once
     remove(id, cease_with_text(cease::kPeerDeconfigured, ""));
   });
 }

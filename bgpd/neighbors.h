@@ -70,6 +70,8 @@ class Neighbors {
 
   const std::map<PeerId, std::unique_ptr<Neighbor>>& all() const { return neighbors_; }
   const Neighbor* find(const std::string& name) const;
+  /// Ranges from which nobody is accepted now, and why: their key cannot be had.
+  const std::map<Prefix, std::string>& held_ranges() const { return held_ranges_; }
   /// The name of a neighbour, for show.
   std::string name_of(PeerId id) const;
 
@@ -82,6 +84,8 @@ class Neighbors {
   void apply_live(Neighbor& neighbor, const config::NeighborConf& conf);
   void rotate_key(Neighbor& neighbor);
   void configure_ranges(const config::BgpdConf& old_conf);
+  void key_ranges();
+  Status key_range(const config::DynamicNeighborConf& dynamic);
   void accept_dynamic(UniqueFd fd, const Endpoint& remote);
   void drop_dynamic_later(PeerId id);
   void expect_end_of_rib();
@@ -100,6 +104,9 @@ class Neighbors {
   PeerId next_id_ = 1;
   bool ending_ = false;
   std::map<PeerId, std::unique_ptr<Neighbor>> neighbors_;
+  std::map<Prefix, std::string> range_keys_;   // those the listeners have
+  std::map<Prefix, std::string> held_ranges_;  // why
+  LoopTimer range_retry_;                      // while there are held ones
 };
 
 }  // namespace slash32::bgp
