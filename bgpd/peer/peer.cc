@@ -53,6 +53,8 @@ void Peer::Impl::failed(ConnectionId id, const std::string& why, Instant now) {
   Connection* c = find(id);
   if (c == nullptr) return;
   c->id = 0;  // gone already: nobody needs to be told to close it
+  // Who calls only to hang up before its OPEN costs as much as who sends a wrong one.
+  if (c->direction == Direction::Incoming && c->fsm.state == PeerState::OpenSent) backoff.note_refusal(now);
   dispatch(*c, ev::TcpFailed{why}, now);
 }
 
@@ -63,8 +65,11 @@ ConnectionId Peer::Impl::accepted(Instant now) {
     return id;
   }
   // A peer opens one connection at a time: what it opened before and did not bring to Established is given up.
-  for (std::size_t i = 1; i < connections.size(); ++i)
-    if (connections[i]->fsm.state != PeerState::Established) dispatch(*connections[i], ev::CollisionLost{}, now);
+  for (std::size_t i = 1; i < connections.size(); ++i) {
+    if (connections[i]->fsm.state == PeerState::Established) continue;
+    if (connections[i]->fsm.state == PeerState::OpenSent) backoff.note_refusal(now);  // its OPEN never came
+    dispatch(*connections[i], ev::CollisionLost{}, now);
+  }
   auto c = std::make_unique<Connection>();
   c->id = id;
   c->since = now;

@@ -121,6 +121,21 @@ TEST(Robustness, APeerThatConnectsWithBadOpensAgainAndAgainIsRefusedCheaply) {
   EXPECT_TRUE(std::holds_alternative<act::Send>(peer.on_accepted(now).second.at(0))) << "and heard again afterwards";
 }
 
+TEST(Robustness, APeerThatConnectsAndNeverSendsItsOpenIsRefusedCheaply) {
+  for (const bool hangs_up : {false, true}) {
+    Accepted a;
+    int answered = 0;
+    for (int i = 0; i < 10000; ++i) {  // in ten seconds
+      a.now += Milliseconds{1};
+      const auto [id, actions] = a.peer.on_accepted(a.now);
+      if (const auto* close = std::get_if<act::Close>(&actions.at(0)); close && close->id == id) continue;
+      ++answered;
+      if (hangs_up) (void)a.peer.on_closed(id, "closed by the other side", a.now);
+    }
+    EXPECT_LE(answered, 100 + 10 * 10 + 1);
+  }
+}
+
 TEST(Robustness, ASessionThatIsResetAgainAndAgainComesBackAfterAPauseEachTime) {
   World w{kUs, kThem};
   w.start();
