@@ -52,8 +52,24 @@ std::uint8_t subnet_length(const std::vector<config::IpamRange>& ranges, const I
 
 /// What stays inside this folder is said in CNI's codes outside.
 Error outward(Error error) {
-  if (fault_of(error) != StoreFault::None) error.code = cni::kTryAgainLater;
+  const auto fault = fault_of(error);
+  if (fault != StoreFault::None) error.code = fault == StoreFault::Unwritable ? cni::kIoFailure : cni::kTryAgainLater;
   return error;
+}
+template <class T>
+Result<T> outward(Result<T> result) {
+  if (!result) return std::unexpected(outward(std::move(result).error()));
+  return result;
+}
+
+/// What is worth making the store anew for.
+bool is_lost(const Error& error) {
+  return fault_of(error) == StoreFault::Damaged || fault_of(error) == StoreFault::OtherBoot;
+}
+
+/// Old enough for its holder to be dead, if the kernel has no link of it.
+bool is_old(const Entry& entry, std::chrono::nanoseconds now) {
+  return entry.use == Use::Taken && entry.watched && now - entry.stamp > kGrace;
 }
 
 /// The directory itself, or the nearest above it that exists.
@@ -76,7 +92,7 @@ Ipam::Ipam(config::IpamConf conf, KernelView kernel, std::function<std::chrono::
     : conf_(std::move(conf)), kernel_(std::move(kernel)), now_(std::move(now)), deadline_wait_(deadline_wait) {}
 
 /// Runs one transaction under the lock. A store of another boot, or one that is damaged where the kernel knows what is
-/// held, is made anew, and the work done on that.
+/// held, is made anew, and the work done on that; but not for a release, which must go where nothing can be written.
 template <class F>
 auto Ipam::on_store(Access access, F work) -> std::invoke_result_t<F, LmdbStore&> {
   const auto boot = TRY(boot_id());
@@ -89,18 +105,16 @@ auto Ipam::on_store(Access access, F work) -> std::invoke_result_t<F, LmdbStore&
   if (access == Access::Read) {
     lock = TRY(StoreLock::take(lock_file, StoreLock::Mode::Shared, deadline_wait_));
     auto done = attempt();
-    if (done || fault_of(done.error()) == StoreFault::None) return done;
+    if (done || !is_lost(done.error())) return done;
     lock.reset();  // ours would keep us from the exclusive one
   }
   lock = TRY(StoreLock::take(lock_file, StoreLock::Mode::Exclusive, deadline_wait_));
-  if (access == Access::Take && !LmdbStore::exists(conf_.data_dir))
+  if (access == Access::Take && !TRY(LmdbStore::exists(conf_.data_dir)))
     TRY(renew(Error{cni::kInternal, "there was none", {}}));
   auto done = attempt();
-  if (done || fault_of(done.error()) == StoreFault::None) return done;
+  if (done || access == Access::Release || !is_lost(done.error())) return done;
   TRY(renew(done.error()));
-  done = attempt();
-  if (!done) return std::unexpected(outward(std::move(done).error()));
-  return done;
+  return attempt();
 }
 
 /// Makes the store anew from what the kernel says is held.
@@ -145,9 +159,8 @@ Result<Lease> Ipam::acquire(const Key& key, const Request& request) {
     if (!has_family(ranges, address.family()))
       return fail(cni::kInvalidConfig, "the requested address " + address.to_string() + " is in none of the ranges");
   TRY(make_directory());
-  return on_store(Access::Take, [&](LmdbStore& store) -> Result<Lease> {
-    if (const auto held = TRY(store.held_by(key)); !held.empty())
-      return fail(cni::kInternal, name_of(key) + " already holds " + held.front().address.to_string());
+  return outward(on_store(Access::Take, [&](LmdbStore& store) -> Result<Lease> {
+    TRY(clear_own(store, key));
     Search search{
         .family = {}, .ranges = ranges, .last = {}, .now = now_(), .cool_down = conf_.cool_down, .in_use = {}};
     if (kernel_.in_use) search.in_use = [&](const IpAddress& address) { return kernel_.in_use(key, address); };
@@ -167,7 +180,21 @@ Result<Lease> Ipam::acquire(const Key& key, const Request& request) {
     for (const auto& entry : entries)
       lease.addresses.push_back({.address = entry.address, .subnet = Prefix(entry.address, entry.subnet_length)});
     return lease;
-  });
+  }));
+}
+
+/// A key holds nothing when it acquires. What it still holds from a life whose DEL never came, it gives back: runtimes
+/// restart a container under its ID.
+Status Ipam::clear_own(LmdbStore& store, const Key& key) const {
+  const auto held = TRY(store.held_by(key));
+  if (held.empty()) return ok();
+  const auto now = now_();
+  const auto old = [&](const Entry& entry) { return is_old(entry, now); };
+  if (!kernel_.link_alive || !std::ranges::all_of(held, old) || kernel_.link_alive(key))
+    return fail(cni::kInternal, name_of(key) + " already holds " + held.front().address.to_string());
+  log::warn("took back the address of the same container's earlier life",
+            {{"container", key.container_id}, {"address", held.front().address.to_string()}});
+  return store.release(key, now);
 }
 
 /// The address of one family: the one asked for, else the next free one, else one that cools, dead holders first.
@@ -211,7 +238,7 @@ Status Ipam::reclaim_dead(LmdbStore& store, std::chrono::nanoseconds now) const 
   std::set<Key> old;
   for (const auto family : kFamilies)
     TRY(store.by_address(family == AddressFamily::IPv4 ? IpAddress::v4(0) : IpAddress::v6({}), [&](const Entry& entry) {
-      if (entry.use == Use::Taken && entry.watched && now - entry.stamp > kGrace) old.insert(entry.key);
+      if (is_old(entry, now)) old.insert(entry.key);
       return true;
     }));
   for (const auto& key : old) {
@@ -223,26 +250,39 @@ Status Ipam::reclaim_dead(LmdbStore& store, std::chrono::nanoseconds now) const 
   return store.set_last_search(now);
 }
 
+/// What DEL and GC get over: a pod must be able to go, whatever its store is like. A record that stays behind is taken
+/// back when addresses run short, or left out when the store is made anew by the next ADD.
+Status Ipam::forgive(const std::string& what, Error error) const {
+  const auto fault = fault_of(error);
+  if (fault == StoreFault::OtherBoot) return ok();  // everybody in it is dead
+  if ((fault == StoreFault::Damaged && kernel_.held) || (fault == StoreFault::Unwritable && kernel_.link_alive)) {
+    log::warn("could not record a release", {{"of", what}, {"because", error.message}});
+    return ok();
+  }
+  if (fault == StoreFault::Damaged) error.details = kUnknownHolders;
+  return fail(in("release " + what, outward(std::move(error))));
+}
+
 Status Ipam::release(const Key& key) {
-  if (!LmdbStore::exists(conf_.data_dir)) return ok();
-  auto done = on_store(Access::Release, [&](LmdbStore& store) -> Status {
+  const auto there = LmdbStore::exists(conf_.data_dir);
+  if (there && !*there) return ok();
+  const auto done = on_store(Access::Release, [&](LmdbStore& store) -> Status {
     if (TRY(store.held_by(key)).empty()) return ok();
     TRY(store.release(key, now_()));
     return store.commit();
   });
   if (done) return ok();
-  if (done.error().details ==
-      kUnknownHolders) {  // a pod must be able to go; whoever repairs the store finds its record
+  if (fault_of(done.error()) == StoreFault::Damaged && !kernel_.held) {  // whoever repairs the store finds its record
     log::warn("could not record a release", {{"container", key.container_id}, {"because", done.error().message}});
     return ok();
   }
-  return fail(in("release the addresses of " + name_of(key), std::move(done).error()));
+  return forgive("the addresses of " + name_of(key), done.error());
 }
 
 Status Ipam::check(const Key& key, const std::vector<IpAddress>& addresses) {
-  if (!LmdbStore::exists(conf_.data_dir))
+  if (!TRY(outward(LmdbStore::exists(conf_.data_dir))))
     return fail(cni::kInternal, name_of(key) + " holds no address: there is no store in " + conf_.data_dir.string());
-  const auto entries = TRY(on_store(Access::Read, [&](LmdbStore& store) { return store.held_by(key); }));
+  const auto entries = TRY(outward(on_store(Access::Read, [&](LmdbStore& store) { return store.held_by(key); })));
   std::vector<IpAddress> held;
   for (const auto& entry : entries) held.push_back(entry.address);
   auto expected = addresses;
@@ -257,10 +297,11 @@ Status Ipam::check(const Key& key, const std::vector<IpAddress>& addresses) {
 }
 
 Status Ipam::collect(const std::string& network, const std::vector<Key>& valid) {
-  if (!LmdbStore::exists(conf_.data_dir)) return ok();
+  const auto there = LmdbStore::exists(conf_.data_dir);
+  if (there && !*there) return ok();
   std::set<Key> keep;
   for (const auto& key : valid) keep.insert(stored_form(key));
-  return on_store(Access::Release, [&](LmdbStore& store) -> Status {
+  const auto done = on_store(Access::Release, [&](LmdbStore& store) -> Status {
     bool changed = false;
     const auto now = now_();
     for (const auto& key : TRY(store.holders_of(network))) {
@@ -270,6 +311,8 @@ Status Ipam::collect(const std::string& network, const std::vector<Key>& valid) 
     }
     return changed ? store.commit() : ok();
   });
+  if (done) return ok();
+  return forgive("what nobody claims in network " + network, done.error());
 }
 
 Status Ipam::status() {
@@ -283,7 +326,7 @@ Status Ipam::status() {
   if (::access(there.c_str(), W_OK | X_OK) != 0)
     return fail(cni::kNotAvailable, sys_fail(what + " is not usable: " + there.string()).error().message);
   struct statvfs space{};
-  if (LmdbStore::exists(conf_.data_dir) || ::statvfs(there.c_str(), &space) != 0) return ok();
+  if (LmdbStore::exists(conf_.data_dir).value_or(false) || ::statvfs(there.c_str(), &space) != 0) return ok();
   if (static_cast<std::uint64_t>(space.f_bavail) * space.f_frsize < kStoreSize)
     return fail(cni::kNotAvailable,
                 what + " is not usable: less than " + std::to_string(kStoreSize >> 20) + " MiB are free for the store");
@@ -291,8 +334,8 @@ Status Ipam::status() {
 }
 
 Result<std::vector<Record>> Ipam::records() {
-  if (!LmdbStore::exists(conf_.data_dir)) return std::vector<Record>{};
-  return on_store(Access::Read, [&](LmdbStore& store) -> Result<std::vector<Record>> {
+  if (!TRY(outward(LmdbStore::exists(conf_.data_dir)))) return std::vector<Record>{};
+  return outward(on_store(Access::Read, [&](LmdbStore& store) -> Result<std::vector<Record>> {
     std::vector<Record> out;
     for (const auto family : kFamilies)
       TRY(store.by_address(family == AddressFamily::IPv4 ? IpAddress::v4(0) : IpAddress::v6({}), [&](const Entry& e) {
@@ -302,7 +345,7 @@ Result<std::vector<Record>> Ipam::records() {
         return true;
       }));
     return out;
-  });
+  }));
 }
 
 }  // namespace slash32::ipam

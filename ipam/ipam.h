@@ -81,15 +81,17 @@ class Ipam {
   Ipam(config::IpamConf conf, KernelView kernel, std::function<std::chrono::nanoseconds()> now,
        std::chrono::milliseconds deadline_wait);
 
-  /// Takes one address per configured family, all or none. A second acquire for the same key is an error (CNI 999);
+  /// Takes one address per configured family, all or none. A second acquire for the same key is an error (CNI 999), but
+  /// for a key that is dead (see link_alive): a restarted container keeps its ID;
   /// full is CNI code 11 with the numbers in `details`.
   Result<Lease> acquire(const Key& key, const Request& request);
   /// Puts the key's addresses into the cool-down queue. A key that holds nothing is success; so is a store that was
-  /// never made.
+  /// never made or is of another boot. Never makes a store anew: one that is damaged, or on a disk that cannot be
+  /// written, is a warning where the kernel can tell later who is dead. CNI code 11: the lock was taken for too long.
   Status release(const Key& key);
   /// The key holds exactly these addresses.
   Status check(const Key& key, const std::vector<IpAddress>& addresses);
-  /// Releases every record of `network` whose key is not in `valid`.
+  /// Releases every record of `network` whose key is not in `valid`. As forgiving as release().
   Status collect(const std::string& network, const std::vector<Key>& valid);
   /// Ranges (or node.json) are there and the state directory is usable. Takes no lock.
   Status status();
@@ -101,6 +103,8 @@ class Ipam {
   auto on_store(Access access, F work) -> std::invoke_result_t<F, LmdbStore&>;
   Status make_directory() const;
   Status renew(const Error& why) const;
+  Status forgive(const std::string& what, Error error) const;
+  Status clear_own(LmdbStore& store, const Key& key) const;
   Result<Entry> pick(LmdbStore& store, const Search& search, const Request& request) const;
   Status reclaim_dead(LmdbStore& store, std::chrono::nanoseconds now) const;
 

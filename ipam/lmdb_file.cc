@@ -86,7 +86,7 @@ std::unexpected<Error> LmdbFile::bad(const std::string& what, int code) {
   if (code == MDB_MAP_FULL)
     return fail(cni::kTryAgainLater, where + ": the store is full; no more addresses can be recorded");
   if (means_damage(code)) return fail(kDamagedFile, where + ": damaged: " + ::mdb_strerror(code));
-  return sys_fail(where, code);
+  return disk_fail(where, code);
 }
 
 Result<std::unique_ptr<LmdbFile>> LmdbFile::open(const std::filesystem::path& path, Mode mode, std::size_t file_size,
@@ -115,7 +115,7 @@ Status LmdbFile::start(Mode mode, std::size_t file_size, std::size_t may_fill) {
     mdb_filehandle_t fd = -1;
     ::mdb_env_get_fd(env_, &fd);
     if (const int error = ::posix_fallocate(fd, 0, static_cast<off_t>(file_size)); error != 0)
-      return sys_fail("allocate " + std::to_string(file_size) + " bytes for " + path_.string(), error);
+      return disk_fail("allocate " + std::to_string(file_size) + " bytes for " + path_.string(), error);
   }
   TRY(check_extent(file_size));
   return begin(mode == Mode::Read);

@@ -12,16 +12,13 @@
 
 #include "common/result.h"
 #include "ipam/fault_guard.h"
+#include "ipam/store_fault.h"
 
 struct MDB_env;
 struct MDB_txn;
 struct MDB_val;
 
 namespace slash32::ipam {
-
-/// Error codes that never leave this folder.
-inline constexpr int kDamagedFile = -1;
-inline constexpr int kOtherBoot = -2;
 
 class LmdbFile {
  public:

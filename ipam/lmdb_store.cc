@@ -44,7 +44,7 @@ void leave_stamp(const std::filesystem::path& directory) {
 Status verify(const std::filesystem::path& directory, Access access) {
   const auto path = directory / kDataFile;
   const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (!fd) return sys_fail("open " + path.string());
+  if (!fd) return disk_fail("open " + path.string());
   struct stat info{};
   if (::fstat(fd.get(), &info) != 0) return sys_fail("look at " + path.string());
   if (!S_ISREG(info.st_mode) || static_cast<std::size_t>(info.st_size) != kStoreSize)
@@ -63,9 +63,10 @@ Status verify(const std::filesystem::path& directory, Access access) {
 }  // namespace
 
 StoreFault fault_of(const Error& error) {
-  return error.code == kDamagedFile ? StoreFault::Damaged
-         : error.code == kOtherBoot ? StoreFault::OtherBoot
-                                    : StoreFault::None;
+  return error.code == kDamagedFile  ? StoreFault::Damaged
+         : error.code == kOtherBoot  ? StoreFault::OtherBoot
+         : error.code == kUnwritable ? StoreFault::Unwritable
+                                     : StoreFault::None;
 }
 
 LmdbStore::LmdbStore(std::unique_ptr<LmdbFile> file) : file_(std::move(file)) {}
@@ -73,15 +74,18 @@ LmdbStore::LmdbStore(LmdbStore&&) noexcept = default;
 LmdbStore& LmdbStore::operator=(LmdbStore&&) noexcept = default;
 LmdbStore::~LmdbStore() = default;
 
-bool LmdbStore::exists(const std::filesystem::path& directory) {
+Result<bool> LmdbStore::exists(const std::filesystem::path& directory) {
   struct stat info{};
-  return ::stat((directory / kDataFile).c_str(), &info) == 0;
+  const auto path = directory / kDataFile;
+  if (::stat(path.c_str(), &info) == 0) return true;
+  if (errno == ENOENT || errno == ENOTDIR) return false;
+  return disk_fail("look at " + path.string());
 }
 
 Status LmdbStore::create(const std::filesystem::path& directory, const std::string& boot_id,
                          const std::vector<Entry>& held) {
   const auto fresh = directory / kNewFile;
-  if (::unlink(fresh.c_str()) != 0 && errno != ENOENT) return sys_fail("remove " + fresh.string());
+  if (::unlink(fresh.c_str()) != 0 && errno != ENOENT) return disk_fail("remove " + fresh.string());
   ScopeGuard remove{[&] { ::unlink(fresh.c_str()); }};
   {
     LmdbStore store{TRY(LmdbFile::open(fresh, LmdbFile::Mode::Create, kStoreSize, kStoreSize))};
@@ -91,7 +95,7 @@ Status LmdbStore::create(const std::filesystem::path& directory, const std::stri
   }
   // In place by rename: a process killed here leaves the old store or the new one.
   if (::rename(fresh.c_str(), (directory / kDataFile).c_str()) != 0)
-    return sys_fail("rename " + fresh.string() + " to " + kDataFile);
+    return disk_fail("rename " + fresh.string() + " to " + kDataFile);
   remove.dismiss();
   return ok();
 }

@@ -26,9 +26,10 @@ enum class Access : std::uint8_t { Read, Release, Take };
 
 /// What an error of the store says about it.
 enum class StoreFault : std::uint8_t {
-  None,       // nothing: disk full, no permission, …
-  Damaged,    // it is not what we wrote
-  OtherBoot,  // it is sound, and everybody in it is dead
+  None,        // nothing: no permission, the lock taken for too long, …
+  Damaged,     // it is not what we wrote
+  OtherBoot,   // it is sound, and everybody in it is dead
+  Unwritable,  // the disk is full, read-only or broken
 };
 StoreFault fault_of(const Error& error);
 
@@ -36,8 +37,8 @@ class LmdbFile;
 
 class LmdbStore {
  public:
-  /// Whether a store is there; nothing is opened.
-  static bool exists(const std::filesystem::path& directory);
+  /// Whether a store is there; nothing is opened. Error: the directory does not let us see.
+  static Result<bool> exists(const std::filesystem::path& directory);
   /// Makes a store with just these addresses taken, in their order, beside the old one and then in its place. Needs the
   /// exclusive lock.
   static Status create(const std::filesystem::path& directory, const std::string& boot_id,

@@ -13,6 +13,7 @@
 
 #include "common/cni/deadline.h"
 #include "common/cni/error.h"
+#include "ipam/store_fault.h"
 
 namespace slash32::ipam {
 namespace {
@@ -91,8 +92,10 @@ Result<StoreLock> StoreLock::take(const std::filesystem::path& file, Mode mode, 
   constexpr int kTries = 16;  // each lost only when the file was removed between open and lock
   for (int i = 0; i < kTries; ++i) {
     UniqueFd fd{::open(file.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)};
-    if (!fd && errno == EROFS) fd.reset(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-    if (!fd) return sys_fail("open the lock " + file.string());
+    const bool read_only = !fd && errno == EROFS;
+    if (read_only) fd.reset(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+    if (!fd && errno == ENOENT && read_only) errno = EROFS;  // there is none, and none can be made
+    if (!fd) return disk_fail("open the lock " + file.string());
     TRY(lock_within(fd.get(), mode == Mode::Exclusive ? LOCK_EX : LOCK_SH, wait, file));
     if (is_still(fd.get(), file)) return StoreLock{std::move(fd)};
   }

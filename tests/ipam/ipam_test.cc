@@ -151,6 +151,21 @@ TEST(Ipam, TakesARequestedAddressFromTheDead) {
   EXPECT_EQ(Node::text(node.ipam().acquire(Node::key("b"), {{ip("10.0.0.1")}})), "10.0.0.1");
 }
 
+TEST(Ipam, LetsARestartedContainerTakeTheAddressOfItsDeadSelfBack) {
+  Node node({"10.0.0.0/30"});
+  node.watch();
+  EXPECT_EQ(node.add("a"), "10.0.0.1");
+  node.now += 61s;
+  EXPECT_THAT(node.acquire("a"),
+              HasSubstr("error 999: container a, interface eth0, network net already holds 10.0.0.1"))
+      << "its link stands";
+  node.remove_link("a");
+  EXPECT_EQ(node.add("a"), "10.0.0.2");
+  EXPECT_EQ(node.ipam().records()->size(), 1U);
+  node.remove_link("a");
+  EXPECT_THAT(node.acquire("a"), HasSubstr("already holds 10.0.0.2")) << "within the grace another ADD may be at work";
+}
+
 TEST(Ipam, PassesOverWhatTheKernelSaysIsInUse) {
   Node node;
   node.watch();

@@ -84,6 +84,53 @@ TEST(StoreReadOnly, IsReadAndSaysWhyItCannotBeWritten) {
   EXPECT_EQ(node.ipam().status().error().code, cni::kNotAvailable);
 }
 
+TEST(StoreReadOnly, HoldsUpNoDelWhereTheKernelTellsTheDead) {
+  own_mounts();
+  Node node;
+  node.watch();
+  const auto state = node.directory.path() / "state";
+  const TinyDisk disk(state, "size=16m");
+  EXPECT_EQ(node.add("a"), "10.0.0.1");
+  ASSERT_EQ(::mount(nullptr, state.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr), 0);
+  node.remove_link("a");
+  EXPECT_TRUE(node.release("a"));
+  EXPECT_TRUE(node.ipam().collect("net", {}));
+  EXPECT_THAT(node.acquire("b"), HasSubstr("error 5")) << "ADD does need to write";
+  ASSERT_EQ(::mount(nullptr, state.c_str(), nullptr, MS_REMOUNT, nullptr), 0);
+  EXPECT_EQ(node.ipam().records()->size(), 1U) << "the dead record stays, until addresses run short";
+}
+
+TEST(StoreReadOnly, HoldsUpNoDelWhenDamagedOrOfAnotherBoot) {
+  own_mounts();
+  Node node;
+  node.watch();
+  const auto state = node.directory.path() / "state";
+  const TinyDisk disk(state, "size=24m");
+  EXPECT_EQ(node.add("a"), "10.0.0.1");
+  for (const bool damaged : {true, false}) {
+    ASSERT_EQ(::mount(nullptr, state.c_str(), nullptr, MS_REMOUNT, nullptr), 0);
+    if (damaged)
+      std::filesystem::resize_file(node.data_file(), 100);
+    else
+      ASSERT_TRUE(LmdbStore::create(node.conf.data_dir, "a boot long ago", {}));
+    ASSERT_EQ(::mount(nullptr, state.c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr), 0);
+    EXPECT_TRUE(node.release("a"));
+    EXPECT_TRUE(node.ipam().collect("net", {}));
+  }
+}
+
+TEST(StoreOnAFullDisk, HoldsUpNoDelWhenDamaged) {
+  own_mounts();
+  Node node;
+  node.watch();
+  const TinyDisk disk(node.directory.path() / "state", "size=9m");
+  EXPECT_EQ(node.add("a"), "10.0.0.1");
+  std::filesystem::resize_file(node.data_file(), 100);
+  disk.fill();
+  EXPECT_TRUE(node.release("a"));
+  EXPECT_TRUE(node.ipam().collect("net", {}));
+}
+
 /// Every process is PID 1 of its own namespace, which is what fools LMDB's own lock.
 TEST(StoreBetweenPidNamespaces, GivesNothingTwiceToEqualPids) {
   constexpr int kProcesses = 4;
