@@ -7,6 +7,7 @@
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/socket_base.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 #include <cstring>
@@ -128,6 +129,15 @@ struct TcpConnection::Impl : std::enable_shared_from_this<Impl> {
     });
     write();
   }
+
+  void abort() {
+    if (dead) return;
+    closing = true;
+    error_code ignored;
+    socket.set_option(asio::socket_base::linger(true, 0), ignored);  // else the kernel would go on trying to deliver
+    socket.close(ignored);
+    fail_later("");  // a callback of ours may be running
+  }
 };
 
 TcpConnection TcpConnection::connect(Loop& loop, const Endpoint& remote, const SocketOptions& options, Duration timeout,
@@ -170,6 +180,7 @@ void TcpConnection::send(std::vector<std::uint8_t> bytes) {
 
 std::size_t TcpConnection::queued() const { return impl_->queued; }
 void TcpConnection::close() { impl_->close(); }
+void TcpConnection::abort() { impl_->abort(); }
 int TcpConnection::fd() const { return impl_->socket.is_open() ? impl_->socket.native_handle() : -1; }
 
 }  // namespace slash32::bgp

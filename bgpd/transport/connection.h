@@ -23,6 +23,7 @@ class TcpConnection {
     std::function<void(std::span<const std::uint8_t>)> bytes;  // valid during the call
     std::function<void(const std::string& why)> closed;        // by the other side, an error or a timeout; at most once
     std::function<void()> drained;                             // all that was queued is with the kernel
+    std::shared_ptr<void> token = nullptr;  // let go with the socket, which may be some time after close()
   };
 
   /// Begins to connect. What fails at once (no route, a bad source address) is reported through `closed` as well.
@@ -41,6 +42,8 @@ class TcpConnection {
   /// Sends what is queued, then FIN, waits a moment for the other side to take it, and closes: a NOTIFICATION must
   /// arrive and not be destroyed by a RST. No callback comes any more.
   void close();
+  /// Closes at once with a RST; what is queued is lost. No callback comes any more.
+  void abort();
   /// The descriptor, for options; -1 when there is none (yet).
   int fd() const;
 

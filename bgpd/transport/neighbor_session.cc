@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kChunk = 64 << 10;    // of UPDATEs at a time: a keepalive waits for no more than this
 constexpr std::size_t kMaxConnections = 4;  // of one neighbour at a time; RFC 4271 section 6.8 needs two
+constexpr long kMaxSockets = 16;            // of one neighbour, with those that only wait for the other side's FIN
 constexpr Seconds kConnectTimeout{5};       // far below TCP's own two minutes
 constexpr Seconds kLeastSendHold{480};      // RFC 9687 section 4: the greater of 8 minutes and twice the hold time
 
@@ -43,12 +44,15 @@ void NeighborSession::stop(Notification cease) { carry_out(peer_.stop(loop_.now(
 void NeighborSession::close_for_restart() { carry_out(peer_.close_for_restart(loop_.now())); }
 
 void NeighborSession::accept(UniqueFd fd) {
-  if (connections_.size() >= kMaxConnections) return;  // closed by the guard: a neighbour has no use for so many
+  // Closed by the guard: a neighbour has no use for so many.
+  if (connections_.size() >= kMaxConnections || sockets_.use_count() > kMaxSockets) return;
   if (const auto good = apply_options(fd.get(), remote_.address.family(), options_); !good) {
     log::warn("incoming connection refused", {{"address", remote_.address.to_string()}, {"why", good.error().message}});
     return;
   }
   auto [id, actions] = peer_.on_accepted(loop_.now());
+  const auto* refused = actions.empty() ? nullptr : std::get_if<act::Close>(&actions.front());
+  if (refused && refused->id == id) return carry_out(std::move(actions));  // closed at once: no FIN is waited for
   connections_.emplace(id, TcpConnection::adopt(loop_, std::move(fd), events_for(id)));
   connected_.insert(id);
   carry_out(std::move(actions));
@@ -87,9 +91,17 @@ void NeighborSession::pull() {
   // RFC 9687: a peer that takes nothing while we have something to say is as good as gone.
   const auto session = peer_.status().session;
   const auto limit = std::max(kLeastSendHold, session ? session->hold_time * 2 : Seconds{0});
-  send_hold_.after(limit, [this, id = established_] {
-    carry_out(peer_.on_closed(id, "send hold timer expired (RFC 9687)", loop_.now()));
-  });
+  // Section 4 leaves the NOTIFICATION out where it would only delay: nothing we send gets through.
+  send_hold_.after(limit, [this, id = established_] { abandon(id, "send hold timer expired (RFC 9687)"); });
+}
+
+void NeighborSession::abandon(ConnectionId id, const std::string& why) {
+  if (const auto found = connections_.find(id); found != connections_.end()) {
+    found->second.abort();
+    connections_.erase(found);
+    connected_.erase(id);
+  }
+  carry_out(peer_.on_closed(id, why, loop_.now()));
 }
 
 TcpConnection::Events NeighborSession::events_for(ConnectionId id) {
@@ -111,7 +123,8 @@ TcpConnection::Events NeighborSession::events_for(ConnectionId id) {
       .drained =
           [this, id] {
             if (id == established_) pull();
-          }};
+          },
+      .token = sockets_};
 }
 
 void NeighborSession::connect(ConnectionId id) {
@@ -124,10 +137,7 @@ void NeighborSession::session_up(const Session& session) {
   const auto found = connections_.find(established_);
   if (found == connections_.end()) return;  // it went while this action waited; SessionDown is behind us
   const auto local = local_endpoint(found->second.fd());
-  if (!local) {
-    carry_out(peer_.on_closed(established_, local.error().message, loop_.now()));
-    return;
-  }
+  if (!local) return abandon(established_, local.error().message);
   // What we sent and nobody acknowledged is given up when the hold timer would give up as well.
   if (session.hold_time.count() > 0) {
     if (const auto good = set_user_timeout(found->second.fd(), session.hold_time); !good)

@@ -6,7 +6,9 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "bgpd/peer/peer.h"
@@ -68,6 +70,8 @@ class NeighborSession {
   void arm();
   void connect(ConnectionId id);
   void session_up(const Session& session);
+  /// We give a connection up as lost: it is reset, and Peer told that it closed.
+  void abandon(ConnectionId id, const std::string& why);
   TcpConnection::Events events_for(ConnectionId id);
 
   Loop& loop_;
@@ -81,7 +85,8 @@ class NeighborSession {
   std::set<ConnectionId> connected_;  // those of connections_ that were up
   std::deque<Action> actions_;        // what is still to be carried out, in order
   bool carrying_out_ = false;
-  ConnectionId established_ = 0;  // 0: none
+  std::shared_ptr<int> sockets_ = std::make_shared<int>();  // each socket that is open has a share in it
+  ConnectionId established_ = 0;                            // 0: none
 };
 
 }  // namespace slash32::bgp

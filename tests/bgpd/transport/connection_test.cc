@@ -102,6 +102,20 @@ TEST(TcpConnection, ASourceThatIsNotOursIsReportedThroughTheSameDoor) {
   EXPECT_THAT(world.client_closed, testing::HasSubstr("bind to 192.0.2.1"));
 }
 
+TEST(TcpConnection, AnAbortedOneIsResetAtOnceAlsoFromInsideItsOwnCallback) {
+  World world;
+  const auto at = world.listen();
+  world.on_connected = [&] { world.client->send(bytes("ping")); };
+  world.on_server_bytes = [&] {
+    world.server->send(bytes(std::string(64 << 20, 'x')));  // far more than the other side's kernel takes
+    world.server->abort();
+  };
+  world.connect(at);
+  world.loop.run();
+  EXPECT_EQ(world.client_closed, "Connection reset by peer");
+  EXPECT_EQ(world.server_closed, "") << "who aborts is not told that it is closed";
+}
+
 TEST(TcpConnection, DestroyingItMeanwhileIsSafe) {
   World world;
   const auto at = world.listen();
