@@ -8,7 +8,7 @@ namespace slash32::bgp {
 namespace {
 
 // Beyond this a member that does not take its output falls out of step and is served from its own queue.
-constexpr std::size_t kMaxBacklog = 256 * 1024;
+constexpr std::size_t kMaxBacklog = std::size_t{256} * 1024;
 
 // What a message costs beside its routes: header, lengths, MP attribute. For "about max_bytes".
 constexpr std::size_t kMessageOverhead = 32;
@@ -143,7 +143,7 @@ void AdjRibOut::collect_walk(OutMember& member, std::size_t family, std::size_t 
 void AdjRibOut::add_for_one(OutMember& member, std::size_t family, const OutQueue::Taken& taken, Batch& batch) {
   const SetId before = visible(taken.entry.told, member);
   const SetId now = visible(state(family, taken.id), member);
-  if (before == now && !(taken.entry.again && now != 0)) return;  // it was told exactly this
+  if (before == now && (!taken.entry.again || now == 0)) return;  // it was told exactly this
   batch.ops.push_back({now, 0, taken.id, static_cast<std::uint8_t>(family)});
   member.told[family] += (now != 0 ? 1 : 0) - (before != 0 ? 1 : 0);
 }

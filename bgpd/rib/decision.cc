@@ -22,8 +22,8 @@ void keep(Candidates candidates, DecisionStep step, Better better, Key key) {
     if (in(c) && better(limit, key(c))) c.lost = step;
 }
 
-constexpr std::less<> lowest;
-constexpr std::greater<> highest;
+constexpr std::less<> kLowest;
+constexpr std::greater<> kHighest;
 
 /// Routes without MED count as 0: the lowest (RFC 4271 section 9.1.2.2 c).
 std::uint32_t med(const Candidate& c) { return c.attributes->med.value_or(0); }
@@ -66,19 +66,19 @@ std::optional<std::size_t> decide(Candidates candidates) {
     c.lost = c.eligible ? DecisionStep::Won : DecisionStep::NotEligible;
     c.multipath = false;
   }
-  keep(candidates, DecisionStep::Local, highest, [](const Candidate& c) { return c.local; });
-  keep(candidates, DecisionStep::LocalPref, highest,
+  keep(candidates, DecisionStep::Local, kHighest, [](const Candidate& c) { return c.local; });
+  keep(candidates, DecisionStep::LocalPref, kHighest,
        [](const Candidate& c) { return c.attributes->local_pref.value_or(kDefaultLocalPref); });  // §9.1.1
-  keep(candidates, DecisionStep::AsPathLength, lowest,
+  keep(candidates, DecisionStep::AsPathLength, kLowest,
        [](const Candidate& c) { return c.attributes->as_path.length(); });  // §9.1.2.2 a)
-  keep(candidates, DecisionStep::Origin, lowest, [](const Candidate& c) { return c.attributes->origin; });  // b)
-  keep_lowest_med_per_neighbor_as(candidates);                                                              // c)
-  keep(candidates, DecisionStep::External, highest, [](const Candidate& c) { return c.external; });         // d)
-  keep(candidates, DecisionStep::IgpCost, lowest, [](const Candidate& c) { return c.igp_cost; });           // e)
+  keep(candidates, DecisionStep::Origin, kLowest, [](const Candidate& c) { return c.attributes->origin; });  // b)
+  keep_lowest_med_per_neighbor_as(candidates);                                                               // c)
+  keep(candidates, DecisionStep::External, kHighest, [](const Candidate& c) { return c.external; });         // d)
+  keep(candidates, DecisionStep::IgpCost, kLowest, [](const Candidate& c) { return c.igp_cost; });           // e)
   mark_multipath(candidates);
-  keep(candidates, DecisionStep::RouterId, lowest, [](const Candidate& c) { return bgp_id(c); });  // f)
-  keep(candidates, DecisionStep::ClusterListLength, lowest, cluster_list_length);                  // RFC 4456 §9
-  keep(candidates, DecisionStep::PeerAddress, lowest, [](const Candidate& c) { return c.peer_address; });  // g)
+  keep(candidates, DecisionStep::RouterId, kLowest, [](const Candidate& c) { return bgp_id(c); });  // f)
+  keep(candidates, DecisionStep::ClusterListLength, kLowest, cluster_list_length);                  // RFC 4456 §9
+  keep(candidates, DecisionStep::PeerAddress, kLowest, [](const Candidate& c) { return c.peer_address; });  // g)
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     if (!in(candidates[i])) continue;
     candidates[i].multipath = true;

@@ -88,16 +88,19 @@ class PathList {
   }
 
  private:
+  struct Many {
+    Path* paths = nullptr;
+  };
   Path* data() const {
     if (capacity_ == 1) return reinterpret_cast<Path*>(const_cast<unsigned char*>(bytes_));
-    Path* many = nullptr;
+    Many many;
     std::memcpy(&many, bytes_, sizeof many);
-    return many;
+    return many.paths;
   }
   void reserve(std::uint16_t capacity) {
-    auto* many = static_cast<Path*>(std::malloc(capacity * sizeof(Path)));
-    if (many == nullptr) std::abort();
-    std::memcpy(static_cast<void*>(many), data(), size_ * sizeof(Path));
+    const Many many{static_cast<Path*>(std::malloc(capacity * sizeof(Path)))};
+    if (many.paths == nullptr) std::abort();
+    std::memcpy(static_cast<void*>(many.paths), data(), size_ * sizeof(Path));
     release();
     std::memcpy(bytes_, &many, sizeof many);
     capacity_ = capacity;

@@ -50,7 +50,7 @@ void Rib::Impl::reconfigure(RibSettings given) {
   evaluate_again([](const Prefix&) { return true; });
 }
 
-void Rib::Impl::set_local_routes(std::vector<LocalRoute> routes) {
+void Rib::Impl::set_local_routes(const std::vector<LocalRoute>& routes) {
   std::unordered_map<Prefix, const LocalRoute*> wanted;
   for (const LocalRoute& route : routes) wanted[route.prefix] = &route;
   for (auto it = local.begin(); it != local.end();) {
@@ -205,7 +205,7 @@ Rib::Rib(RibSettings settings, NextHopResolver resolve)
 Rib::~Rib() = default;
 
 void Rib::reconfigure(RibSettings settings) { impl_->reconfigure(std::move(settings)); }
-void Rib::set_local_routes(std::vector<LocalRoute> routes) { impl_->set_local_routes(std::move(routes)); }
+void Rib::set_local_routes(const std::vector<LocalRoute>& routes) { impl_->set_local_routes(routes); }
 void Rib::set_own_ranges(std::vector<Prefix> ranges) { impl_->set_own_ranges(std::move(ranges)); }
 void Rib::set_live_pod(const Prefix& pod, bool live) { impl_->set_live_pod(pod, live); }
 void Rib::set_deferral(bool on) { impl_->set_deferral(on); }

@@ -106,7 +106,7 @@ class Rib {
   /// nothing.
   void reconfigure(RibSettings settings);
   /// The desired set of own routes; the difference is computed here.
-  void set_local_routes(std::vector<LocalRoute> routes);
+  void set_local_routes(const std::vector<LocalRoute>& routes);
   /// The node's own ranges, for the guard before import policy (design: exact own range and what covers it refused; a
   /// more specific accepted from iBGP, refused from eBGP; nothing of a default route unless allowed).
   void set_own_ranges(std::vector<Prefix> ranges);

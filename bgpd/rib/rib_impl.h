@@ -63,7 +63,7 @@ struct Rib::Impl {
   void peer_removed(PeerId id);
   void set_deferral(bool on);
   void hold_end_of_rib(bool on);
-  void set_local_routes(std::vector<LocalRoute> routes);
+  void set_local_routes(const std::vector<LocalRoute>& routes);
   void set_local(const Prefix& prefix, SetId set);
   void set_own_ranges(std::vector<Prefix> ranges);
   void set_live_pod(const Prefix& pod, bool live);
