@@ -53,9 +53,14 @@ Daemon::Daemon(std::string conf_path, config::BgpdConf conf, KernelWatch watch, 
 
 Daemon::~Daemon() = default;
 
-RouterId Daemon::choose_router_id() const {
+RouterId Daemon::choose_router_id() {
+  router_id_source_ = "configured";
   if (conf_.router_id) return *conf_.router_id;
-  if (const auto lowest = watch_.lowest_global_v4()) return RouterId{lowest->v4_value()};
+  std::vector<IpAddress> neighbors;
+  for (const auto& neighbor : conf_.neighbors) neighbors.push_back(neighbor.address);
+  router_id_source_ = "an address of this node";
+  if (const auto own = watch_.own_v4(neighbors)) return RouterId{own->v4_value()};
+  router_id_source_ = "a hash of the node's identity";
   return router_id_from(node_identity());
 }
 
@@ -79,12 +84,17 @@ void Daemon::start() {
   log::info("starting", {{"version", SLASH32_VERSION},
                          {"as", std::to_string(conf_.local_as.value)},
                          {"routerId", IpAddress::v4(router_id_.value).to_string()},
+                         {"routerIdFrom", router_id_source_},
                          {"restart", earlier ? "yes" : "no"},
                          {"routesFound", std::to_string(found4 + found6)}});
 
-  rib_.emplace(rib_settings(conf_, router_id_), [this](const IpAddress& hop) { return resolve(hop); });
+  rib_.emplace(rib_settings(conf_, router_id_), [this](const IpAddress& hop) {
+    const auto found = watch_.resolve(hop);
+    return NextHopState{.resolved = found.resolved, .oif = found.oif, .igp_cost = 0};
+  });
   deferring_ = warm;
   if (warm) rib_->set_deferral(true);
+  if (!warm) fib_.sweep();  // there is nothing to keep; what turns up later is not an earlier life's
   neighbors_.emplace(Neighbors::Deps{.loop = &loop_,
                                      .rib = &*rib_,
                                      .watch = &watch_,
@@ -133,10 +143,6 @@ void Daemon::run() {
   });
   start();
   loop_.run();  // returns when nothing is left that could happen: after end()
-  if (final_) {
-    fib_.remove_all();
-    remove_state_file(conf_.state_file);
-  }
   log::info("ended", {{"routes", final_ ? "removed" : "kept"}});
 }
 
@@ -192,15 +198,6 @@ void Daemon::check_clocks(bool rib_is_idle) {
   }
   if (const auto deadline = clocks_->next_deadline(); deadline && !ended_)
     clock_timer_.at(*deadline, [this] { work(); });
-}
-
-NextHopState Daemon::resolve(const IpAddress& next_hop) {
-  const auto known = next_hops_.find(next_hop);
-  if (known != next_hops_.end()) return known->second;
-  const auto found = watch_.resolve(next_hop);
-  const NextHopState state{.resolved = found.resolved, .oif = found.oif, .igp_cost = 0};
-  next_hops_.emplace(next_hop, state);
-  return state;
 }
 
 }  // namespace slash32::bgp

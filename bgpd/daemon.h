@@ -36,7 +36,7 @@ class Daemon {
 
  private:
   Daemon(std::string conf_path, config::BgpdConf conf, KernelWatch watch, FibSync fib);
-  RouterId choose_router_id() const;
+  RouterId choose_router_id();
 
   // ------------------------------------------------------------ work (daemon.cc)
   void start();
@@ -46,12 +46,13 @@ class Daemon {
   void turn();
   void check_clocks(bool rib_is_idle);
   void feed_fib();
-  NextHopState resolve(const IpAddress& next_hop);
 
   // ------------------------------------------------------------ kernel (daemon_kernel.cc)
   void read_kernel();
   void take_kernel(const KernelEvents& events);
+  void audit_kernel();
   void audit_later();
+  void kernel_failed(const std::string& why);
   void read_fib();
   void resolve_again();
   void announce();
@@ -84,6 +85,7 @@ class Daemon {
   KernelWatch watch_;
   FibSync fib_;
   RouterId router_id_;
+  std::string router_id_source_;  // for the log
   std::string boot_id_;
   EarlierLife life_;  // what the state file says of this one
   std::optional<StartClocks> clocks_;
@@ -92,12 +94,12 @@ class Daemon {
   std::vector<Listener> listeners_;
   std::map<std::string, std::string> listen_problems_;  // address → why it could not be opened
   std::optional<control::HttpServer> control_;
-  std::map<IpAddress, NextHopState> next_hops_;  // as the RIB was told last
   std::set<Prefix> pods_;
   std::set<Prefix> aggregates_ready_;
-  std::map<Prefix, bool> aggregates_failed_;
-  std::string last_problem_;  // of the kernel, for show
-  std::string refused_conf_;  // why the last reload changed nothing; empty: it was taken
+  std::map<Prefix, std::string> aggregates_failed_;  // and why
+  std::string last_problem_;                         // of the kernel, for show
+  std::string kernel_trouble_;                       // why the kernel cannot be read at the moment; empty: it can
+  std::string refused_conf_;                         // why the last reload changed nothing; empty: it was taken
   std::vector<FdWatch> watches_;
   std::optional<SignalWatch> signals_;
   LoopTimer meet_timer_, clock_timer_, audit_timer_, listen_timer_, restart_timer_, stop_timer_;

@@ -112,11 +112,14 @@ HttpResponse Daemon::get(const HttpRequest& request) {
 std::vector<std::string> Daemon::conditions() const {
   std::vector<std::string> out;
   for (const auto& [address, why] : listen_problems_) out.push_back("not listening: " + why);
+  for (const auto& [range, why] : neighbors_->held_ranges())
+    out.push_back("range " + range.to_string() + " held: " + why);
   for (const auto& [id, neighbor] : neighbors_->all())
     if (!neighbor->held.empty() && neighbor->conf.enabled)
       out.push_back("neighbor " + neighbor->conf.name + " held down: " + neighbor->held);
-  for (const auto& [prefix, failed] : aggregates_failed_)
-    out.push_back("aggregate " + prefix.to_string() + " is not announced: its blackhole route could not be installed");
+  for (const auto& [prefix, why] : aggregates_failed_)
+    out.push_back("aggregate " + prefix.to_string() + " is not announced, nor its blackhole route installed: " + why);
+  if (!kernel_trouble_.empty()) out.push_back("the kernel cannot be read: " + kernel_trouble_);
   const auto fib = fib_.status();
   if (fib.over_limit) out.push_back("kernel.maxRoutes is reached: further routes are not installed");
   if (fib.conflicts > 0)
@@ -190,12 +193,17 @@ HttpResponse Daemon::routes(const HttpRequest& request) {
   const auto* neighbor = filter->neighbor ? neighbors_->find(*filter->neighbor) : nullptr;
   if (filter->neighbor && !neighbor) return error_response(404, "no neighbor \"" + *filter->neighbor + "\"");
   auto paths = std::make_shared<std::vector<PathView>>();  // as it is now; rendered over many turns
+  std::set<Prefix> several;  // prefixes with more than one path in use, counted before a neighbour's are picked
+  std::optional<Prefix> used;
   rib_->visit_paths(filter->exact, [&](const PathView& path) {
+    if (path.multipath && used == path.prefix) several.insert(path.prefix);
+    if (path.multipath) used = path.prefix;
     if (filter->address && !path.prefix.contains(*filter->address)) return;
     if (filter->family && path.prefix.family() != *filter->family) return;
     if (neighbor && path.peer != neighbor->id) return;
     paths->push_back(path);
   });
+  for (auto& path : *paths) path.multipath = path.multipath && several.contains(path.prefix);
   return stream_routes(paths->size(), [this, paths](std::size_t i) {
     return neighbors_ ? route_text((*paths)[i]) : std::string("null");
   });

@@ -9,18 +9,22 @@
 namespace slash32::bgp {
 namespace {
 
-constexpr Seconds kAudit{60};  // there should be nothing to find
+constexpr Seconds kAudit{60};       // there should be nothing to find
+constexpr Seconds kKernelRetry{1};  // between two tries to read a kernel that would not answer
 
 }  // namespace
 
 void Daemon::read_kernel() {
   const auto events = watch_.read();
-  if (!events) {
-    last_problem_ = events.error().message;
-    log::error("kernel events", {{"why", events.error().message}});
-    return;
-  }
+  if (!events) return kernel_failed(events.error().message);
   take_kernel(*events);
+}
+
+void Daemon::kernel_failed(const std::string& why) {
+  if (ended_) return;
+  if (kernel_trouble_ != why) log::error("the kernel cannot be read; tried again every second", {{"why", why}});
+  kernel_trouble_ = why;
+  audit_timer_.after(kKernelRetry, [this] { audit_kernel(); });
 }
 
 void Daemon::take_kernel(const KernelEvents& events) {
@@ -40,32 +44,24 @@ void Daemon::take_kernel(const KernelEvents& events) {
   }
 }
 
-void Daemon::audit_later() {
-  audit_timer_.after(kAudit, [this] {
-    const auto events = watch_.audit();
-    if (!events) {
-      log::error("audit of the kernel", {{"why", events.error().message}});
-    } else {
-      if (!events->pods.empty()) log::warn("audit found pods that events had not told of");
-      take_kernel(*events);
-    }
-    audit_later();
-  });
+void Daemon::audit_kernel() {
+  const auto events = watch_.audit();
+  if (!events) return kernel_failed(events.error().message);
+  if (!std::exchange(kernel_trouble_, {}).empty())
+    log::info("the kernel can be read again");
+  else if (!events->pods.empty())
+    log::warn("audit found pods that events had not told of");
+  take_kernel(*events);
+  audit_later();
 }
 
+void Daemon::audit_later() {
+  audit_timer_.after(kAudit, [this] { audit_kernel(); });
+}
+
+/// The RIB asks for those in use, and compares.
 void Daemon::resolve_again() {
-  std::vector<IpAddress> changed;
-  for (auto& [next_hop, known] : next_hops_) {
-    const auto found = watch_.resolve(next_hop);
-    const NextHopState now{.resolved = found.resolved, .oif = found.oif, .igp_cost = 0};
-    if (now == known) continue;
-    known = now;
-    changed.push_back(next_hop);
-  }
-  if (changed.empty()) return;
-  rib_->next_hops_changed(changed);
-  const auto used = rib_->next_hops();  // the others are resolved afresh when they come back
-  std::erase_if(next_hops_, [&](const auto& entry) { return std::ranges::find(used, entry.first) == used.end(); });
+  rib_->next_hops_changed(rib_->next_hops());
   work();
 }
 
@@ -96,8 +92,8 @@ void Daemon::read_fib() {
     log::warn("kernel routes", {{"why", problem}});
   }
   bool changed = false;
-  for (const auto& prefix : report.aggregates_failed) {
-    aggregates_failed_[prefix] = true;
+  for (const auto& [prefix, why] : report.aggregates_failed) {
+    aggregates_failed_[prefix] = why;
     changed |= aggregates_ready_.erase(prefix) > 0;
   }
   for (const auto& prefix : report.aggregates_ready) {

@@ -53,7 +53,6 @@ Result<control::HttpServer> Daemon::open_control(const std::string& path) {
 // ---------------------------------------------------------------- reloading
 
 void Daemon::reload() {
-  if (stopping_) return;
   const auto text = read_file(conf_path_);
   if (!text) {
     refused_conf_ = text.error().message;
@@ -74,6 +73,7 @@ void Daemon::reload() {
 }
 
 Status Daemon::apply(config::BgpdConf conf) {
+  if (stopping_) return fail(7, "slash32-bgpd is stopping");
   if (conf.kernel.table != conf_.kernel.table)
     return fail(7, "/kernel/table: cannot change while running; restart slash32-bgpd");
   if (conf.control != conf_.control) {  // the only thing that can fail comes first
@@ -144,6 +144,10 @@ void Daemon::end() {
   stop_timer_.cancel();
   loop_.post([this] {  // after what is being called right now; connections flush and close on their own
     neighbors_.reset();
+    if (final_) {  // now, whatever the control's clients still have to read
+      fib_.remove_all();
+      remove_state_file(conf_.state_file);
+    }
     control_.reset();
     watches_.clear();
     signals_.reset();

@@ -28,10 +28,15 @@ struct FibSettings {
   bool operator==(const FibSettings&) const = default;
 };
 
+struct AggregateFailure {
+  Prefix prefix;
+  std::string why;
+};
+
 struct FibReport {
-  std::vector<Prefix> aggregates_ready;   // the blackhole is in place: may be announced
-  std::vector<Prefix> aggregates_failed;  // with a reason in `problems`
-  std::vector<std::string> problems;      // for the log: conflicts, errors of the kernel, with prefix and reason
+  std::vector<Prefix> aggregates_ready;  // the blackhole is in place: may be announced
+  std::vector<AggregateFailure> aggregates_failed;
+  std::vector<std::string> problems;  // for the log: conflicts, errors of the kernel, with prefix and reason
 };
 
 struct FibStatus {
@@ -58,7 +63,9 @@ class FibSync {
   /// How many of our learned routes an earlier life left, per family, for the F bits (RFC 4724).
   std::uint64_t found_at_start(AddressFamily family) const;
   void apply(std::vector<FibDelta> deltas);
-  /// The desired set of aggregates; each is reported ready once its blackhole stands. What is gone is removed.
+  /// The desired set of aggregates; each is reported ready once its blackhole stands. What is gone is removed. Where
+  /// another program has a route to the very prefix, of whatever metric, nothing is installed (a blackhole would beat
+  /// an IPv6 link's own route): failed, until that one goes.
   void set_aggregates(std::vector<Prefix> aggregates);
   /// Removes what is still marked stale from an earlier life.
   void sweep();

@@ -96,6 +96,7 @@ void FibTable::reconcile(std::span<const FibSeen> seen, const std::function<bool
       e.rewrite = !one.exact;
       e.foreign = false;
       e.seen = true;
+      if (e.kernel == e.desired && one.exact) e.failed = e.reported = false;
       if (e.desired == kNoRoute && !e.queued && !swept_) e.stale = true;
     });
   }

@@ -80,7 +80,10 @@ Status FibWriter::load() {
     for (const FibSeen& seen : dumped->seen) kind->table.found(seen);
     std::ranges::move(dumped->strays, std::back_inserter(strays_));
     if (kind != &learned_) continue;
-    for (const FibSeen& seen : dumped->seen) ++(seen.prefix.family() == AddressFamily::IPv4 ? found4_ : found6_);
+    const auto count = [&](AddressFamily family) { ++(family == AddressFamily::IPv4 ? found4_ : found6_); };
+    for (const FibSeen& seen : dumped->seen) count(seen.prefix.family());
+    // Of another metric, say: they forward too, and sweep() takes them.
+    for (const netlink::Route& stray : dumped->strays) count(stray.destination.family());
   }
   return ok();
 }
@@ -117,21 +120,6 @@ void FibWriter::want(std::span<FibDelta> deltas) {
   }
 }
 
-void FibWriter::want_aggregates(const std::vector<Prefix>& aggregates) {
-  const std::lock_guard lock(mutex_);
-  FibTable& table = aggregates_.table;
-  const std::set<Prefix> wanted(aggregates.begin(), aggregates.end());
-  std::vector<Prefix> unwanted;
-  table.each_in_kernel([&](const Prefix& prefix, SetId) { unwanted.push_back(prefix); });
-  std::ranges::copy(table.wanted(), std::back_inserter(unwanted));
-  for (const Prefix& prefix : unwanted)
-    if (!wanted.contains(prefix)) table.want(prefix, {});
-  for (const Prefix& prefix : wanted) {
-    table.want_blackhole(prefix);
-    if (table.installed(prefix)) report_.aggregates_ready.push_back(prefix);
-  }
-}
-
 void FibWriter::sweep() {
   {
     const std::lock_guard lock(mutex_);
@@ -142,6 +130,8 @@ void FibWriter::sweep() {
 }
 
 void FibWriter::remove_all() {
+  aggregates_wanted_.clear();
+  occupied_.clear();
   for (Kind* kind : {&learned_, &aggregates_}) {
     {
       const std::lock_guard lock(mutex_);
@@ -201,6 +191,7 @@ bool FibWriter::write_some() {
   const bool more_aggregates = write_kind(aggregates_);
   const bool more = write_kind(learned_) || more_aggregates;
   const Instant at = now();
+  if (place_at_ && *place_at_ <= at) place_aggregates();
   if (inspect_at_ && *inspect_at_ <= at) inspect_conflicts();
   if (more) return true;
   if (remove_strays_when_idle_) remove_strays();
@@ -252,7 +243,10 @@ void FibWriter::settle_batch(Kind& kind, std::span<const FibOp> ops,
 void FibWriter::tell_failures(Kind& kind) {
   const bool aggregate = &kind == &aggregates_;
   for (const FibFailure& failure : kind.table.take_failures()) {
-    if (aggregate && failure.verb != FibVerb::Delete) report_.aggregates_failed.push_back(failure.prefix);
+    if (aggregate && failure.verb != FibVerb::Delete)
+      report_.aggregates_failed.push_back({failure.prefix, failure.error == EEXIST
+                                                               ? "another program's route stands in its place"
+                                                               : std::strerror(failure.error)});
     if (failure.verb == FibVerb::Create && failure.error == EEXIST) {
       (aggregate ? conflicts_aggregate_ : conflicts_learned_).insert(failure.prefix);
       if (!inspect_at_) inspect_at_ = std::max(now(), last_inspect_ + kInspectPause);
@@ -302,7 +296,7 @@ FibStatus FibWriter::status() const {
   return {.desired = c.desired,
           .installed = c.installed,
           .pending = settings_.install ? c.desired - c.installed - c.conflicts : 0,
-          .conflicts = c.conflicts + a.conflicts,
+          .conflicts = c.conflicts + a.conflicts + occupied_.size(),
           .over_limit = c.held > 0,
           .stale_marked = c.stale > 0,
           .stale = c.stale};

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -75,6 +76,10 @@ class FibWriter {
   bool write_kind(Kind& kind);
   void settle_batch(Kind& kind, std::span<const FibOp> ops, const std::vector<netlink::RouteRefusal>& refusals);
   void tell_failures(Kind& kind);
+  void place_aggregates();
+  std::optional<std::map<Prefix, std::string>> others_in_place();
+  void tell_ready_aggregates();
+  void look_at_places();
   void remove_strays();
   void remove_leftovers();
   void inspect_conflicts();
@@ -95,6 +100,10 @@ class FibWriter {
   bool remove_strays_when_idle_ = false;
   std::set<Prefix> conflicts_learned_;  // to be looked at: whose is the route in the way?
   std::set<Prefix> conflicts_aggregate_;
+  std::set<Prefix> aggregates_wanted_;
+  std::map<Prefix, std::string> occupied_;  // wanted, but another program has a route to the same prefix: which
+  std::optional<Instant> place_at_;
+  Instant last_place_{};
   std::uint64_t found4_ = 0;
   std::uint64_t found6_ = 0;
   bool swept_ = false;

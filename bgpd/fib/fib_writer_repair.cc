@@ -25,6 +25,7 @@ Instant now() { return std::chrono::steady_clock::now(); }
 
 void FibWriter::heal(const std::vector<IfIndex>& links) {
   retry_after_ = kFirstRetry;
+  if (!occupied_.empty()) look_at_places();  // a route through a link that went down goes silently
   std::vector<IfIndex> ours;
   std::ranges::copy_if(links, std::back_inserter(ours), [&](IfIndex link) { return sets_.any_uses(link); });
   if (ours.empty()) return;  // a pod's link, mostly: no learned route goes through it
@@ -58,6 +59,8 @@ void FibWriter::audit() {
     std::ranges::move(dumped->strays, std::back_inserter(strays_));
     remove_strays_when_idle_ = true;
   }
+  tell_ready_aggregates();
+  if (!aggregates_wanted_.empty()) look_at_places();
 }
 
 // ---------------------------------------------------------------- dumps
@@ -155,6 +158,7 @@ void FibWriter::inspect(Kind& kind, AddressFamily family, std::set<Prefix> prefi
     if (has_our_shape(kind, route)) {
       const std::array seen{seen_as(kind, route)};
       kind.table.reconcile(seen, [](SetId) { return false; });
+      if (&kind == &aggregates_) tell_ready_aggregates();
     } else {
       strays_.push_back(route);
       remove_strays_when_idle_ = true;
@@ -175,6 +179,7 @@ void FibWriter::on_event(const netlink::Event& event) {
   if (const auto* route = std::get_if<netlink::RouteEvent>(&event)) return on_route(*route);
   const auto* address = std::get_if<netlink::AddressEvent>(&event);
   if (address == nullptr) return;
+  if (aggregates_wanted_.contains(Prefix(address->address.address, address->address.prefix_length))) look_at_places();
   if (address->address.address != settings_.pref_src4 && address->address.address != settings_.pref_src6) return;
   // With a preferred source the kernel silently removes every route that names it, on whatever link.
   ask_for_audit();
@@ -185,6 +190,7 @@ void FibWriter::on_route(const netlink::RouteEvent& event) {
   if (route.table != settings_.table || route.tos != 0) return;
   // Somebody else changed a route of ours: what is desired stands, put back at most once a second.
   if (route.protocol == learned_.protocol || route.protocol == aggregates_.protocol) return ask_for_audit();
+  if (aggregates_wanted_.contains(route.destination)) look_at_places();
   const std::lock_guard lock(mutex_);
   for (Kind* kind : {&learned_, &aggregates_}) {
     if (route.metric != metric_of(*kind)) continue;
@@ -199,7 +205,7 @@ void FibWriter::ask_for_audit() {
 
 std::optional<Instant> FibWriter::deadline() const {
   std::optional<Instant> first;
-  for (const auto& at : {audit_at_, inspect_at_, retry_at_})
+  for (const auto& at : {audit_at_, inspect_at_, place_at_, retry_at_})
     if (at && (!first || *at < *first)) first = at;
   return first;
 }

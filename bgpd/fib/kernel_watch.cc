@@ -40,6 +40,7 @@ struct KernelWatch::Impl {
   UniqueFd ready;  // epoll over the monitor and the bell
   UniqueFd bell;   // rung while read() has something although no event waits
   bool dump_due = false;
+  bool dump_failed = false;
 
   Impl(netlink::Monitor m, netlink::Bulk b, TableId t)
       : monitor(std::move(m)), bulk(std::move(b)), state(t), table(t) {}
@@ -49,6 +50,7 @@ struct KernelWatch::Impl {
   Status load();
   void set_bell(bool on) const;
   KernelEvents take(bool overrun);
+  Result<KernelEvents> load_again();
 };
 
 Status KernelWatch::Impl::prepare() {
@@ -96,6 +98,16 @@ KernelEvents KernelWatch::Impl::take(bool overrun) {
   return events;
 }
 
+Result<KernelEvents> KernelWatch::Impl::load_again() {
+  if (auto loaded = load(); !loaded) {
+    dump_failed = dump_due;
+    return std::unexpected(loaded.error());
+  }
+  const bool overrun = std::exchange(dump_due, false);
+  dump_failed = false;
+  return take(overrun);
+}
+
 KernelWatch::KernelWatch(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 KernelWatch::~KernelWatch() = default;
 KernelWatch::KernelWatch(KernelWatch&&) noexcept = default;
@@ -123,19 +135,12 @@ Result<KernelEvents> KernelWatch::read() {
   });
   const bool overrun = !outcome || *outcome == netlink::Monitor::Outcome::Overrun;
   my.dump_due = my.dump_due || overrun;
-  if (my.dump_due) {
-    if (auto loaded = my.load(); !loaded) {
-      my.set_bell(true);  // asked again at the next read()
-      return std::unexpected(loaded.error());
-    }
-    my.dump_due = false;
-    return my.take(true);
-  }
+  if (my.dump_failed) return my.take(false);  // audit() is the caller's to ask again
+  if (my.dump_due) return my.load_again();
   if (my.state.take_pod_routes_doubtful()) {
     std::vector<netlink::Route> routes;
     if (auto dumped = my.dump_pod_routes(routes); !dumped) {
-      my.dump_due = true;
-      my.set_bell(true);
+      my.dump_due = my.dump_failed = true;
       return std::unexpected(dumped.error());
     }
     my.state.load_pod_routes(routes);
@@ -143,10 +148,7 @@ Result<KernelEvents> KernelWatch::read() {
   return my.take(false);
 }
 
-Result<KernelEvents> KernelWatch::audit() {
-  TRY(impl_->load());
-  return impl_->take(false);
-}
+Result<KernelEvents> KernelWatch::audit() { return impl_->load_again(); }
 
 Resolution KernelWatch::resolve(const IpAddress& next_hop) const { return impl_->state.resolve(next_hop); }
 
@@ -158,7 +160,9 @@ std::optional<IpAddress> KernelWatch::link_local_beside(const IpAddress& local) 
   return impl_->state.link_local_beside(local);
 }
 
-std::optional<IpAddress> KernelWatch::lowest_global_v4() const { return impl_->state.lowest_global_v4(); }
+std::optional<IpAddress> KernelWatch::own_v4(std::span<const IpAddress> neighbors) const {
+  return impl_->state.own_v4(neighbors);
+}
 
 bool KernelWatch::is_local(const IpAddress& address) const { return impl_->state.is_local(address); }
 

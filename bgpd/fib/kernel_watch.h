@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "bgpd/fib/delta.h"
@@ -46,7 +47,8 @@ class KernelWatch {
 
   /// Readable when read() has something.
   int fd() const;
-  /// Takes what is there, a bounded number of messages a call; call again while fd() is readable.
+  /// Takes what is there, a bounded number of messages a call; call again while fd() is readable. Error: a dump that
+  /// was due failed; nothing rings for it: call audit() a while later, until it succeeds.
   Result<KernelEvents> read();
   /// A slow audit: dumps everything again and reports the difference (there should be none).
   Result<KernelEvents> audit();
@@ -58,8 +60,10 @@ class KernelWatch {
   /// hop self for the other family. Nothing where there is none.
   std::optional<IpAddress> address_beside(const IpAddress& local, AddressFamily family) const;
   std::optional<IpAddress> link_local_beside(const IpAddress& local) const;
-  /// The lowest global IPv4 address of the node, for the default router ID.
-  std::optional<IpAddress> lowest_global_v4() const;
+  /// A global IPv4 address that is this node's alone, for the default router ID: the lowest in whose subnet one of the
+  /// neighbours is, else the lowest on such a link, else the lowest on a link that is no bridge, tunnel or the like.
+  /// Never a secondary or a host address (a VIP, which wanders), never docker0's 172.17.0.1 of every node.
+  std::optional<IpAddress> own_v4(std::span<const IpAddress> neighbors) const;
   /// Whether `address` is one of the node's own.
   bool is_local(const IpAddress& address) const;
 

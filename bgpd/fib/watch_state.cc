@@ -1,6 +1,8 @@
 #include "bgpd/fib/watch_state.h"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 namespace slash32::bgp {
 namespace {
@@ -19,6 +21,10 @@ bool is_usable(const netlink::Address& a) { return !a.tentative && !a.duplicate;
 bool is_global(const netlink::Address& a) {
   return is_usable(a) && a.scope == netlink::Scope::Universe && !a.address.is_loopback() && !a.address.is_link_local();
 }
+
+/// Kinds of links whose addresses say nothing of the node. A veth, VLAN, bond or macvlan may well be its uplink.
+constexpr std::array<std::string_view, 12> kMadeUp{"bridge", "dummy",  "tun", "wireguard", "vxlan",  "geneve",
+                                                   "ipip",   "ip6tnl", "sit", "gre",       "ip6gre", "ifb"};
 
 bool same(const netlink::Address& a, const netlink::Address& b) {
   return a.prefix_length == b.prefix_length && a.scope == b.scope && a.tentative == b.tentative &&
@@ -39,6 +45,7 @@ void WatchState::on_link(const netlink::Link& link, bool gone) {
   state.up = link.up;
   state.carrier = link.carrier;
   state.loopback = link.loopback;
+  state.made_up = std::ranges::find(kMadeUp, link.kind) != kMadeUp.end();
   if (known && state == before) return;
   link_changed(link.index, state);
   // The kernel drops every route through a link that goes down, IPv4's without a word, and brings none back.
@@ -257,12 +264,24 @@ std::optional<IpAddress> WatchState::link_local_beside(const IpAddress& local) c
       local, [](const netlink::Address& a) { return a.address.is_v6() && a.address.is_link_local() && is_usable(a); });
 }
 
-std::optional<IpAddress> WatchState::lowest_global_v4() const {
-  std::optional<IpAddress> lowest;
-  for (const auto& [index, state] : links_)
-    for (const auto& [address, value] : state.addresses)
-      if (address.is_v4() && is_global(value) && (!lowest || address < *lowest)) lowest = address;
-  return lowest;
+std::optional<IpAddress> WatchState::own_v4(std::span<const IpAddress> neighbors) const {
+  const auto holds_one = [&](const netlink::Address& a) {
+    const auto subnet = subnet_of(a);
+    return subnet && std::ranges::any_of(neighbors, [&](const IpAddress& n) { return subnet->contains(n); });
+  };
+  std::array<std::optional<IpAddress>, 3> lowest;  // by preference
+  for (const auto& [index, state] : links_) {
+    const bool beside = std::ranges::any_of(state.addresses, [&](const auto& a) { return holds_one(a.second); });
+    if (!beside && (state.loopback || state.made_up)) continue;
+    for (const auto& [address, value] : state.addresses) {
+      if (!address.is_v4() || !is_global(value) || value.secondary || !subnet_of(value)) continue;
+      auto& best = lowest[holds_one(value) ? 0 : beside ? 1 : 2];
+      if (!best || address < *best) best = address;
+    }
+  }
+  for (const auto& best : lowest)
+    if (best) return best;
+  return std::nullopt;
 }
 
 }  // namespace slash32::bgp

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -44,7 +45,7 @@ class WatchState {
   Resolution resolve(const IpAddress& next_hop) const;
   std::optional<IpAddress> address_beside(const IpAddress& local, AddressFamily family) const;
   std::optional<IpAddress> link_local_beside(const IpAddress& local) const;
-  std::optional<IpAddress> lowest_global_v4() const;
+  std::optional<IpAddress> own_v4(std::span<const IpAddress> neighbors) const;
   bool is_local(const IpAddress& address) const { return local_.contains(address); }
   std::size_t known_links() const { return links_.size(); }
   std::size_t known_pods() const { return pods_.size(); }
@@ -54,6 +55,7 @@ class WatchState {
     bool up = false;
     bool carrier = false;
     bool loopback = false;
+    bool made_up = false;  // a bridge, a tunnel, …: its addresses may be the same on every node
     std::map<IpAddress, netlink::Address> addresses;
     bool operator==(const LinkState& o) const { return up == o.up && carrier == o.carrier && loopback == o.loopback; }
   };

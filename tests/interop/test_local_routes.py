@@ -1,5 +1,7 @@
 """What the node announces: aggregates with their blackholes, pods as the kernel has them; and what it never touches."""
 
+import socket
+
 import pytest
 
 from bgp import attributes, wire
@@ -140,12 +142,34 @@ def test_shutdown_leaves_nothing(pair):
               attributes.announce6(["2a00:1::/48"], (PEER_ASN,), peer_address6(1)))
     pair.speaker.wait_in_kernel("20.1.0.0/16")
     pair.speaker.wait_in_kernel("2a00:1::/48")
-    assert pair.speaker.shutdown() == 0
+    assert pair.speaker.shutdown() == 0, "systemd must not start it again"
     after = [pair.node.ip_json("-4", "route", "show", "table", "all"),
              [r for r in pair.node.ip_json("-6", "route", "show", "table", "all")], pair.node.ip_json("rule", "show")]
     assert after == before
     wait_until(lambda: pair.node.run("test", "!", "-e", pair.speaker.socket, check=False).returncode == 0, 2,
                "the control socket's file gone")
+
+
+def test_a_control_client_that_does_not_read_delays_no_leaving(pair):
+    """Our kernel routes go once the withdraws are out, whoever still hangs on the control socket."""
+    pair.start(external(1), originate=ORIGINATE)
+    pair.peer(1).establish()
+    wait_until(lambda: pair.node.routes(133), 5)
+    with socket.socket(socket.AF_UNIX) as idle:
+        idle.connect(pair.speaker.socket)
+        idle.sendall(b"GET /v1/status HTTP/1.1\r\nHost: x\r\n")  # never finished
+        pair.speaker.request("POST", "/v1/shutdown")
+        wait_until(lambda: not pair.node.routes(133) and not pair.node.routes(133, 6), 3)
+
+
+def test_a_single_best_path_is_no_multipath(pair):
+    pair.start(external(1), external(2))
+    one, two = pair.peer(1).establish(), pair.peer(2).establish()
+    one.send(attributes.announce(["20.1.0.0/16"], (PEER_ASN,), peer_address(1)))
+    pair.speaker.wait_in_kernel("20.1.0.0/16")
+    assert [path["multipath"] for path in pair.speaker.paths("20.1.0.0/16")] == [False]
+    two.send(attributes.announce(["20.1.0.0/16"], (PEER_ASN,), peer_address(2)))
+    wait_until(lambda: [path["multipath"] for path in pair.speaker.paths("20.1.0.0/16")] == [True, True], 5)
 
 
 def test_two_equal_paths_become_one_multipath_route(pair):

@@ -106,5 +106,67 @@ TEST_F(FibOwner, ARouteOfOursThatWeDidNotKnowIsAdopted) {
   EXPECT_THAT(routes("10.1.0.0/24"), HasSubstr("via 192.0.1.1 dev up1 proto 134"));
 }
 
+TEST_F(FibOwner, RoutesOfAnotherMetricFromAnEarlierLifeAreFoundAndSwept) {
+  sh("ip route add 10.1.0.0/24 via 192.0.1.1 proto 134 metric 300");
+  sh("ip -6 route add fd00:1::/64 via 2001:db8:1::1 proto 134 metric 300");
+  auto fib = open();
+  EXPECT_EQ(fib.found_at_start(AddressFamily::IPv4), 1U);
+  EXPECT_EQ(fib.found_at_start(AddressFamily::IPv6), 1U);
+  fib.apply({{prefix("10.1.0.0/24"), {hop4(1)}}});
+  ASSERT_TRUE(settled(fib, 1));
+  EXPECT_THAT(routes("10.1.0.0/24"), HasSubstr("metric 300")) << "kept until the sweep";
+  fib.sweep();
+  EXPECT_TRUE(
+      eventually([] { return routes("proto 134 metric 300").empty() && routes6("proto 134 metric 300").empty(); }));
+  EXPECT_THAT(routes("10.1.0.0/24"), HasSubstr("metric 512"));
+}
+
+TEST_F(FibOwner, AfterTheSweepOfAColdStartAnUnknownRouteOfOursGoes) {
+  auto fib = open();
+  fib.sweep();
+  fib.set_aggregates({});
+  sh("ip route add 10.1.0.0/24 via 192.0.2.1 proto 134 metric 512");
+  sh("ip route add blackhole 10.244.9.0/24 proto 133 metric 128");
+  EXPECT_TRUE(eventually([] { return routes("proto 134").empty() && routes("proto 133").empty(); }));
+}
+
+TEST_F(FibOwner, AnAggregateThatFailedAndIsFoundInPlaceIsReportedReady) {
+  auto fib = open();
+  fib.set_aggregates({prefix("10.244.1.0/24")});
+  (void)reported(fib, [](const FibReport& r) { return r.aggregates_ready.size() == 1; });
+  sh("ip route replace unreachable 10.244.1.0/24 proto static metric 128");
+  (void)reported(fib, [](const FibReport& r) { return !r.aggregates_failed.empty(); });
+  sh("ip route replace blackhole 10.244.1.0/24 proto 133 metric 128");
+  (void)reported(fib, [](const FibReport& r) { return !r.aggregates_ready.empty(); });
+  EXPECT_EQ(fib.status().conflicts, 0U);
+}
+
+TEST_F(FibOwner, AnAggregateThatIsALinksOwnSubnetIsNotInstalled) {
+  auto fib = open();
+  fib.set_aggregates({prefix("192.0.1.0/24"), prefix("2001:db8:1::/64"), prefix("10.244.1.0/24")});
+  const auto report = reported(
+      fib, [](const FibReport& r) { return r.aggregates_failed.size() == 2 && r.aggregates_ready.size() == 1; });
+  for (const auto& failure : report.aggregates_failed) EXPECT_THAT(failure.why, HasSubstr("protocol 2, metric"));
+  EXPECT_EQ(fib.status().conflicts, 2U);
+  EXPECT_THAT(routes6("proto 133"), IsEmpty());
+  EXPECT_THAT(sh("ip -6 route get 2001:db8:1::77"), HasSubstr("dev up1"));
+  sh("ip addr flush dev up1");
+  (void)reported(fib, [](const FibReport& r) { return r.aggregates_ready.size() >= 2; });
+  EXPECT_TRUE(eventually([&] { return fib.status().conflicts == 0; }));
+  EXPECT_THAT(routes6("proto 133"), HasSubstr("2001:db8:1::/64"));
+}
+
+TEST_F(FibOwner, AnAggregateThatBecomesALinksOwnSubnetGivesWay) {
+  auto fib = open();
+  fib.set_aggregates({prefix("192.0.9.0/24"), prefix("2001:db8:9::/64")});
+  (void)reported(fib, [](const FibReport& r) { return r.aggregates_ready.size() == 2; });
+  sh("ip addr add 192.0.9.1/24 dev up1; ip addr add 2001:db8:9::1/64 dev up1 nodad");
+  (void)reported(fib, [](const FibReport& r) { return r.aggregates_failed.size() == 2; });
+  EXPECT_TRUE(eventually([] { return routes("proto 133").empty() && routes6("proto 133").empty(); }));
+  sh("ip link set up1 down");  // the IPv4 route goes without a word
+  fib.heal({link_of(1)});
+  (void)reported(fib, [](const FibReport& r) { return r.aggregates_ready.size() >= 2; });
+}
+
 }  // namespace
 }  // namespace slash32::bgp

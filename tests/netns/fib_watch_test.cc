@@ -1,5 +1,9 @@
 // KernelWatch against the kernel: pods, links, addresses, overruns, and what must not be heard.
 #include "bgpd/fib/kernel_watch.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "common/netlink/bulk.h"
 #include "tests/netns/fib_world.h"
 
@@ -154,6 +158,30 @@ TEST_F(FibWatch, AnOverrunLeadsToADumpAndTheRightDifference) {
   EXPECT_THAT(read_all(watch).pods, ElementsAre(event4(4, false))) << "events go on behind the dump";
 }
 
+TEST_F(FibWatch, AFailingDumpRingsNoBellAndAnAuditMakesUpForIt) {
+  const int before = ::dup(0);  // sockets come in order: the monitor's, then the one for dumps
+  ::close(before);
+  auto watch = open_watch(2048);
+  (void)read_all(watch);
+  const int dumps = before + 1;
+  const int kept = ::dup(dumps);
+  const int broken = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  ASSERT_GE(::dup2(broken, dumps), 0);
+  add_pod(4);
+  for (int i = 0; i < 20; ++i) sh("ip addr add 192.0.3.1/24 dev up1; ip addr del 192.0.3.1/24 dev up1");
+  EXPECT_FALSE(watch.read().has_value());
+  EXPECT_TRUE(eventually([&] { return !readable(watch) || !watch.read(); })) << "no busy loop";
+  EXPECT_FALSE(readable(watch));
+  EXPECT_FALSE(watch.audit().has_value());
+  ASSERT_GE(::dup2(kept, dumps), 0);
+  const auto events = watch.audit();
+  ASSERT_TRUE(events.has_value());
+  EXPECT_TRUE(events->overrun);
+  EXPECT_THAT(events->pods, UnorderedElementsAre(event4(4, true), event6(4, true)));
+  ::close(kept);
+  ::close(broken);
+}
+
 TEST_F(FibWatch, AnAuditFindsNothingWhereEventsToldAll) {
   add_pod(1);
   auto watch = open_watch();
@@ -179,7 +207,7 @@ TEST_F(FibWatch, NextHopsFollowLinksAndAddresses) {
   EXPECT_EQ(watch.address_beside(ip("192.0.1.10"), AddressFamily::IPv6), ip("2001:db8:1::10"));
   EXPECT_EQ(watch.address_beside(ip("2001:db8:2::10"), AddressFamily::IPv4), ip("192.0.2.10"));
   EXPECT_TRUE(watch.link_local_beside(ip("192.0.1.10"))->is_link_local());
-  EXPECT_EQ(watch.lowest_global_v4(), ip("192.0.1.10"));
+  EXPECT_EQ(watch.own_v4({}), ip("192.0.1.10"));
 
   sh("ip link set far1 down");  // up1 loses its carrier, a moment later
   ASSERT_TRUE(eventually([&] {

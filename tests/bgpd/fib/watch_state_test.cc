@@ -216,7 +216,29 @@ TEST_F(WatchStateNextHops, AddressesBesideASessionsOwn) {
   EXPECT_EQ(state.address_beside(ip("2001:db8::10"), AddressFamily::IPv4), ip("192.0.2.10"));
   EXPECT_EQ(state.link_local_beside(ip("192.0.2.10")), ip("fe80::10"));
   EXPECT_EQ(state.address_beside(ip("10.9.9.9"), AddressFamily::IPv4), std::nullopt);
-  EXPECT_EQ(state.lowest_global_v4(), ip("192.0.2.10"));
+  EXPECT_EQ(state.own_v4({}), ip("192.0.2.10"));
+}
+
+TEST(WatchStateOwnV4, IsNeitherDockersNorAVip) {
+  WatchState state{netlink::kMainTable};
+  auto docker = link(3);
+  docker.kind = "bridge";
+  state.on_link(docker, false);
+  state.on_address(address(3, "10.0.0.1", 16), false);
+  EXPECT_EQ(state.own_v4({}), std::nullopt) << "on every node the same";
+  state.on_link(link(2), false);
+  state.on_link(link(4), false);
+  state.on_address(address(2, "192.0.2.5", 32), false);
+  auto vip = address(2, "192.0.2.6", 24);
+  vip.secondary = true;
+  state.on_address(vip, false);
+  state.on_address(address(2, "192.0.2.10", 24), false);
+  state.on_address(address(2, "2001:db8::10", 64), false);
+  state.on_address(address(4, "172.16.0.10", 24), false);
+  EXPECT_EQ(state.own_v4({}), ip("172.16.0.10"));
+  EXPECT_EQ(state.own_v4(std::vector{ip("192.0.2.1")}), ip("192.0.2.10")) << "beside the neighbour";
+  EXPECT_EQ(state.own_v4(std::vector{ip("2001:db8::1")}), ip("192.0.2.10")) << "on the neighbour's link";
+  EXPECT_EQ(state.own_v4(std::vector{ip("10.0.9.9")}), ip("10.0.0.1")) << "a bridge may be the uplink";
 }
 
 }  // namespace
