@@ -44,11 +44,8 @@ Result<UniqueFd> lock_directory(const std::filesystem::path& directory, const cn
 
 Result<Settings> read_found(const std::filesystem::path& state_dir) {
   const auto path = state_dir / kFileName;
-  const UniqueFd fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-  if (!fd && errno == ENOENT) return Settings{};
-  if (!fd) return sys_fail("open " + path.string());
-  auto text = read_all(fd.get());
-  if (!text) return fail(in(path.string(), std::move(text).error()));
+  const auto text = TRY(read_file_if_there(path));
+  if (!text) return Settings{};
   auto settings = parse_found(*text);
   if (!settings) return fail(in(path.string(), std::move(settings).error()));
   return settings;

@@ -95,9 +95,10 @@ void check_verb(const Call& call, Faults& faults) {
                                          std::string(to_string(call.version)));
 }
 
-/// The namespace to configure must not be the one we run in: everything here would be done to the node itself.
+/// The namespace to configure must not be the one we run in: everything here would be done to the node itself. DEL
+/// goes by the key alone: its path may by now, the process ID being somebody else's, lead to any namespace.
 Status check_netns(const Call& call, const Env& env) {
-  if (call.args.netns.empty() || !env.is_own_netns(call.args.netns)) return ok();
+  if (call.args.command == Command::Del || call.args.netns.empty() || !env.is_own_netns(call.args.netns)) return ok();
   const auto override = env.getenv("CNI_NETNS_OVERRIDE").value_or("");
   if (override == "1" || override == "TRUE" || override == "true" || override == "True") return ok();
   return fail(kInvalidNetns, "CNI_NETNS " + call.args.netns + " is the network namespace of the plugin itself");
