@@ -277,8 +277,11 @@ Result<bool> table_is_current(Socket& netfilter, const Table& table) {
 Status install_table(Socket& netfilter, const Table& table) {
   std::vector<Request> batch;
   batch.push_back(bracket("begin an nftables transaction", NFNL_MSG_BATCH_BEGIN));
-  // Deleting needs the table to exist: making it first, without NLM_F_EXCL, is harmless when it does.
-  batch.push_back(table_request("prepare nftables table " + table.name, NFT_MSG_NEWTABLE, NLM_F_CREATE, table));
+  // Deleting needs the table to exist: making it first, without NLM_F_EXCL, is harmless when it does. It carries our
+  // mark as well, since another ADD can see it for a moment while the transaction is committed.
+  auto prepare = table_request("prepare nftables table " + table.name, NFT_MSG_NEWTABLE, NLM_F_CREATE, table);
+  prepare.put(NFTA_TABLE_USERDATA, bytes_of(table.version));
+  batch.push_back(std::move(prepare));
   batch.push_back(table_request("clear nftables table " + table.name, NFT_MSG_DELTABLE, 0, table));
   auto add = table_request("add nftables table " + table.name, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL, table);
   add.put(NFTA_TABLE_USERDATA, bytes_of(table.version));
