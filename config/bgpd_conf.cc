@@ -44,10 +44,8 @@ Result<ListenConf> read_listen(const JsonField& field) {
   if (field.value().is_string()) return read_listen_text(field);
   if (!field.value().is_object()) return field.bad("must be an address, or {\"address\": ..., \"port\": ...}");
   TRY(field.only(keys::kListen));
-  return ListenConf {
-    TRY(field.required("address", json::ip_address))
-    , TRY(field.optional("port", json::integer<std::uint16_t>(1), std::uint16_t{179}))
-  };
+  return ListenConf{TRY(field.required("address", json::ip_address)),
+                    TRY(field.optional("port", json::integer<std::uint16_t>(1), std::uint16_t{179}))};
 }
 
 Result<OriginatedPrefix> read_originated(const JsonField& field) {
@@ -99,7 +97,7 @@ Result<KernelConf> read_kernel(const JsonField& field) {
   TRY(field.only(keys::kKernel));
   KernelConf out;
   out.install = TRY(field.optional("install", json::boolean, out.install));
-  out.table = TableId { TRY(field.optional("table", json::integer<std::uint32_t>(1), out.table.value)) };
+  out.table = TableId{TRY(field.optional("table", json::integer<std::uint32_t>(1), out.table.value))};
   if (out.table.value == 255) return field.child("table").bad("255 is the kernel's own table (local)");
   out.metric = TRY(field.optional("metric", json::integer<std::uint32_t>(), out.metric));
   if (out.metric < kLeastMetric)

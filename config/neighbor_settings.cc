@@ -15,12 +15,12 @@ constexpr std::size_t kMaxIfname = 15;         // IFNAMSIZ without the closing z
 // ---------------------------------------------------------------- values of a neighbour
 
 Result<RemoteAs> read_remote_as(const JsonField& field) {
-  if (field.value().is_string()) return RemoteAs {
-      TRY(one_of<RemoteAsKind>({{"external", RemoteAsKind::External}, {"internal", RemoteAsKind::Internal}})(field))
-      , {}
-    };
+  if (field.value().is_string())
+    return RemoteAs{
+        TRY(one_of<RemoteAsKind>({{"external", RemoteAsKind::External}, {"internal", RemoteAsKind::Internal}})(field)),
+        {}};
   if (!field.value().is_number_integer()) return field.bad("must be an AS number, \"external\" or \"internal\"");
-  return RemoteAs { RemoteAsKind::Number, TRY(as_number(field)) };
+  return RemoteAs{RemoteAsKind::Number, TRY(as_number(field))};
 }
 
 Result<Seconds> read_hold_time(const JsonField& field) {
@@ -30,7 +30,7 @@ Result<Seconds> read_hold_time(const JsonField& field) {
 }
 
 Result<Seconds> read_keepalive_time(const JsonField& field) {
-  return Seconds { TRY(json::integer<std::uint16_t>(1, kMaxHoldTime / 3)(field)) };
+  return Seconds{TRY(json::integer<std::uint16_t>(1, kMaxHoldTime / 3)(field))};
 }
 
 Result<Milliseconds> read_retry_time(const JsonField& field) {
@@ -76,10 +76,7 @@ Result<MaxPrefixes> read_max_prefixes(const JsonField& field) {
   TRY(field.only(keys::kMaxPrefixes));
   for (const char* key : {"out", "warn", "restart"})
     if (field.has(key)) return not_supported(field.child(key));
-  return MaxPrefixes {
-    .in = TRY(field.maybe("in", json::integer<std::uint32_t>(1)))
-    , .out = {}
-  };
+  return MaxPrefixes{.in = TRY(field.maybe("in", json::integer<std::uint32_t>(1))), .out = {}};
 }
 
 Result<Allow> read_allow(const JsonField& field) {
@@ -97,7 +94,7 @@ Result<Allow> read_allow(const JsonField& field) {
 Result<std::optional<std::uint8_t>> read_ttl_security(const JsonField& field) {
   if (field.value().is_boolean())  // true: a neighbour on the same link
     return field.value().get<bool>() ? std::optional<std::uint8_t>{1} : std::nullopt;
-  return std::optional { TRY(json::integer<std::uint8_t>(1, 254)(field)) };
+  return std::optional{TRY(json::integer<std::uint8_t>(1, 254)(field))};
 }
 
 auto policy_names(const NeighborContext& context) {

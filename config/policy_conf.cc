@@ -17,7 +17,7 @@ Result<PrefixMatch> read_prefix_match(const JsonField& field) {
   }
   if (!field.value().is_object()) return field.bad("must be a prefix, or {\"prefix\": ..., \"ge\": ..., \"le\": ...}");
   TRY(field.only(keys::kPrefixMatch));
-  PrefixMatch match { .prefix = TRY(field.required("prefix", json::prefix)) };
+  PrefixMatch match{.prefix = TRY(field.required("prefix", json::prefix))};
   const auto bits = match.prefix.address().bits();
   const auto own = match.prefix.length();
   const auto least = TRY(field.maybe("ge", json::integer<std::uint8_t>(own, bits)));
