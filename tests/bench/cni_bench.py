@@ -91,8 +91,8 @@ class Floor(Contender):
 
     def add(self, i):
         v4, v6 = f"10.246.{i // 250}.{i % 250 + 1}", f"fd00:10:246::{i + 1:x}"
-        argv = [self.program, self.netns(i), f"flr{i:012x}", f"s32:1:bench:{self.pod(i)}:eth0:{v4}:{v6 if self.dual else ''}", v4, HOST4]
-        return launch(argv + ([v6, HOST6] if self.dual else []), "/dev/null", {})
+        argv = [self.program, self.netns(i), f"flr{i:012x}", f"s32:1:bench:{self.pod(i)}:eth0:{v4}:{v6 if self.dual else ''}", v4]
+        return launch(argv + ([v6] if self.dual else []), "/dev/null", {})
 
 
 def kernel_state(contender, i):

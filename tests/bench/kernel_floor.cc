@@ -1,6 +1,6 @@
 // The bare kernel work of one ADD, and nothing else: every change slash32 makes for a pod, by raw netlink, without
 // configuration, IPAM, checks or log. Executed as a process of its own it is the floor below which no plugin can go.
-//   kernel_floor NETNS HOST_IFNAME ALIAS V4 V4_SOURCE [V6 V6_SOURCE]
+//   kernel_floor NETNS HOST_IFNAME ALIAS V4 [V6]
 // Leaves the same kernel state as slash32 (names, addresses, routes, neighbours, settings); tests/bench/cni_bench.py
 // compares. Prints nothing; exit status 1 with the failing step on stderr.
 #include <arpa/inet.h>
@@ -153,7 +153,6 @@ void neighbour(Batch& b, int link, const Ip& ip, const std::array<unsigned char,
 struct RouteTo {
   const Ip* destination;  // none: default
   const Ip* gateway;
-  const Ip* source;
   unsigned metric;
   unsigned char protocol;
 };
@@ -167,7 +166,6 @@ void route(Batch& b, int link, unsigned char family, const RouteTo& to) {
   info.rtm_type = RTN_UNICAST;
   if (to.destination != nullptr) b.put(RTA_DST, to.destination->bytes.data(), to.destination->size);
   if (to.gateway != nullptr) b.put(RTA_GATEWAY, to.gateway->bytes.data(), to.gateway->size);
-  if (to.source != nullptr) b.put(RTA_PREFSRC, to.source->bytes.data(), to.source->size);
   if (to.metric != 0) b.put_u32(RTA_PRIORITY, to.metric);
   b.put_u32(RTA_OIF, static_cast<unsigned>(link));
   b.end();
@@ -224,16 +222,14 @@ void host_settings(Batch& b, int link, const char* alias, bool v6) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 6 && argc != 8) {
-    std::fputs("usage: kernel_floor NETNS HOST_IFNAME ALIAS V4 V4_SOURCE [V6 V6_SOURCE]\n", stderr);
+  if (argc != 5 && argc != 6) {
+    std::fputs("usage: kernel_floor NETNS HOST_IFNAME ALIAS V4 [V6]\n", stderr);
     return 2;
   }
-  const bool v6 = argc == 8;
+  const bool v6 = argc == 6;
   const std::string conf6 = "/proc/sys/net/ipv6/conf/";
   const Ip pod4 = parse(argv[4]);
-  const Ip source4 = parse(argv[5]);
-  const Ip pod6 = v6 ? parse(argv[6]) : Ip{};
-  const Ip source6 = v6 ? parse(argv[7]) : Ip{};
+  const Ip pod6 = v6 ? parse(argv[5]) : Ip{};
   const Ip gateway4 = parse("169.254.1.1");
   const Ip gateway6 = parse("fe80::1");
   const std::array<unsigned char, 6> pod_mac = {0x02, 0x32, pod4.bytes[0], pod4.bytes[1], pod4.bytes[2], pod4.bytes[3]};
@@ -264,16 +260,16 @@ int main(int argc, char** argv) {
   link_up(b, pod_link);
   address(b, pod_link, pod4, 32, RT_SCOPE_UNIVERSE);
   neighbour(b, pod_link, gateway4, kHostMac);
-  route(b, pod_link, AF_INET, {&gateway4, nullptr, nullptr, 0, RTPROT_BOOT});
-  route(b, pod_link, AF_INET, {nullptr, &gateway4, nullptr, 0, RTPROT_BOOT});
+  route(b, pod_link, AF_INET, {&gateway4, nullptr, 0, RTPROT_BOOT});
+  route(b, pod_link, AF_INET, {nullptr, &gateway4, 0, RTPROT_BOOT});
   if (v6) {
     address(b, pod_link, pod6, 128, RT_SCOPE_UNIVERSE);
     neighbour(b, pod_link, gateway6, kHostMac);
-    route(b, pod_link, AF_INET6, {nullptr, &gateway6, nullptr, 0, RTPROT_BOOT});
+    route(b, pod_link, AF_INET6, {nullptr, &gateway6, 0, RTPROT_BOOT});
   }
   talk(pod, b, "configure the pod end");
-  route(b, host_link, AF_INET, {&pod4, nullptr, &source4, kMetric, kProtocol});
-  if (v6) route(b, host_link, AF_INET6, {&pod6, nullptr, &source6, kMetric, kProtocol});
+  route(b, host_link, AF_INET, {&pod4, nullptr, kMetric, kProtocol});
+  if (v6) route(b, host_link, AF_INET6, {&pod6, nullptr, kMetric, kProtocol});
   talk(host, b, "route to the pod");
   return 0;
 }
