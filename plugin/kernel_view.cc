@@ -1,7 +1,6 @@
 #include "plugin/kernel_view.h"
 
 #include <algorithm>
-#include <memory>
 
 #include "common/log.h"
 #include "common/netlink/addressing.h"
@@ -32,28 +31,12 @@ Result<std::vector<ipam::Held>> claims_of_aliases(netlink::Socket& host) {
   return out;
 }
 
-/// What the aliases claim, read when first asked: routes can be lost (a host end taken down and up, `ip route flush`)
-/// while their pods live, and the store of another network knows nothing of this one's.
-class Claims {
- public:
-  Result<bool> by_another(netlink::Socket& host, const ipam::Key& key, const IpAddress& address) {
-    if (!claims_) claims_ = TRY(claims_of_aliases(host));
-    return std::ranges::any_of(*claims_, [&](const ipam::Held& held) {
-      return held.address == address && !alias_is_of({.key = held.key, .addresses = {}}, key);
-    });
-  }
-
- private:
-  std::optional<std::vector<ipam::Held>> claims_;
-};
-
 }  // namespace
 
 ipam::KernelView kernel_view(netlink::Socket& host) {
   ipam::KernelView view;
-  view.in_use = [&host, claims = std::make_shared<Claims>()](const ipam::Key& key, const IpAddress& address) {
-    auto held = is_held(host, key, address);
-    if (held && !*held) held = claims->by_another(host, key, address);
+  view.in_use = [&host](const ipam::Key& key, const IpAddress& address) {
+    const auto held = is_held(host, key, address);
     if (!held) log::error("address passed over", {{"address", address.to_string()}, {"error", held.error().message}});
     return !held || *held;
   };

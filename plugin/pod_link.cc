@@ -109,11 +109,12 @@ const std::optional<IpAddress>& of_family(const config::PerFamily& sources, cons
 }
 
 /// What the node sends to its pods carries the node's address. Left to itself the kernel takes the first one it finds,
-/// which may be a bridge's: only then is the source written into the route.
-Status pin_source_if_needed(netlink::Socket& host, const PodLink& link, const PodPlan& plan, const IpAddress& address) {
+/// which may be a bridge's: only then is the source written into the route. `path` is the kernel's way to `address`
+/// now.
+Status pin_source_if_needed(netlink::Socket& host, const PodLink& link, const PodPlan& plan, const IpAddress& address,
+                            const std::optional<netlink::Route>& path) {
   const auto& wanted = of_family(plan.node_address, address);
   if (of_family(plan.host_source, address) || !wanted) return ok();
-  const auto path = TRY(netlink::find_route(host, netlink::look_up_path(address)));
   if (path && path->preferred_source == wanted) return ok();
   auto pinned = pod_route(link, plan, address);
   pinned.preferred_source = wanted;
@@ -226,16 +227,24 @@ netlink::Route pod_route(const PodLink& link, const PodPlan& plan, const IpAddre
 }
 
 Status route_to_pod(netlink::Socket& host, const PodLink& link, const PodPlan& plan) {
+  // In one exchange: each route with a look-up of what it led to, and the host end as it is now.
   std::vector<Request> requests;
-  for (const auto& address : plan.addresses) requests.push_back(netlink::add_route(pod_route(link, plan, address)));
+  for (const auto& address : plan.addresses) {
+    requests.push_back(netlink::add_route(pod_route(link, plan, address)));
+    requests.push_back(netlink::look_up_path(address));
+  }
   requests.push_back(netlink::get_link(link.host));
   const auto answers = TRY(host.exchange(requests));
   for (std::size_t i = 0; i < plan.addresses.size(); ++i) {
-    if (answers[i].error == EEXIST)
-      TRY(resolve_conflict(host, pod_route(link, plan, plan.addresses[i]), link.host));
-    else if (answers[i].error != 0)
-      return fail(netlink::refusal(requests[i].what(), answers[i]));
-    TRY(pin_source_if_needed(host, link, plan, plan.addresses[i]));
+    const auto& address = plan.addresses[i];
+    const auto& added = answers[2 * i];
+    if (added.error == EEXIST)
+      TRY(resolve_conflict(host, pod_route(link, plan, address), link.host));
+    else if (added.error != 0)
+      return fail(netlink::refusal(requests[2 * i].what(), added));
+    const auto path = added.error == EEXIST ? TRY(netlink::find_route(host, netlink::look_up_path(address)))
+                                            : TRY(netlink::route_in(requests[2 * i + 1].what(), answers[2 * i + 1]));
+    TRY(pin_source_if_needed(host, link, plan, address, path));
   }
   // The MAC is set in the creation message, which some kernels ignored and udev's MACAddressPolicy rewrites.
   for (const auto& reply : answers.back().replies) {

@@ -203,9 +203,7 @@ std::optional<Neighbor> parse_neighbor(const Reply& reply) {
   return neighbor;
 }
 
-Result<std::optional<Route>> find_route(Socket& socket, Request lookup) {
-  const std::string what = lookup.what();
-  const auto answer = TRY(socket.ask(std::move(lookup)));
+Result<std::optional<Route>> route_in(const std::string& what, const Answer& answer) {
   switch (answer.error) {
     case 0:
       break;
@@ -224,6 +222,11 @@ Result<std::optional<Route>> find_route(Socket& socket, Request lookup) {
   for (const auto& reply : answer.replies)
     if (auto route = parse_route(reply)) return route;
   return std::optional<Route>{};
+}
+
+Result<std::optional<Route>> find_route(Socket& socket, Request lookup) {
+  const std::string what = lookup.what();
+  return route_in(what, TRY(socket.ask(std::move(lookup))));
 }
 
 Result<std::vector<Address>> list_addresses(Socket& socket, AddressFamily family, std::optional<IfIndex> link) {

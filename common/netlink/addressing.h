@@ -31,8 +31,10 @@ std::optional<Route> parse_route(const Reply& reply);
 std::optional<Address> parse_address(const Reply& reply);
 std::optional<Neighbor> parse_neighbor(const Reply& reply);
 
-/// What look_up_route() or look_up_path() found; nothing when there is no route, or one that goes nowhere: under a
-/// blackhole the kernel answers EINVAL, under its like EHOSTUNREACH or EACCES.
+/// The answer to look_up_route() or look_up_path(), whose what() is `what`: nothing when there is no route, or one that
+/// goes nowhere: under a blackhole the kernel answers EINVAL, under its like EHOSTUNREACH or EACCES.
+Result<std::optional<Route>> route_in(const std::string& what, const Answer& answer);
+/// Asks, and reads the answer.
 Result<std::optional<Route>> find_route(Socket& socket, Request lookup);
 /// Every address of a family, of one link when given.
 Result<std::vector<Address>> list_addresses(Socket& socket, AddressFamily family, std::optional<IfIndex> link = {});

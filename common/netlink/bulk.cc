@@ -13,12 +13,12 @@
 namespace slash32::netlink {
 namespace {
 
-constexpr std::size_t kBatchMessages = 256;         // above 64 nothing is gained; a round trip costs less this way
-constexpr std::size_t kOutSize = 64 * 1024;         // fits a socket's send buffer
-constexpr std::size_t kInSize = 256 * 1024;         // dumps come in pieces as large as the reader's buffer allows
-constexpr std::size_t kLargestRequest = 16 * 1024;  // 256 next hops with gateways
-constexpr int kSocketBuffer = 4 * 1024 * 1024;      // 256 refusals at about 2 KiB each leave room
-constexpr int kPatience = 30'000;                   // milliseconds until an answer is given up
+constexpr std::size_t kBatchMessages = 256;           // above 64 nothing is gained; a round trip costs less this way
+constexpr std::size_t kOutSize = 64UL * 1024;         // fits a socket's send buffer
+constexpr std::size_t kInSize = 256UL * 1024;         // dumps come in pieces as large as the reader's buffer allows
+constexpr std::size_t kLargestRequest = 16UL * 1024;  // 256 next hops with gateways
+constexpr int kSocketBuffer = 4 * 1024 * 1024;        // 256 refusals at about 2 KiB each leave room
+constexpr int kPatience = 30'000;                     // milliseconds until an answer is given up
 
 void set_int(int fd, int level, int option, int value) {
   (void)::setsockopt(fd, level, option, &value, sizeof value);  // a smaller buffer or no words is no failure

@@ -65,7 +65,7 @@ class Monitor {
   Result<Outcome> read(std::size_t datagrams, const std::function<void(const Event&)>& each);
 
  private:
-  explicit Monitor(UniqueFd fd) : fd_(std::move(fd)), in_(64 * 1024) {}
+  explicit Monitor(UniqueFd fd) : fd_(std::move(fd)), in_(64UL * 1024) {}
   Status drain();
 
   UniqueFd fd_;

@@ -10,6 +10,9 @@
 namespace slash32::netlink {
 namespace {
 
+// Several times the longest request, which is an nftables rule. libnl's default, a page, costs a page fault each.
+constexpr std::size_t kMessageSize = 2048;
+
 // Out of memory while building a message of a few hundred bytes: nothing useful can follow.
 void must(int result) {
   if (result < 0) std::abort();
@@ -20,8 +23,9 @@ void must(int result) {
 void Request::Free::operator()(nl_msg* message) const { nlmsg_free(message); }
 
 Request::Request(std::string what, std::uint16_t type, std::uint16_t flags, std::span<const std::uint8_t> header)
-    : what_(std::move(what)), message_(nlmsg_alloc_simple(type, flags | NLM_F_REQUEST)) {
-  if (!message_) std::abort();
+    : what_(std::move(what)), message_(nlmsg_alloc_size(kMessageSize)) {
+  if (!message_ || nlmsg_put(message_.get(), NL_AUTO_PORT, NL_AUTO_SEQ, type, 0, flags | NLM_F_REQUEST) == nullptr)
+    std::abort();
   put_raw(header);
 }
 

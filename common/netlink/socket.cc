@@ -84,9 +84,10 @@ Status Socket::send(std::span<Request> requests) {
 }
 
 Result<std::size_t> Socket::receive(const std::string& what) {
-  if (buffer_.empty()) buffer_.resize(kBufferSize);
+  // Not zeroed: an answer touches one page of it, a dump more.
+  if (!buffer_) buffer_ = std::make_unique_for_overwrite<std::uint8_t[]>(kBufferSize);
   for (;;) {
-    const ssize_t got = ::recv(fd_.get(), buffer_.data(), buffer_.size(), 0);
+    const ssize_t got = ::recv(fd_.get(), buffer_.get(), kBufferSize, 0);
     if (got >= 0) return static_cast<std::size_t>(got);
     if (errno == EAGAIN)
       return fail(11, what + ": no answer from the kernel within " + std::to_string(patience_.count()) + " ms");
@@ -103,7 +104,7 @@ Result<std::vector<Answer>> Socket::exchange(std::span<Request> requests) {
   bool bracket_failed = false;
   while (waiting > 0 && !bracket_failed) {
     const auto size = TRY(receive(requests.front().what()));
-    for_each_message(std::span(buffer_).first(size), [&](const Received& got) {
+    for_each_message(std::span(buffer_.get(), size), [&](const Received& got) {
       const std::uint32_t index = got.header.nlmsg_seq - first;
       if (index >= answers.size()) return;  // an answer to an exchange that was given up
       if (got.header.nlmsg_type != NLMSG_ERROR) {
@@ -146,7 +147,7 @@ Status Socket::dump(const std::function<Request()>& make, const std::function<vo
     int error = 0;
     while (!done) {
       const auto size = TRY(receive(request.what()));
-      for_each_message(std::span(buffer_).first(size), [&](const Received& got) {
+      for_each_message(std::span(buffer_.get(), size), [&](const Received& got) {
         if (got.header.nlmsg_seq != sequence_) return;
         interrupted = interrupted || (got.header.nlmsg_flags & NLM_F_DUMP_INTR) != 0;
         if (got.header.nlmsg_type == NLMSG_DONE || got.header.nlmsg_type == NLMSG_ERROR) {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -52,8 +53,8 @@ class Socket {
 
   UniqueFd fd_;
   std::chrono::milliseconds patience_;
-  std::uint32_t sequence_ = 0;  // of the request sent last
-  std::vector<std::uint8_t> buffer_;
+  std::uint32_t sequence_ = 0;              // of the request sent last
+  std::unique_ptr<std::uint8_t[]> buffer_;  // kBufferSize octets, once something was received
 };
 
 /// "WHAT: No such device" with the kernel's words behind it; code 5.
