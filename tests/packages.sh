@@ -3,7 +3,7 @@
 # tests/packages.sh [build|lab|test]...: what to install; default: all. lab: what simulated nodes run.
 set -euo pipefail
 
-build_packages=(ca-certificates git g++ cmake ninja-build pkg-config ccache libnl-3-dev libnl-route-3-dev libmnl-dev
+build_packages=(ca-certificates git g++ cmake ninja-build pkg-config ccache libnl-3-dev libmnl-dev
   liblmdb-dev nlohmann-json3-dev libboost1.81-dev libssl-dev libcli11-dev)
 lab_packages=(python3 python3-grpcio iproute2 iputils-ping nftables procps
   containerd runc containernetworking-plugins bird2)
@@ -44,8 +44,8 @@ trap '[ -z "$made_policy" ] || rm -f "$policy"' EXIT
 
 echo "installing ${#missing[@]} packages: ${missing[*]}"
 apt-get update -qq
-if ! apt-get install -y -qq --no-install-recommends "${missing[@]}" > /tmp/slash32-apt.log 2>&1; then
-  cat /tmp/slash32-apt.log >&2
+if ! log=$(apt-get install -y -qq --no-install-recommends "${missing[@]}" 2>&1); then
+  echo "$log" >&2
   exit 1
 fi
 if [ -d /run/systemd/system ]; then

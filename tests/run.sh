@@ -38,7 +38,7 @@ pytest() {
   shift
   SLASH32_BIN="$PWD/build/release/bin" /usr/bin/python3 -m pytest -q -p no:cacheprovider --junitxml="$results/$name.xml" "$@"
 }
-formatted() { git ls-files '*.h' '*.cc' | xargs clang-format-19 --dry-run -Werror; }
+formatted() { find . -path ./build -prune -o \( -name '*.h' -o -name '*.cc' \) -print0 | xargs -0 clang-format-19 --dry-run -Werror; }
 static() {  # the plugin and the IPAM are dropped onto nodes of any distribution
   local program
   for program in slash32 slash32-ipam; do
