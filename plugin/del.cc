@@ -5,8 +5,8 @@
 #include "common/log.h"
 #include "common/netlink/links.h"
 #include "plugin/address_source.h"
+#include "plugin/link_removal.h"
 #include "plugin/names.h"
-#include "plugin/pod_link.h"
 #include "plugin/verbs.h"
 
 namespace slash32::plugin {
@@ -14,7 +14,7 @@ namespace {
 
 /// Removes the key's host end. A link of that name whose alias says another key is not ours to remove: the name is a
 /// hash. (No alias, or one that we did not write: an ADD died between two messages, or an admin renamed it.)
-Status remove_host_end(netlink::Socket& host, const ipam::Key& key) {
+Status remove_host_end(netlink::Socket& host, const ipam::Key& key, std::chrono::milliseconds patience) {
   const auto link = TRY(netlink::find_link(host, host_ifname(key)));
   if (!link) return ok();
   const auto alias = parse_alias(link->alias);
@@ -22,7 +22,7 @@ Status remove_host_end(netlink::Socket& host, const ipam::Key& key) {
     log::warn("link left alone: it belongs to another key", {{"link", link->name}, {"alias", link->alias}});
     return ok();
   }
-  return remove_link(host, link->index);
+  return remove_link_early(host, link->index, patience);
 }
 
 }  // namespace
@@ -35,7 +35,7 @@ Status cmd_del(const cni::Call& call, const config::GetEnv& getenv) {
   const auto key = key_of(call);
   auto host = TRY(netlink::Socket::open(netlink::Family::Route, patience));
   auto addresses = AddressSource::open_leniently(call, conf, host);
-  TRY(remove_host_end(host, key));
+  TRY(remove_host_end(host, key, patience));
   return addresses.release(key, patience);
 }
 

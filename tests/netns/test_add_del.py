@@ -206,6 +206,17 @@ def test_del_works_without_a_namespace_twice_and_for_what_never_was(world, netns
     assert world.snapshot() == before
 
 
+def test_del_returns_before_the_kernel_is_through_and_leaves_no_name_and_no_route(world):
+    for _ in range(10):
+        answer = world.add("c1", "p1")
+        assert world.cni("DEL", "c1", "p1").ok
+        # /proc/net is read without the lock that the removal still holds.
+        for table in ("dev", "route", "ipv6_route"):
+            assert answer.host_link not in world.run("cat", f"/proc/net/{table}").stdout
+        assert "eth0" not in world.in_pod("p1", "cat", "/proc/net/dev").stdout
+    world.add("c1", "p1")  # and the same again at once
+
+
 def test_del_after_the_namespace_went_frees_the_address(world):
     network = conf(section=ipam("10.244.1.0/30", coolDown=0))  # two addresses
     first = world.add("c1", "p1", network)
