@@ -8,7 +8,7 @@ from lab.containerd import Containerd
 from lab.lab import OURS, binaries_directory, cgroup_parent
 from lab.namespace import Machine
 from lab.pod import Pod
-from lab.shell import path_of
+from lab.shell import path_of, wait_until
 
 INIT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "node-init.sh")
 DEBIAN_PLUGINS = "/usr/lib/cni"
@@ -74,7 +74,9 @@ class Node(Machine):
             return ""
 
     def state(self):
-        """What pods leave on a node, for comparing before and after."""
+        """What pods leave on a node, for comparing before and after. DEL leaves the kernel's last 15 ms of a removal to
+        a child, so plugins may end first."""
+        wait_until(lambda: not self._plugins(), 10, self._plugins)
         mounts = [line.split()[4] for line in self.run("cat", "/proc/self/mountinfo").stdout.splitlines()]
         return {
             "links": sorted(link["ifname"] for link in self.ip_json("link", "show")),
@@ -87,6 +89,9 @@ class Node(Machine):
             if os.path.isdir(path_of(self.pid, "/var/lib/cni/results")) else [],
             "rules": self.run("nft", "list", "ruleset").stdout,
         }
+
+    def _plugins(self):
+        return [command for command in self.processes() if command.startswith("/opt/cni/bin/")]
 
     def stop(self):
         """Ends the node with all it runs."""

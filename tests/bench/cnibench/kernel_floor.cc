@@ -1,7 +1,7 @@
 // The bare kernel work of one ADD, and nothing else: every change slash32 makes for a pod, by raw netlink, without
 // configuration, IPAM, checks or log. Executed as a process of its own it is the floor below which no plugin can go.
 //   kernel_floor NETNS HOST_IFNAME ALIAS V4 [V6]
-// Leaves the same kernel state as slash32 (names, addresses, routes, neighbours, settings); tests/bench/cni_bench.py
+// Leaves the same kernel state as slash32 (names, addresses, routes, neighbours, settings); tests/bench/cni-bench
 // compares. Prints nothing; exit status 1 with the failing step on stderr.
 #include <arpa/inet.h>
 #include <fcntl.h>
