@@ -64,7 +64,7 @@ void Neighbors::configure_ranges(const config::BgpdConf& old_conf) {
   std::vector<PeerId> gone;
   for (const auto& [peer, neighbor] : neighbors_) {
     if (!neighbor->range) continue;
-    const auto same_range = [&](const auto& dynamic) { return dynamic.range == *neighbor->range; };
+    const auto same_range = [&range = *neighbor->range](const auto& dynamic) { return dynamic.range == range; };
     const auto before = std::ranges::find_if(old_conf.dynamic_neighbors, same_range);
     const auto now = std::ranges::find_if(conf_.dynamic_neighbors, same_range);
     if (now == conf_.dynamic_neighbors.end() || before == old_conf.dynamic_neighbors.end() ||

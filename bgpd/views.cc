@@ -73,7 +73,7 @@ ordered_json policy_view(const config::NeighborConf& conf, bool external) {
 }
 
 std::string next_hop_text(const PathAttributes& attributes) {
-  const auto global = attributes.next_hop.to_string();
+  auto global = attributes.next_hop.to_string();
   if (!attributes.link_local) return global;
   return attributes.next_hop.is_unspecified() ? attributes.link_local->to_string() : global;
 }

@@ -119,7 +119,7 @@ struct FibSync::Impl {
   }
 
   void obey(Orders& mine) {
-    if (mine.settings) writer->reconfigure(std::move(*mine.settings));
+    if (mine.settings) writer->reconfigure(*mine.settings);
     for (auto& deltas : mine.deltas) writer->want(deltas);
     if (mine.aggregates) writer->want_aggregates(*mine.aggregates);
     if (mine.sweep) writer->sweep();
@@ -164,14 +164,14 @@ Result<FibSync> FibSync::open(FibSettings settings) {
   auto impl = std::make_unique<Impl>();
   impl->orders_bell = TRY(make_bell());
   impl->report_bell = TRY(make_bell());
-  impl->writer = TRY(FibWriter::open(std::move(settings)));
+  impl->writer = TRY(FibWriter::open(settings));
   impl->status = impl->writer->status();
   impl->start();
   return FibSync(std::move(impl));
 }
 
 void FibSync::reconfigure(FibSettings settings) {
-  impl_->order([&](Orders& o) { o.settings = std::move(settings); });
+  impl_->order([&](Orders& o) { o.settings = settings; });
 }
 
 std::uint64_t FibSync::found_at_start(AddressFamily family) const { return impl_->writer->found_at_start(family); }

@@ -10,22 +10,22 @@ IpAddress v6_of(std::array<std::uint8_t, 16> bytes) { return IpAddress::v6(bytes
 
 // RFC 6890's blocks that can never be a destination beyond a link.
 const std::array<Prefix, 4>& martians_v4() {
-  static const std::array<Prefix, 4> prefixes{
+  static const std::array<Prefix, 4> kPrefixes{
       Prefix{IpAddress::v4(0), 8}, Prefix{IpAddress::v4(0x7f000000), 8}, Prefix{IpAddress::v4(0xa9fe0000), 16},
       Prefix{IpAddress::v4(0xe0000000), 3},  // multicast and 240/4
   };
-  return prefixes;
+  return kPrefixes;
 }
 
 const std::array<Prefix, 5>& martians_v6() {
-  static const std::array<Prefix, 5> prefixes{
+  static const std::array<Prefix, 5> kPrefixes{
       Prefix{v6_of({}), 128},
       Prefix{v6_of({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}), 128},
       Prefix{v6_of({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}), 96},  // IPv4-mapped
       Prefix{v6_of({0xfe, 0x80}), 10},
       Prefix{v6_of({0xff}), 8},
   };
-  return prefixes;
+  return kPrefixes;
 }
 
 }  // namespace
