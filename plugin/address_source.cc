@@ -41,9 +41,11 @@ Status keep_gateways_out(config::IpamConf& ipam, const config::NetConf& conf) {
   return ok();
 }
 
-/// A plugin that knows no such verb: code 4 (unknown CNI_COMMAND), or 1 where it knows only older versions.
+/// A plugin that knows no such verb: code 4 (unknown CNI_COMMAND), 1 where it knows only older versions, or 3 where it
+/// misses a container ID first, as every verb needed one before GC and STATUS (Debian 12's host-local).
 bool is_unknown_verb(const Error& error) {
-  return error.code == cni::kInvalidEnvironment || error.code == cni::kIncompatibleVersion;
+  return error.code == cni::kInvalidEnvironment || error.code == cni::kIncompatibleVersion ||
+         error.code == cni::kUnknownContainer;
 }
 
 }  // namespace
