@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <ctime>
@@ -40,6 +41,14 @@ Result<UniqueFd> lock_directory(const std::filesystem::path& directory, const cn
   return fd;
 }
 
+/// What a killed one of us was writing. We hold the lock: nobody else is at it.
+void remove_leftovers(const std::filesystem::path& directory) {
+  const auto beginning = std::string(kFileName) + ".tmp.";
+  std::error_code ec;
+  for (std::filesystem::directory_iterator at(directory, ec), end; !ec && at != end; at.increment(ec))
+    if (at->path().filename().native().starts_with(beginning)) ::unlink(at->path().c_str());
+}
+
 }  // namespace
 
 Result<Settings> read_found(const std::filesystem::path& state_dir) {
@@ -56,6 +65,7 @@ Status record_found(const std::filesystem::path& state_dir, const Settings& sett
   std::filesystem::create_directories(state_dir, ec);
   if (ec) return sys_fail("create " + state_dir.string(), ec.value());
   const auto lock = TRY(lock_directory(state_dir, deadline));
+  remove_leftovers(state_dir);
   Settings all = TRY(read_found(state_dir));
   const std::size_t before = all.size();
   all.insert(settings.begin(), settings.end());  // never overwrites

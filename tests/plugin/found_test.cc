@@ -43,6 +43,15 @@ TEST_F(Found, IsNotWrittenWhenNothingIsNew) {
   EXPECT_EQ(std::filesystem::last_write_time(directory_ / "found.json"), before);
 }
 
+TEST_F(Found, RemovesWhatAKilledWriterLeft) {
+  std::filesystem::create_directories(directory_);
+  std::ofstream(directory_ / "found.json.tmp.4711") << "{";
+  std::ofstream(directory_ / "foreign.tmp.1") << "{";
+  ASSERT_TRUE(record({{"/proc/a", "0"}}));
+  EXPECT_FALSE(std::filesystem::exists(directory_ / "found.json.tmp.4711"));
+  EXPECT_TRUE(std::filesystem::exists(directory_ / "foreign.tmp.1"));
+}
+
 TEST_F(Found, RefusesADamagedFileAndLeavesIt) {
   std::filesystem::create_directories(directory_);
   for (const std::string text : {"", "{", "[]", R"({"settings": {"/proc/a": 1}})", R"({"other": {}})"}) {
