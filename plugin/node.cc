@@ -1,8 +1,10 @@
 #include "plugin/node.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <map>
 #include <set>
@@ -171,8 +173,13 @@ netlink::Table anti_spoofing_table() {
 }
 
 Status write_setting(const std::filesystem::path& path, const std::string& value) {
-  const UniqueFd fd{::open(path.c_str(), O_WRONLY | O_CLOEXEC)};
+  const UniqueFd fd{::open(path.c_str(), O_RDWR | O_CLOEXEC)};
   if (!fd) return sys_fail("open " + path.string());
+  // Changing or not, a write to some of these (disable_ipv6) is tried again and again until nobody else holds the
+  // kernel's networking lock: seconds, on a busy node.
+  std::array<char, 32> now{};
+  const ssize_t size = ::pread(fd.get(), now.data(), now.size(), 0);
+  if (size >= 0 && trimmed(std::string(now.data(), static_cast<std::size_t>(size))) == value) return ok();
   if (auto put = write_all(fd.get(), value); !put) return fail(in(path.string(), std::move(put).error()));
   return ok();
 }
