@@ -16,6 +16,7 @@ namespace slash32 {
 namespace {
 
 constexpr int kInvalidNetns = 8;  // common/cni/error.h, which this folder may not see
+constexpr int kReturnTries = 100;
 
 }  // namespace
 
@@ -51,8 +52,12 @@ Result<NetnsGuard> NetnsGuard::enter(int target, int home) {
 }
 
 NetnsGuard::~NetnsGuard() {
-  // Going on inside a pod's namespace would configure the wrong machine: stop instead.
-  if (home_ >= 0 && ::setns(home_, CLONE_NEWNET) != 0) std::abort();
+  if (home_ < 0) return;
+  // Want of memory may pass. Going on inside a pod's namespace would configure the wrong machine: stop instead, though
+  // nobody is left then to undo what was made.
+  for (int i = 0; i < kReturnTries; ++i)
+    if (::setns(home_, CLONE_NEWNET) == 0) return;
+  std::abort();
 }
 
 }  // namespace slash32
