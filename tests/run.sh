@@ -29,9 +29,9 @@ stage() {
   say "$name"
   "$@" || broken+=("$name")
 }
-build() {
+build() {  # PRESET [TARGETS]
   cmake --preset "$1" > "$results/configure-$1.log" 2>&1 || { cat "$results/configure-$1.log"; return 1; }
-  cmake --build --preset "$1" > "$results/build-$1.log" 2>&1 || { grep -B2 -A20 -E 'FAILED|error' "$results/build-$1.log" | head -80; return 1; }
+  cmake --build --preset "$@" > "$results/build-$1.log" 2>&1 || { grep -B2 -A20 -E 'FAILED|error' "$results/build-$1.log" | head -80; return 1; }
 }
 pytest() {
   local name=$1
@@ -55,7 +55,8 @@ wants format && stage "format" formatted
 if wants unit || wants root; then stage "build dev" build dev; fi
 wants unit && stage "unit tests" ctest --test-dir build/dev -LE root -j2 --output-on-failure -Q --output-junit "$results/unit.xml"
 wants root && stage "root tests" ctest --test-dir build/dev -L root --output-on-failure -Q --output-junit "$results/root.xml"
-wants netns && stage "namespace tests" pytest netns tests/netns
+wants netns && stage "build the tracer" build dev --target call_tracer
+wants netns && stage "namespace tests" pytest netns tests/netns tests/survival
 wants interop && stage "interoperation tests" pytest interop tests/interop
 wants e2e && stage "end-to-end tests" pytest e2e e2e
 
