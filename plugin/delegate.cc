@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -26,6 +27,28 @@ constexpr int kInvalidConfig = 7;
 constexpr int kTryAgainLater = 11;
 
 using Clock = std::chrono::steady_clock;
+
+/// What a delegate may still take after we were told to stop. Killed in the middle it can lose an address for good:
+/// host-local writes the owner into its lease after making it.
+constexpr std::chrono::milliseconds kLastWords{1'000};
+
+/// Keeps the stop signals off but while ppoll(2) waits: one that comes just before must not be overlooked.
+class SignalsHeld {
+ public:
+  SignalsHeld() {
+    sigset_t held;
+    ::sigemptyset(&held);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&held, signal);
+    ::pthread_sigmask(SIG_BLOCK, &held, &before_);
+  }
+  ~SignalsHeld() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsHeld(const SignalsHeld&) = delete;
+  SignalsHeld& operator=(const SignalsHeld&) = delete;
+  const sigset_t& before() const { return before_; }
+
+ private:
+  sigset_t before_{};
+};
 
 /// The configuration as a file that ends: no pipe that could fill while the other side fills its own.
 Result<UniqueFd> config_file(const std::string& config) {
@@ -100,16 +123,24 @@ bool drain(int fd, std::string& output) {
   return output.size() <= kMaxOutput;
 }
 
-/// Everything it prints until it ends. False: out of time, told to stop, or too much.
+/// Everything it prints until it ends. False: out of time, also after having been told to stop, or too much.
 bool collect(const Child& child, Clock::time_point end, bool heed_stop, std::string& output) {
   std::array<pollfd, 2> fds = {{{.fd = child.output.get(), .events = POLLIN, .revents = 0},
                                 {.fd = child.handle.get(), .events = POLLIN, .revents = 0}}};
   std::array<char, 4096> chunk{};
-  for (;;) {
-    if (heed_stop && cni::stop_requested()) return false;
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now()).count();
+  const SignalsHeld held;
+  for (bool stopping = false;;) {
+    if (heed_stop && !stopping && cni::stop_requested()) {
+      stopping = true;
+      end = std::min(end, Clock::now() + kLastWords);
+    }
+    const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(end - Clock::now()).count();
     if (left <= 0) return false;
-    if (::poll(fds.data(), fds.size(), static_cast<int>(left)) < 0 && errno != EINTR) return false;
+    const timespec wait{.tv_sec = left / 1'000'000'000, .tv_nsec = left % 1'000'000'000};
+    if (::ppoll(fds.data(), fds.size(), &wait, &held.before()) < 0) {
+      if (errno != EINTR) return false;
+      continue;
+    }
     if (fds[0].revents != 0) {
       const ssize_t got = ::read(child.output.get(), chunk.data(), chunk.size());
       if (got > 0) output.append(chunk.data(), static_cast<std::size_t>(got));
@@ -153,6 +184,7 @@ Result<std::string> run_delegate(const Delegate& delegate, cni::Command command,
   const auto end = Clock::now() + patience.time;
   const auto program = TRY(find_plugin(delegate.type, delegate.path));
   const std::string name = delegate.type + " " + std::string(cni::to_string(command));
+  if (patience.heed_stop && cni::stop_requested()) return fail(kTryAgainLater, "stopped by a signal, before " + name);
   const auto child = TRY(start(program, delegate.config, command));
   std::string output;
   const bool finished = child.handle && collect(child, end, patience.heed_stop, output);

@@ -23,7 +23,7 @@ Result<std::filesystem::path> find_plugin(const std::string& type, const std::ve
 
 struct Patience {
   std::chrono::milliseconds time;
-  bool heed_stop = true;  // SIGTERM ends the wait; not when we are undoing
+  bool heed_stop = true;  // SIGTERM ends the wait, a second later; not when we are undoing
 };
 
 /// Its standard output. Error: what it printed as its error (its code), or how it ended; a plugin that takes longer

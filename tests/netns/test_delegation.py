@@ -138,6 +138,20 @@ def test_sigterm_ends_a_hanging_delegate_and_undoes(world):
     assert world.snapshot() == before
 
 
+def test_sigterm_lets_a_delegate_finish_what_it_is_at(world):
+    """host-local killed between making its lease and writing its owner loses the address for good."""
+    network = stub(world, """[ $CNI_COMMAND = DEL ] && exit 0
+        echo half > /run/stub/lease; kill -TERM $PPID; sleep 0.2; echo whole > /run/stub/lease
+        echo '{"cniVersion": "1.0.0", "ips": [{"address": "10.1.1.1/24"}]}'""")
+    world.pod("p1")
+    before = world.snapshot()
+    answer = world.cni("ADD", "c1", "p1", network, CNI_PATH="/run/stub")
+    assert answer.json["code"] == 11, answer
+    assert world.run("cat", "/run/stub/lease").stdout == "whole\n"
+    assert calls(world) == ["ADD", "DEL"]
+    assert world.snapshot() == before
+
+
 def held_by_us(world, cid="c1"):
     """Whether our own store still holds the key: a second ADD of it would be refused."""
     network = conf("1.0.0", ipam("10.244.1.0/30", coolDown=0))
