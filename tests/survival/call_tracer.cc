@@ -1,8 +1,8 @@
 // Runs a program under ptrace(2) and numbers every system call of all its threads and children in one sequence, the
-// program's own execve(2) being the first. At a given number it kills them all before the call is made, or makes calls
-// fail without having been made. It knows nothing of CNI.
+// program's own execve(2) being the first. At a given number it kills them all before the call is made, tells the
+// program to stop (SIGTERM), or makes the call fail without having been made. It knows nothing of CNI.
 //
-//   call_tracer --report FILE [--kill N [--spare-children]] [--fail N=ERRNO]... -- PROGRAM [ARGUMENT]...
+//   call_tracer --report FILE [--kill N [--spare-children]] [--stop N] [--fail N=ERRNO]... -- PROGRAM [ARGUMENT]...
 //
 // Input, output and environment are the program's; so is the exit status (128 + signal when it was killed). FILE gets
 // {"status": …, "calls": [[process, number], …]}: who made each call (0 is the program, 1 its first child) and which.
@@ -37,6 +37,7 @@ namespace {
 struct Plan {
   std::size_t kill_at = 0;  // 0: nothing is killed
   bool spare_children = false;
+  std::size_t stop_at = 0;              // 0: nobody is told to stop
   std::map<std::size_t, int> failures;  // call number to errno
   std::string report;
   char** command = nullptr;
@@ -167,6 +168,7 @@ void Tracer::on_entry(pid_t thread, Thread& state, std::uint64_t number) {
     killing_ = true;
     return kill_all();
   }
+  if (calls_.size() == plan_.stop_at) (void)::kill(program_, SIGTERM);
   state.in_brk = number == SYS_brk;
   const auto failure = plan_.failures.find(calls_.size());
   if (failure == plan_.failures.end()) return;
@@ -218,14 +220,17 @@ Plan read_arguments(char** argument) {
       plan.report = value;
     else if (word == "--kill")
       plan.kill_at = number_of(value);
+    else if (word == "--stop")
+      plan.stop_at = number_of(value);
     else if (word == "--fail" && equals != std::string_view::npos)
       plan.failures[number_of(value.substr(0, equals))] = static_cast<int>(number_of(value.substr(equals + 1)));
     else
       break;
   }
   if (plan.command == nullptr || *plan.command == nullptr || plan.report.empty()) {
-    std::fputs("usage: call_tracer --report FILE [--kill N [--spare-children]] [--fail N=ERRNO]... -- PROGRAM...\n",
-               stderr);
+    std::fputs(
+        "usage: call_tracer --report FILE [--kill N [--spare-children]] [--stop N] [--fail N=ERRNO]... -- PROGRAM...\n",
+        stderr);
     std::exit(125);
   }
   return plan;

@@ -43,6 +43,8 @@ def parts():
         yield Part(f"kill-then-same-ADD-{kind}", "ADD", points.KillAndRetry, sample, **kinds[kind])
     for kind, sample in (("host-local", 48), ("host-local-dual", 0)):
         yield Part(f"kill-but-not-children-{kind}", "ADD", points.KillButNotChildren, sample, **kinds[kind])
+    for kind, sample in (("ipv4", 0), ("dual", 3), ("first-ever", 12), ("host-local", 48)):
+        yield Part(f"stop-ADD-{kind}", "ADD", points.Stop, sample, **kinds[kind])
     for kind, sample in (("ipv4", 0), ("dual", 16), ("first-ever", 48), ("host-local", 0)):
         yield Part(f"error-in-ADD-{kind}", "ADD", points.Error, sample, **kinds[kind])
     for verb in ("DEL", "GC"):

@@ -137,10 +137,11 @@ class Node:
                               env=env, timeout=60, check=False)
         return Run(done.returncode, done.stdout)
 
-    def traced(self, verb, container="pod", kill=None, spare_children=False, fail=()):
+    def traced(self, verb, container="pod", kill=None, spare_children=False, stop=None, fail=()):
         words = [TRACER, "--report", "/run/report"]
         words += ["--kill", str(kill)] if kill else []
         words += ["--spare-children"] if spare_children else []
+        words += ["--stop", str(stop)] if stop else []
         for number, error in fail:
             words += ["--fail", f"{number}={error}"]
         run = self.call(verb, container, tracer=[*words, "--"])

@@ -194,6 +194,19 @@ class Error(Trial):
         self.node.expect_as_before("after DEL")
 
 
+class Stop(Error):
+    """Told to stop (SIGTERM) at the n-th call: ADD succeeds, or has left nothing; DEL and GC clean up when they come again."""
+
+    def points(self):
+        return Trial.points(self)
+
+    def describe(self, point):
+        return Trial.describe(self, point)
+
+    def run(self, point):
+        self.judge(self._traced(stop=point))
+
+
 class TwoErrors(Error):
     """An error makes ADD fail and a second one meets its undoing: then DEL cleans up. Exhaustive for a first or a second
     error in a netlink send, sampled otherwise."""
