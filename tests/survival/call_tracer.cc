@@ -7,7 +7,6 @@
 // Input, output and environment are the program's; so is the exit status (128 + signal when it was killed). FILE gets
 // {"status": …, "calls": [[process, number], …]}: who made each call (0 is the program, 1 its first child) and which.
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/user.h>
@@ -16,6 +15,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <csignal>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
@@ -33,6 +33,9 @@
 #endif
 
 namespace {
+
+constexpr long kOptions = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |
+                          PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL;
 
 struct Plan {
   std::size_t kill_at = 0;  // 0: nothing is killed
@@ -114,8 +117,6 @@ void Tracer::start() {
   }
   int status = 0;
   if (::waitpid(program_, &status, 0) != program_ || !WIFSTOPPED(status)) die("wait for the program's start");
-  constexpr long kOptions = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |
-                            PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL;
   if (::ptrace(PTRACE_SETOPTIONS, program_, nullptr, kOptions) != 0) die("trace");
   threads_[program_] = {.process = program_, .forced = {}};
   (void)ordinal(program_);
@@ -144,11 +145,12 @@ void Tracer::on_stop(pid_t thread, int status) {
   const bool newborn = !threads_.contains(thread);
   if (newborn) threads_[thread] = {.process = process_of(thread), .forced = {}};
   if (killing_ && (!plan_.spare_children || threads_[thread].process == program_)) return kill_all();  // born meanwhile
+  const bool is_event = status >> 16 != 0;
+  const bool is_first = newborn && WSTOPSIG(status) == SIGSTOP;  // of a thread or child
   long deliver = 0;
   if (WSTOPSIG(status) == (SIGTRAP | 0x80))
     on_call(thread);
-  else if (status >> 16 == 0 &&
-           !(newborn && WSTOPSIG(status) == SIGSTOP))  // neither an event nor a newborn's first stop
+  else if (!is_event && !is_first)
     deliver = WSTOPSIG(status);
   (void)::ptrace(PTRACE_SYSCALL, thread, nullptr, deliver);  // ESRCH: killed meanwhile
 }

@@ -45,6 +45,15 @@ def network(families="4", foreign=False):
     return {"cniVersion": "1.0.0" if foreign else "1.1.0", "name": "k8s", "type": "slash32", "ipam": section}
 
 
+def environment(verb, container="", netns=""):
+    """CNI's variables; the pod's namespace has its container's name if no other is said."""
+    env = {"CNI_COMMAND": verb, "CNI_PATH": f"{BIN}:{FOREIGN}", "PATH": os.environ["PATH"],
+           "GOMAXPROCS": "1"}  # a Go delegate's threads: their number of calls varies less
+    if verb not in ("GC", "STATUS"):
+        env.update(CNI_CONTAINERID=container, CNI_NETNS=f"/run/netns/{netns or container}", CNI_IFNAME="eth0")
+    return env
+
+
 class Run:
     """How one call of the plugin ended."""
 
@@ -117,7 +126,8 @@ class Node:
 
     # ---- calls of the plugin
 
-    def _input(self, verb, container):
+    def input(self, verb, container):
+        """What the plugin reads: for GC `container` is one more that is valid."""
         conf = dict(self.conf)
         if verb == "GC":
             valid = [{"containerID": name, "ifname": "eth0"} for name in ("witness", container) if name]
@@ -125,16 +135,12 @@ class Node:
         return json.dumps(conf).encode()
 
     def call(self, verb, container="pod", tracer=(), **more):
-        """One call; for GC `container` is one more that is valid. `tracer`: the arguments that make it a traced one."""
-        env = {"CNI_COMMAND": verb, "CNI_PATH": f"{BIN}:{FOREIGN}", "PATH": os.environ["PATH"],
-               "GOMAXPROCS": "1"}  # a Go delegate's threads: their number of calls varies less
-        if verb != "GC":
-            env.update(CNI_CONTAINERID=container, CNI_NETNS=f"/run/netns/{container}", CNI_IFNAME="eth0")
-        text = self._input(verb, container)
+        """One call. `tracer`: the arguments that make it a traced one."""
+        text = self.input(verb, container)
         if more:
             text = json.dumps({**json.loads(text), **more}).encode()
         done = subprocess.run([*tracer, f"{BIN}/slash32"], input=text, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                              env=env, timeout=60, check=False)
+                              env=environment(verb, container), timeout=60, check=False)
         return Run(done.returncode, done.stdout)
 
     def traced(self, verb, container="pod", kill=None, spare_children=False, stop=None, fail=()):

@@ -1,4 +1,4 @@
-"""The harness's sample, part by part: a part's summary is in the output, and in the report as a property."""
+"""The harness's sample, part by part, and a small storm: a part's summary is in the output, and in the report as a property."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 from every_call import parts
 from node import BIN, TRACER
 
-HARNESS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "every_call.py")
+HARNESS, STORM = (os.path.join(os.path.dirname(os.path.abspath(__file__)), name) for name in ("every_call.py", "storm.py"))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -27,3 +27,11 @@ def test_the_node_is_as_before(part, record_property, capsys):
     record_property("points", summary)
     with capsys.disabled():
         print(f"\n{summary}", end=" ")
+
+
+def test_a_storm_leaves_nothing(capsys):
+    """A small one: 300 pods' lives, 64 at once. `storm.py` without arguments is the whole."""
+    done = subprocess.run([sys.executable, STORM, "--cycles", "300"], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with capsys.disabled():
+        print(f"\n{done.stdout.splitlines()[-1]}", end=" ")
