@@ -71,8 +71,8 @@ def wait_until(fact, within=10):
 def lock_holder(world):
     """A stopped process that holds the store's lock."""
     world.add("warm", "p0", NETWORK)
-    holder = subprocess.Popen(world.inside("flock", f"{STORE}/lock", "sh", "-c", "echo locked; exec cat"), stdin=subprocess.PIPE,
-                              stdout=subprocess.PIPE, text=True, process_group=0)
+    holder = subprocess.Popen(world.inside("flock", f"{STORE}/lock", "sh", "-c", "echo locked; exec cat"),
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, process_group=0)
     assert holder.stdout.readline() == "locked\n"
     os.killpg(holder.pid, signal.SIGSTOP)
     yield holder

@@ -16,7 +16,8 @@ import time
 import points
 from node import Failed, Node, network
 
-INSIDE = ["unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--propagation", "private", "--kill-child"]
+INSIDE = ["setpriv", "--pdeathsig", "KILL", "--", "unshare", "--net", "--mount", "--pid", "--fork", "--mount-proc",
+          "--propagation", "private", "--kill-child"]
 SHOWN = 20  # failures of a part that are printed
 
 
@@ -34,7 +35,8 @@ class Part:
 def parts():
     kinds = {"ipv4": {}, "dual": {"families": "46"}, "first-ever": {"families": "46", "cold": True},
              "host-local": {"foreign": True}, "host-local-dual": {"families": "46", "foreign": True}}
-    rates = {"ipv4": (1, 1, 0), "dual": (1, 1, 4), "first-ever": (8, 0, 0), "host-local": (32, 32, 0), "host-local-dual": (0, 0, 0)}
+    rates = {"ipv4": (1, 1, 0), "dual": (1, 1, 4), "first-ever": (8, 0, 0), "host-local": (32, 32, 0),
+             "host-local-dual": (0, 0, 0)}
     for kind, more in kinds.items():
         for verb, sample in zip(("ADD", "DEL", "GC"), rates[kind]):
             if not (more.get("cold") and verb != "ADD"):
@@ -61,7 +63,8 @@ def work(part, step, shard, shards):
     """Tries the points that are this shard's; prints one JSON line."""
     node = part.node()
     trial = part.trial(node, part.verb, measured=shard == 0)
-    out = {"counted": trial.counted, "strace": trial.by_strace() if shard == 0 else None, "tried": 0, "failed": [], "notes": {}}
+    out = {"counted": trial.counted, "strace": trial.by_strace() if shard == 0 else None,
+           "tried": 0, "failed": [], "notes": {}}
     for point in trial.share(step, shard, shards):
         out["tried"] += 1
         try:
@@ -80,8 +83,8 @@ def work(part, step, shard, shards):
 def run_part(part, step, jobs):
     """Runs a part's shards beside each other; whether all passed."""
     begin = time.monotonic()
-    shards = [subprocess.Popen([*INSIDE, sys.executable, os.path.abspath(__file__), "--shard", part.name, str(step), str(i), str(jobs)],
-                               stdout=subprocess.PIPE, text=True) for i in range(jobs)]
+    words = [*INSIDE, sys.executable, os.path.abspath(__file__), "--shard", part.name, str(step)]
+    shards = [subprocess.Popen([*words, str(i), str(jobs)], stdout=subprocess.PIPE, text=True) for i in range(jobs)]
     results, broken = [], []
     for shard in shards:
         text = shard.communicate()[0]
@@ -102,7 +105,8 @@ def run_part(part, step, jobs):
         failed.append("no point was tried")
     calls = f"N={first['counted']} (strace {first['strace']})" if first else "N unknown"
     more = "".join(f"; {what}: {count}" for what, count in sorted(notes.items()))
-    print(f"{part.name}: {calls}, {tried} points tried, {len(failed)} failed, {time.monotonic() - begin:.1f} s{more}", flush=True)
+    print(f"{part.name}: {calls}, {tried} points tried, {len(failed)} failed, "
+          f"{time.monotonic() - begin:.1f} s{more}", flush=True)
     for line in failed[:SHOWN]:
         print(f"  FAILED {line}")
     return tried, len(failed)

@@ -251,6 +251,7 @@ class Node:
         if found != wanted:
             raise Failed(f"found.json says {found}, found was {wanted}")
         left = [name for name in os.listdir(os.path.dirname(FOUND)) if name != "found.json"]
-        left += [name for name in os.listdir(STORE) if name not in ("ipam.mdb", "ipam.stamp", "lock")] if not self.foreign else []
+        if not self.foreign:
+            left += [name for name in os.listdir(STORE) if name not in ("ipam.mdb", "ipam.stamp", "lock")]
         if left:
             raise Failed(f"files left behind: {left}")

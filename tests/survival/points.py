@@ -4,6 +4,7 @@ there); a trial knows all the points of one verb on one node."""
 import errno
 import random
 import re
+import signal
 import statistics
 
 from node import Failed
@@ -12,6 +13,7 @@ SEED = 20240607  # of the samples; a failure names its point anyway
 ERRORS = ("ENOMEM", "EMFILE", "ENOSPC", "EEXIST", "EBUSY", "ENOBUFS", "EINTR", "EPERM")
 # These cannot fail: they do not return, or always succeed (brk(2) answers a refusal with the old break: only ENOMEM).
 CANNOT_FAIL = {"exit", "exit_group", "rt_sigreturn", "getpid", "gettid", "set_tid_address", "sched_yield"}
+ABORTED = 128 + signal.SIGABRT  # glibc's malloc, refused memory while it aligns its first heap, aborts when that is full
 RUNS, RUNS_WITH_DELEGATE = 5, 15
 OTHER_SECONDS = 4  # second errors tried beside those in netlink sends
 
@@ -170,7 +172,11 @@ class Error(Trial):
         return f"{point[1]} from call {point[0]} ({self.name(point[0], self._last.calls)})"
 
     def run(self, point):
-        self.judge(self._traced(fail=[(point[0], getattr(errno, point[1]))]))
+        run = self._traced(fail=[(point[0], getattr(errno, point[1]))])
+        if run.code == ABORTED and self.name(point[0], run.calls) == "brk":
+            self.note(f"{self.verb} aborted by malloc")
+            return self._clean_up()
+        return self.judge(run)
 
     def judge(self, run):
         self.note(f"{self.verb} succeeded" if run.ok else f"{self.verb} failed")
@@ -195,7 +201,8 @@ class Error(Trial):
 
 
 class Stop(Error):
-    """Told to stop (SIGTERM) at the n-th call: ADD succeeds, or has left nothing; DEL and GC clean up when they come again."""
+    """Told to stop (SIGTERM) at the n-th call: ADD succeeds, or has left nothing; DEL and GC clean up when they come
+    again."""
 
     def points(self):
         return Trial.points(self)

@@ -1,4 +1,5 @@
-"""The harness's sample, part by part, and a small storm: a part's summary is in the output, and in the report as a property."""
+"""The harness's sample, part by part, and a small storm: a part's summary is in the output, and in the report as a
+property."""
 
 import os
 import subprocess
@@ -21,7 +22,8 @@ def programs():
 
 @pytest.mark.parametrize("part", [part.name for part in parts() if part.sample])
 def test_the_node_is_as_before(part, record_property, capsys):
-    done = subprocess.run([sys.executable, HARNESS, "--exactly", part], capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run([sys.executable, HARNESS, "--exactly", part], capture_output=True, text=True, timeout=300,
+                          check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     summary = done.stdout.splitlines()[0]
     record_property("points", summary)
@@ -31,7 +33,8 @@ def test_the_node_is_as_before(part, record_property, capsys):
 
 def test_a_storm_leaves_nothing(capsys):
     """A small one: 300 pods' lives, 64 at once. `storm.py` without arguments is the whole."""
-    done = subprocess.run([sys.executable, STORM, "--cycles", "300"], capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run([sys.executable, STORM, "--cycles", "300"], capture_output=True, text=True, timeout=300,
+                          check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     with capsys.disabled():
         print(f"\n{done.stdout.splitlines()[-1]}", end=" ")
