@@ -154,7 +154,7 @@ class KillAndRetry(Trial):
         if not again.ok and (again.document or {}).get("code") is None:
             raise Failed(f"the same ADD again failed without an error document: {again}")
         self.note("same ADD succeeded" if again.ok else f"same ADD refused with code {again.document['code']}")
-        if again.ok and not self.node.foreign:
+        if again.ok:
             self.node.ok("CHECK", prevResult=again.document)
         self._clean_up()
         self._add_again()
@@ -194,8 +194,7 @@ class Error(Trial):
             self._forgive_host_local(run)
             self.node.expect_as_before("after the failed ADD")
             return
-        if not self.node.foreign:
-            self.node.ok("CHECK", prevResult=run.document)
+        self.node.ok("CHECK", prevResult=run.document)
         self.node.ok("DEL")
         self.node.expect_as_before("after DEL")
 
