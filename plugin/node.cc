@@ -97,6 +97,15 @@ const IpAddress& outside(AddressFamily family) {
   return family == AddressFamily::IPv4 ? v4 : v6;
 }
 
+/// The path to such an address. A lab's node may have the documentation's first address itself: then a second one.
+Result<std::optional<netlink::Route>> path_outside(netlink::Socket& host, AddressFamily family) {
+  auto path = TRY(netlink::find_route(host, netlink::look_up_path(outside(family))));
+  if (!path || path->type != netlink::RouteType::Local) return path;
+  static const IpAddress v4 = IpAddress::v4(0xcb0071fe);  // 203.0.113.254
+  static const IpAddress v6 = IpAddress::v6({0x20, 0x01, 0x0d, 0xb8, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfe});
+  return netlink::find_route(host, netlink::look_up_path(family == AddressFamily::IPv4 ? v4 : v6));
+}
+
 /// Without a default route: the first global address in the kernel's own order (loopback's first, then by index), but
 /// never a bridge's: docker's and its like are not the node.
 Result<std::optional<IpAddress>> first_node_address(netlink::Socket& host, AddressFamily family) {
@@ -219,8 +228,8 @@ Result<Uplink> find_uplink(netlink::Socket& host, const config::NetConf& conf, F
   const bool ask6 = families.v6 && !(mtu && source.v6);
   std::optional<netlink::Route> path4;
   std::optional<netlink::Route> path6;
-  if (ask4) path4 = TRY(netlink::find_route(host, netlink::look_up_path(outside(AddressFamily::IPv4))));
-  if (ask6) path6 = TRY(netlink::find_route(host, netlink::look_up_path(outside(AddressFamily::IPv6))));
+  if (ask4) path4 = TRY(path_outside(host, AddressFamily::IPv4));
+  if (ask6) path6 = TRY(path_outside(host, AddressFamily::IPv6));
   if (ask4 && !source.v4) uplink.address.v4 = TRY(node_address(host, AddressFamily::IPv4, path4));
   if (ask6 && !source.v6) uplink.address.v6 = TRY(node_address(host, AddressFamily::IPv6, path6));
   uplink.mtu = mtu ? *mtu : TRY(uplink_mtu(host, {path4, path6}));

@@ -166,6 +166,13 @@ def test_the_mtu_is_the_uplinks_unless_told(world):
     assert world.show("link show eth0", pod="p2")[0]["mtu"] == 1300
 
 
+def test_the_uplinks_mtu_is_found_on_a_node_that_has_a_documentation_address(world):
+    world.sh("ip addr add 192.0.2.1/24 dev up0; ip addr add 2001:db8::1/64 dev up0 nodad; ip link set up0 mtu 1400;"
+             "ip route add default via 192.0.2.254; ip route add default via 2001:db8::fe dev up0")
+    world.add("c1", "p1")
+    assert world.show("link show eth0", "p1")[0]["mtu"] == 1400
+
+
 def test_ranges_come_from_node_json_when_the_conflist_has_none(world):
     world.sh("""echo '{"nodeName": "n1", "podCidrs": ["10.88.0.0/24", "fd88::/64"]}' > /run/slash32/node.json""")
     answer = world.add("c1", "p1", conf(section={"type": "slash32-ipam"}))
