@@ -13,8 +13,9 @@ constexpr std::uint32_t kMaxMtu = 65535;
 constexpr std::uint64_t kMinLogSize = 4096;
 constexpr std::uint64_t kMaxLogSize = 1ULL << 40;
 
-constexpr std::array<std::string_view, 10> kOwnKeys = {"type", "ipam",         "mtu", "gateway",  "hostSource",
-                                                       "log",  "antiSpoofing", "dns", "stateDir", "nodeFile"};
+constexpr std::array<std::string_view, 11> kOwnKeys = {"type",       "ipam",     "mtu",          "gateway",
+                                                       "hostSource", "log",      "antiSpoofing", "dns",
+                                                       "stateDir",   "nodeFile", "defaultRoute"};
 // Keys of the specification and of runtimes (CNI 1.1.0 section 1, CONVENTIONS.md), which others read.
 constexpr std::array<std::string_view, 12> kForeignKeys = {
     "cniVersion", "cniVersions", "name",         "capabilities", "args",     "runtimeConfig",
@@ -119,6 +120,11 @@ Status read_anti_spoofing(const JsonField& root, NetConf& conf) {
   return ok();
 }
 
+Status read_default_route(const JsonField& root, NetConf& conf) {
+  conf.default_route = TRY(root.maybe("defaultRoute", json::boolean));
+  return ok();
+}
+
 Status read_paths(const JsonField& root, NetConf& conf) {
   conf.state_dir = TRY(root.optional("stateDir", absolute_path, conf.state_dir));
   conf.node_file = TRY(root.optional("nodeFile", absolute_path, conf.node_file));
@@ -157,9 +163,9 @@ Status read_masquerade(const JsonField& root, NetConf&) {
 }
 
 using Reader = Status (*)(const JsonField&, NetConf&);
-constexpr std::array<Reader, 9> kReaders = {read_mtu,           read_gateway,     read_host_source,
-                                            read_anti_spoofing, read_paths,       read_log_section,
-                                            read_ipam_type,     read_dns_section, read_masquerade};
+constexpr std::array<Reader, 10> kReaders = {read_mtu,           read_gateway,   read_host_source, read_anti_spoofing,
+                                             read_default_route, read_paths,     read_log_section, read_ipam_type,
+                                             read_dns_section,   read_masquerade};
 
 }  // namespace
 

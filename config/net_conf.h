@@ -4,6 +4,7 @@
 //   gateway     {"v4": "169.254.1.1", "v6": "fe80::1"}: what pods see as their router
 //   hostSource  {"v4": ADDRESS, "v6": ADDRESS}: the source of what the node itself sends to its pods; else the node's
 //   antiSpoofing true: a pod cannot send from another's address
+//   defaultRoute true or false: whether the pod's default routes lead here; else where the pod has none yet
 //   log         {"level": "info", "file": "/var/log/slash32/cni.log", "maxSize": 10485760}; "file": "" for none
 //   stateDir    where found.json stands        nodeFile  where node.json stands
 // Environment, where a key is absent: SLASH32_LOG_FILE, SLASH32_STATE_DIR, SLASH32_NODE_FILE, SLASH32_DATA_DIR.
@@ -44,6 +45,7 @@ struct NetConf {
   IpAddress gateway6;  // fe80::1
   PerFamily host_source;
   bool anti_spoofing = true;
+  std::optional<bool> default_route;  // nothing: in each family where the pod has none yet
   LogConf log;
   std::filesystem::path state_dir{"/var/lib/slash32"};
   std::filesystem::path node_file{kDefaultNodeFile};

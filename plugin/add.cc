@@ -49,6 +49,7 @@ cni::AddResult describe(cni::AddResult result, const cni::Call& call, const PodL
     const auto& gateway = plan.gateway(address.family());
     result.ips.push_back(
         {.address = address, .prefix_length = address.bits(), .gateway = gateway, .interface = pod_interface});
+    if (!plan.has_default_route(address.family())) continue;
     result.routes.push_back({.dst = Prefix(address.is_v4() ? IpAddress{} : IpAddress::v6({}), 0),
                              .gw = gateway,
                              .mtu = {},
@@ -60,17 +61,20 @@ cni::AddResult describe(cni::AddResult result, const cni::Call& call, const PodL
   return result;
 }
 
-Result<PodPlan> plan_for(const cni::Call& call, const config::NetConf& conf, netlink::Socket& host,
+Result<PodPlan> plan_for(const cni::Call& call, const config::NetConf& conf, netlink::Socket& host, PodNamespace& ns,
                          const std::vector<IpAddress>& addresses) {
+  const bool wanted = conf.default_route.value_or(true);
   const auto uplink = TRY(find_uplink(host, conf, families_of(addresses)));
-  return PodPlan{.key = key_of(call),
-                 .addresses = addresses,
-                 .mac = TRY(mac_for(call, addresses)),
-                 .mtu = uplink.mtu,
-                 .host_source = conf.host_source,
-                 .node_address = uplink.address,
-                 .gateway4 = conf.gateway4,
-                 .gateway6 = conf.gateway6};
+  return PodPlan{
+      .key = key_of(call),
+      .addresses = addresses,
+      .mac = TRY(mac_for(call, addresses)),
+      .mtu = uplink.mtu,
+      .host_source = conf.host_source,
+      .node_address = uplink.address,
+      .gateway4 = conf.gateway4,
+      .gateway6 = conf.gateway6,
+      .default_route = conf.default_route ? Unrouted{.v4 = wanted, .v6 = wanted} : TRY(find_unrouted(ns, addresses))};
 }
 
 }  // namespace
@@ -92,7 +96,7 @@ Result<cni::AddResult> cmd_add(const cni::Call& call, const config::GetEnv& gete
   }};
   TRY(call.deadline.check("the node's settings"));
   TRY(prepare_node(host, conf, families_of(granted.addresses), call.deadline));
-  const auto plan = TRY(plan_for(call, conf, host, granted.addresses));
+  const auto plan = TRY(plan_for(call, conf, host, ns, granted.addresses));
 
   TRY(call.deadline.check("the pod's link"));
   const auto link = TRY(create_pair(host, ns, plan));

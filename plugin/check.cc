@@ -19,8 +19,16 @@ std::unexpected<Error> missing(const std::string& what) { return fail(cni::kInte
 
 /// The part of prevResult that is ours: the pod's interface, and those of its addresses that we gave.
 struct Expected {
-  std::vector<cni::IpConfig> ips;  // IPv4 first
+  std::vector<cni::IpConfig> ips;        // IPv4 first
+  std::vector<cni::RouteConfig> routes;  // all of them
   std::string mac;
+
+  /// ADD made the default route through this gateway: a second interface may have none.
+  bool has_default_route(const IpAddress& gateway) const {
+    return std::ranges::any_of(routes, [&](const cni::RouteConfig& route) {
+      return route.dst.is_default() && route.dst.family() == gateway.family() && route.gw.value_or(gateway) == gateway;
+    });
+  }
 };
 
 Result<netlink::Link> existing_link(netlink::Socket& socket, const std::string& name, const std::string& where) {
@@ -48,7 +56,7 @@ Result<Expected> expected_of(const cni::Call& call, const cni::AddResult& result
   const auto alias = parse_alias(host_end.alias);
   if (!alias || !alias_is_of(*alias, key_of(call)) || alias->addresses.empty())
     return missing("link " + host_end.name + " has alias \"" + host_end.alias + "\", not that of this container");
-  Expected out{.ips = {}, .mac = pod->mac};
+  Expected out{.ips = {}, .routes = result.routes, .mac = pod->mac};
   for (const auto& address : alias->addresses) {
     const auto ip = std::ranges::find_if(
         result.ips, [&](const cni::IpConfig& i) { return i.address == address && i.interface == index; });
@@ -95,7 +103,7 @@ Status check_pod_end(PodNamespace& ns, const netlink::Link& link, const Expected
     if (std::ranges::find(present, address, &netlink::Address::address) == present.end())
       return missing("address " + address.to_string() + " is missing on " + link.name + " in the pod");
     if (!gateway) return missing("prevResult has no gateway for " + address.to_string());
-    TRY(check_default_route(ns.socket, link.index, *gateway));
+    if (expected.has_default_route(*gateway)) TRY(check_default_route(ns.socket, link.index, *gateway));
     TRY(check_neighbor(ns.socket, link.index, *gateway, kHostMac.to_string(), "in the pod"));
   }
   return ok();

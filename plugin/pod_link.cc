@@ -160,6 +160,18 @@ Result<PodNamespace> PodNamespace::open(const std::string& path, std::chrono::mi
   return PodNamespace{.node = std::move(node), .pod = std::move(pod), .socket = std::move(*socket)};
 }
 
+Result<Unrouted> find_unrouted(PodNamespace& ns, const std::vector<IpAddress>& addresses) {
+  Unrouted out;
+  for (const auto& address : addresses) {
+    const auto routes = TRY(netlink::list_routes(ns.socket, address.family(), netlink::kMainTable));
+    const bool has = std::ranges::any_of(routes, [](const netlink::Route& route) {
+      return route.destination.is_default() && route.type == netlink::RouteType::Unicast;
+    });
+    (address.is_v4() ? out.v4 : out.v6) = !has;
+  }
+  return out;
+}
+
 bool PodPlan::has_v6() const { return std::ranges::any_of(addresses, &IpAddress::is_v6); }
 
 Result<PodLink> create_pair(netlink::Socket& host, PodNamespace& ns, const PodPlan& plan) {
@@ -209,10 +221,13 @@ Status configure_pod_end(PodNamespace& ns, const PodLink& link, const PodPlan& p
     requests.push_back(netlink::add_address(host_address(address, link.pod)));
     requests.push_back(
         netlink::set_neighbor({.link = link.pod, .address = gateway, .mac = kHostMac, .permanent = true}));
+    auto on_link = on_link_route(gateway, link.pod);
+    // Beside the first interface's route to the same gateway: the link's own number tells them apart.
+    if (!plan.has_default_route(address.family())) on_link.metric = link.pod.value;
     // fe80::/64 is on link by itself; a configured IPv6 gateway outside it needs its route as IPv4's does.
-    if (!gateway.is_v6() || !gateway.is_link_local())
-      requests.push_back(netlink::add_route(on_link_route(gateway, link.pod)));
-    requests.push_back(netlink::add_route(default_route(gateway, link.pod)));
+    if (!gateway.is_v6() || !gateway.is_link_local()) requests.push_back(netlink::add_route(on_link));
+    if (plan.has_default_route(address.family()))
+      requests.push_back(netlink::add_route(default_route(gateway, link.pod)));
   }
   return ns.socket.run(requests);
 }

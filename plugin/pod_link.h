@@ -24,6 +24,13 @@ struct PodNamespace {
   static Result<PodNamespace> open(const std::string& path, std::chrono::milliseconds patience);
 };
 
+/// The families in which the pod has no default route.
+struct Unrouted {
+  bool v4 = true;
+  bool v6 = true;
+};
+Result<Unrouted> find_unrouted(PodNamespace& ns, const std::vector<IpAddress>& addresses);
+
 /// What a pod is to get.
 struct PodPlan {
   ipam::Key key;
@@ -34,8 +41,12 @@ struct PodPlan {
   config::PerFamily node_address;  // pinned only where the kernel would choose another source
   IpAddress gateway4;
   IpAddress gateway6;
+  Unrouted default_route;  // where it is to be made: a second interface leaves the first one's
 
   bool has_v6() const;
+  bool has_default_route(AddressFamily family) const {
+    return family == AddressFamily::IPv4 ? default_route.v4 : default_route.v6;
+  }
   const IpAddress& gateway(AddressFamily family) const { return family == AddressFamily::IPv4 ? gateway4 : gateway6; }
 };
 

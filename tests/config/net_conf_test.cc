@@ -25,6 +25,7 @@ TEST(NetConf, NeedsNoMoreThanAnIpam) {
   EXPECT_FALSE(conf.mtu);
   EXPECT_FALSE(conf.host_source.v4);
   EXPECT_TRUE(conf.anti_spoofing);
+  EXPECT_FALSE(conf.default_route);
   EXPECT_EQ(conf.state_dir, "/var/lib/slash32");
   EXPECT_EQ(conf.node_file, "/run/slash32/node.json");
   EXPECT_EQ(conf.log.file, "/var/log/slash32/cni.log");
@@ -32,7 +33,7 @@ TEST(NetConf, NeedsNoMoreThanAnIpam) {
 
 TEST(NetConf, ReadsEveryKey) {
   const auto conf = read(R"({"ipam": {"type": "host-local"}, "mtu": 9000, "gateway": {"v4": "169.254.9.9"},
-    "hostSource": {"v4": "10.0.0.1", "v6": "fd00::1"}, "antiSpoofing": false, "stateDir": "/s", "nodeFile": "/n",
+    "hostSource": {"v4": "10.0.0.1", "v6": "fd00::1"}, "antiSpoofing": false, "defaultRoute": false, "stateDir": "/s", "nodeFile": "/n",
     "log": {"level": "debug", "file": "", "maxSize": 5000}, "dns": {"nameservers": ["192.0.2.1"]}})")
                         .value();
   EXPECT_EQ(conf.mtu, Mtu{9000});
@@ -40,6 +41,7 @@ TEST(NetConf, ReadsEveryKey) {
   EXPECT_EQ(conf.gateway(AddressFamily::IPv6).to_string(), "fe80::1");
   EXPECT_EQ(conf.host_source.v6->to_string(), "fd00::1");
   EXPECT_FALSE(conf.anti_spoofing);
+  EXPECT_EQ(conf.default_route, std::optional(false));
   EXPECT_EQ(conf.state_dir, "/s");
   EXPECT_EQ(conf.node_file, "/n");
   EXPECT_EQ(conf.log.level, log::Level::Debug);

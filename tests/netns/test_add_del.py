@@ -192,15 +192,6 @@ def test_a_second_add_is_refused_and_changes_nothing(world):
     assert world.cni("CHECK", "c1", "p1", {**conf(), "prevResult": first.json}).ok
 
 
-def test_a_second_interface_in_the_same_pod_is_an_add_of_its_own(world):
-    world.add("c1", "p1", conf(section=ipam(V4)))
-    network = conf(name="other", section=ipam("10.99.0.0/24", dataDir="/run/slash32/ipam-other"))
-    refused = world.cni("ADD", "c1", "p1", network, ifname="net1")
-    # The pod has a default route already; ADD must not take it over silently.
-    assert not refused.ok and "route" in refused.json["msg"]
-    assert "net1" not in world.ip("-n p1 link")
-
-
 @pytest.mark.parametrize("netns", ["", "/run/netns/never", "/etc/passwd"])
 def test_del_works_without_a_namespace_twice_and_for_what_never_was(world, netns):
     world.add("warm", "p0")

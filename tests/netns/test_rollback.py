@@ -18,6 +18,7 @@ def assert_undone(world, before, network):
 
 
 TWO = conf(section=ipam("10.244.1.0/30", "fd00:10:244:1::/126", coolDown=0))
+INSISTENT = {**TWO, "defaultRoute": True}
 OBSTACLES = {
     # The IPAM passes an address over that has a foreign /32; a metric of its own makes the exclusive route collide
     # only where the IPAM is told not to look: see test_delegation. Here: what the kernel refuses.
@@ -36,10 +37,10 @@ def test_what_stands_in_the_way_undoes_all(world, name):
     world.pod("p1")
     world.sh(OBSTACLES[name].format(link=link))
     before = world.snapshot()
-    answer = world.cni("ADD", "c1", "p1", TWO)
+    answer = world.cni("ADD", "c1", "p1", INSISTENT)
     assert answer.code == 1, "nothing stood in the way"
     assert "eth0" not in world.ip("-n p1 link")
-    assert_undone(world, before, TWO)
+    assert_undone(world, before, INSISTENT)
 
 
 def test_a_runtime_that_went_away_undoes_the_add(world):
