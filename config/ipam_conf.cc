@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/cni/error.h"
+#include "common/cni/runtime_config.h"
 
 namespace slash32::config {
 namespace {
@@ -137,6 +138,23 @@ Result<IpamConf> read_ipam_conf(const JsonField& field, const std::filesystem::p
       TRY(field.optional("coolDown", json::integer<std::int64_t>(0, kMaxCoolDown), conf.cool_down.count()))};
   conf.routes = TRY(field.optional("routes", json::array_of(cni::read_route), std::vector<cni::RouteConfig>{}));
   return conf;
+}
+
+Status use_ip_ranges(const JsonField& root, IpamConf& conf) {
+  const auto runtime = cni::find_ignoring_case(root, "runtimeConfig");
+  const auto field = runtime ? cni::find_ignoring_case(*runtime, "ipRanges") : std::nullopt;
+  if (!field) return ok();
+  if (auto configured = effective_ranges(conf))
+    conf.ranges = std::move(*configured);
+  else if (configured.error().code != cni::kTryAgainLater)  // there are none: the runtime's alone, then
+    return fail(std::move(configured).error());
+  std::vector<IpamRange> given;
+  for (const auto& set : TRY(field->each(read_range_set))) given.insert(given.end(), set.begin(), set.end());
+  std::erase_if(conf.ranges, [&](const IpamRange& range) {
+    return std::ranges::any_of(given, [&](const IpamRange& g) { return g.subnet.family() == range.subnet.family(); });
+  });
+  conf.ranges.insert(conf.ranges.end(), given.begin(), given.end());
+  return check_overlaps(*field, conf.ranges);
 }
 
 Result<std::vector<IpamRange>> effective_ranges(const IpamConf& conf) {

@@ -52,6 +52,10 @@ inline Result<IpamConf> read_ipam_conf(const JsonField& field) { return read_ipa
 /// The ranges given, or the whole of each pod CIDR of node_file. CNI code 11 when neither is there (yet).
 Result<std::vector<IpamRange>> effective_ranges(const IpamConf& conf);
 
+/// Capability `ipRanges` (CONVENTIONS.md) of a whole configuration: the runtime's ranges take the place of those that
+/// `conf` (or its node_file) has of the same families. Same shape and checks as `ranges`; CNI code 7.
+Status use_ip_ranges(const JsonField& root, IpamConf& conf);
+
 /// What DEL and GC need, from a configuration that may be full of mistakes: whatever is readable, defaults for the
 /// rest.
 IpamConf read_ipam_conf_leniently(const JsonField& root, const std::filesystem::path& default_data_dir);

@@ -19,6 +19,7 @@ Key key_of(const cni::Call& call) { return {call.network, call.args.container_id
 Result<config::IpamConf> conf_of(const cni::Call& call) {
   auto conf =
       TRY(call.root().required("ipam", [](const JsonField& field) { return config::read_ipam_conf(field, kDataDir); }));
+  TRY(config::use_ip_ranges(call.root(), conf));
   conf.ranges = TRY(config::effective_ranges(conf));
   // As host-local: the callers we serve route through the gateway, so without one it is the subnet's first address.
   for (auto& range : conf.ranges)

@@ -83,6 +83,7 @@ Result<cni::AddResult> cmd_add(const cni::Call& call, const config::GetEnv& gete
   auto conf = TRY(config::read_net_conf(call.root(), getenv));
   conf.mtu = TRY(configured_mtu(conf));
   auto result = TRY(result_so_far(call));
+  const auto asked_dns = TRY(cni::requested_dns(call.root()));
   auto host = TRY(netlink::Socket::open(netlink::Family::Route, call.deadline.remaining()));
   auto addresses = TRY(AddressSource::open(call, conf, host));
   auto ns = TRY(PodNamespace::open(call.args.netns, call.deadline.remaining()));
@@ -112,8 +113,10 @@ Result<cni::AddResult> cmd_add(const cni::Call& call, const config::GetEnv& gete
 
   remove.dismiss();
   give_back.dismiss();
-  // What came before us in a chain stays unless the configuration or the IPAM has something to say.
-  if (!conf.dns.empty() || !granted.dns.empty()) result.dns = conf.dns.empty() ? granted.dns : conf.dns;
+  // What came before us in a chain stays unless the runtime, the configuration or the IPAM has something to say.
+  const auto& configured_dns = conf.dns.empty() ? granted.dns : conf.dns;
+  const auto& dns = asked_dns.empty() ? configured_dns : asked_dns;
+  if (!dns.empty()) result.dns = dns;
   return describe(std::move(result), call, link, plan);
 }
 

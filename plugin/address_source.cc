@@ -57,6 +57,7 @@ Result<AddressSource> AddressSource::open(const cni::Call& call, const config::N
     const auto root = call.root();
     ipam = TRY(config::read_ipam_conf(root.child("ipam"), conf.data_dir));
     if (!call.config["ipam"].contains("nodeFile")) ipam.node_file = conf.node_file;
+    TRY(config::use_ip_ranges(root, ipam));
   }
   return AddressSource(call, conf, host, std::move(ipam));
 }

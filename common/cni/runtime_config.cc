@@ -122,6 +122,23 @@ Result<std::optional<std::string>> requested_mac(const JsonField& config,
   return std::optional<std::string>{*mac};
 }
 
+Result<Dns> requested_dns(const JsonField& config) {
+  Dns out;
+  const auto runtime = find_ignoring_case(config, "runtimeConfig");
+  const auto dns = runtime ? find_ignoring_case(*runtime, "dns") : std::nullopt;
+  if (!dns) return out;
+  TRY(dns->is_object());
+  const auto texts = [&](std::string_view key) -> Result<std::vector<std::string>> {
+    const auto field = find_ignoring_case(*dns, key);
+    if (!field) return std::vector<std::string>{};
+    return field->each(json::text);
+  };
+  out.nameservers = TRY(texts("servers"));
+  out.search = TRY(texts("searches"));
+  out.options = TRY(texts("options"));
+  return out;
+}
+
 Result<std::optional<std::vector<Attachment>>> valid_attachments(const JsonField& config) {
   constexpr const char* kNames[] = {"cni.dev/valid-attachments", "cni.dev/attachments"};
   std::vector<Attachment> out;

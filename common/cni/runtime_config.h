@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/cni/result.h"
 #include "common/ip.h"
 #include "common/json_field.h"
 #include "common/result.h"
@@ -28,6 +29,9 @@ Result<std::vector<IpAddress>> requested_addresses(const JsonField& config,
 /// group address is refused. CNI code 7 (4 for CNI_ARGS).
 Result<std::optional<std::string>> requested_mac(const JsonField& config,
                                                  const std::map<std::string, std::string>& cni_args);
+
+/// Capability `dns` {servers, searches, options} (CNI CONVENTIONS.md); empty when it is not given. CNI code 7.
+Result<Dns> requested_dns(const JsonField& config);
 
 /// What GC must keep.
 struct Attachment {

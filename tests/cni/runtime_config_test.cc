@@ -23,6 +23,16 @@ std::string joined(const Result<std::vector<IpAddress>>& all) {
   return text;
 }
 
+TEST(RuntimeConfig, DnsIsWhatTheRuntimeSays) {
+  const auto dns = [](const char* text) { return requested_dns(JsonField(json::parse(text))); };
+  EXPECT_TRUE(dns(R"({"dns":{"nameservers":["192.0.2.1"]}})")->empty()) << "that is the configuration's";
+  EXPECT_EQ(*dns(R"({"runtimeConfig":{"DNS":{"Servers":["192.0.2.53"],"searches":["a.b"],"options":["ndots:5"]}}})"),
+            (Dns{.nameservers = {"192.0.2.53"}, .domain = {}, .search = {"a.b"}, .options = {"ndots:5"}}));
+  const auto bad = dns(R"({"runtimeConfig":{"dns":{"servers":[1]}}})");
+  EXPECT_EQ(bad.error().code, kInvalidConfig);
+  EXPECT_THAT(bad.error().message, testing::HasSubstr("/runtimeConfig/dns/servers/0"));
+}
+
 TEST(RuntimeConfig, FindsKeysWhateverTheirCase) {
   const auto document = json::parse(R"({"HostPort":1,"hostport":2,"null":null})");
   const JsonField field(document);

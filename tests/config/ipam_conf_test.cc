@@ -168,6 +168,25 @@ TEST_F(EffectiveRanges, AreAskedForAgainLaterWhenNobodyGaveAny) {
   conf.node_file = "/nowhere/node.json";
   EXPECT_EQ(effective_ranges(conf).error().code, cni::kTryAgainLater);
 }
+TEST(IpRanges, TakeThePlaceOfTheirFamilysRanges) {
+  const auto use = [](const char* text) -> Result<std::vector<IpamRange>> {
+    const auto document = nlohmann::json::parse(text);
+    IpamConf conf;
+    conf.node_file = "/nowhere/node.json";
+    if (document.contains("ipam")) conf = TRY(read_ipam_conf(JsonField(document).child("ipam")));
+    TRY(use_ip_ranges(JsonField(document), conf));
+    return conf.ranges;
+  };
+  constexpr const char* kBoth = R"({"ipam":{"type":"slash32-ipam","ranges":[[{"subnet":"10.1.0.0/24"}],
+    [{"subnet":"fd01::/64"}]]},"runtimeConfig":{"IPRanges":[[{"subnet":"10.9.0.0/24","rangeStart":"10.9.0.8"}]]}})";
+  const auto both = use(kBoth).value();
+  ASSERT_EQ(both.size(), 2U);
+  EXPECT_EQ(both[0].subnet.to_string(), "fd01::/64");
+  EXPECT_EQ(both[1].first.to_string(), "10.9.0.8");
+  EXPECT_EQ(use(R"({"runtimeConfig":{"ipRanges":[[{"subnet":"10.9.0.0/24"}]]}})")->size(), 1U) << "no other are needed";
+  const auto bad = use(R"({"runtimeConfig":{"ipRanges":[[{"subnet":"10.9.0.0/33"}]]}})");
+  EXPECT_THAT(bad.error().message, HasSubstr("/runtimeConfig/ipRanges/0/0/subnet"));
+}
 TEST_F(EffectiveRanges, RefuseACidrNobodyCanUse) {
   EXPECT_THAT(ranges(R"({"podCidrs":["224.0.0.0/24"]})").error().message, HasSubstr("/podCidrs/0"));
 }
