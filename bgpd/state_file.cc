@@ -35,9 +35,7 @@ std::optional<EarlierLife> read_state_file(const std::string& path, const std::s
 Status write_state_file(const std::string& path, const std::string& boot_id, const EarlierLife& life) {
   nlohmann::ordered_json document = {{"bootId", boot_id}, {"learned", nlohmann::ordered_json::array()}};
   for (const auto family : life.learned) document["learned"].push_back(family == AddressFamily::IPv4 ? "ipv4" : "ipv6");
-  std::error_code error;
-  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
-  if (error) return fail(5, "make the directory of " + path + ": " + error.message());
+  TRY(make_directories(std::filesystem::path(path).parent_path()));
   return write_atomic(path, document.dump() + "\n", 0600);
 }
 

@@ -64,6 +64,21 @@ Status write_all(int fd, std::string_view data) {
   return ok();
 }
 
+Status make_directories(const std::filesystem::path& path, unsigned mode) {
+  const auto make = [&] { return ::mkdir(path.c_str(), mode) == 0 ? 0 : errno; };
+  int error = make();
+  if (error == ENOENT && path.has_parent_path() && path.parent_path() != path) {
+    TRY(make_directories(path.parent_path(), mode));
+    error = make();
+  }
+  std::error_code unknown;
+  if (error != 0 && std::filesystem::is_directory(path, unknown)) return ok();  // also one that stands there by now
+  if (error == EEXIST) error = ENOTDIR;
+  if (error != 0) return sys_fail("create " + path.string(), error);
+  if (::chmod(path.c_str(), mode) != 0) return sys_fail("chmod " + path.string());
+  return ok();
+}
+
 Status write_atomic(const std::filesystem::path& path, std::string_view data, unsigned mode) {
   const std::string temporary = path.string() + ".tmp." + std::to_string(::getpid());
   const UniqueFd fd{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)};

@@ -52,6 +52,9 @@ Result<std::optional<std::string>> read_file_if_there(const std::filesystem::pat
 Result<std::string> read_all(int fd);
 /// Writes all of `data`; EINTR and short writes are retried.
 Status write_all(int fd, std::string_view data);
+/// Makes the directory and what is missing above it, each with `mode` exactly, whatever the umask is. What is there
+/// stays as it is. Error: names the directory that could not be made.
+Status make_directories(const std::filesystem::path& path, unsigned mode = 0755);
 /// Temporary file in the same directory (a suffix that no CNI runtime loads), fsync, rename over `path`, fsync of the
 /// directory: readers see the old file or the new one, never half of it. `mode` as for open(2).
 Status write_atomic(const std::filesystem::path& path, std::string_view data, unsigned mode = 0644);

@@ -145,9 +145,7 @@ Status Ipam::renew(const Error& why) const {
 }
 
 Status Ipam::make_directory() const {
-  std::error_code error;
-  if (conf_.data_dir.has_parent_path()) std::filesystem::create_directories(conf_.data_dir.parent_path(), error);
-  if (error) return sys_fail("create " + conf_.data_dir.parent_path().string(), error.value());
+  if (conf_.data_dir.has_parent_path()) TRY(make_directories(conf_.data_dir.parent_path()));
   if (::mkdir(conf_.data_dir.c_str(), 0700) != 0 && errno != EEXIST)
     return sys_fail("create " + conf_.data_dir.string());
   return ok();

@@ -6,7 +6,6 @@
 
 #include <cerrno>
 #include <ctime>
-#include <system_error>
 
 #include "common/fd.h"
 #include "common/json_field.h"
@@ -61,9 +60,7 @@ Result<Settings> read_found(const std::filesystem::path& state_dir) {
 }
 
 Status record_found(const std::filesystem::path& state_dir, const Settings& settings, const cni::Deadline& deadline) {
-  std::error_code ec;
-  std::filesystem::create_directories(state_dir, ec);
-  if (ec) return sys_fail("create " + state_dir.string(), ec.value());
+  TRY(make_directories(state_dir));
   const auto lock = TRY(lock_directory(state_dir, deadline));
   remove_leftovers(state_dir);
   Settings all = TRY(read_found(state_dir));

@@ -19,8 +19,7 @@ UniqueFd open_log(const std::filesystem::path& file) {
   const int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
   UniqueFd fd{::open(file.c_str(), flags, kMode)};
   if (fd) return fd;
-  std::error_code ec;
-  std::filesystem::create_directories(file.parent_path(), ec);
+  (void)make_directories(file.parent_path());  // where that fails the file cannot be opened either
   fd.reset(::open(file.c_str(), flags, kMode));
   return fd;
 }

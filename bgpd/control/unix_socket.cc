@@ -47,9 +47,7 @@ Status clear_place(const std::string& path, const sockaddr_un& address) {
 
 Result<BoundSocket> bind_unix_socket(const std::string& path) {
   const auto address = TRY(address_of(path));
-  std::error_code error;
-  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
-  if (error) return fail(5, "make the directory of " + path + ": " + error.message());
+  TRY(make_directories(std::filesystem::path(path).parent_path()));
   TRY(clear_place(path, address));
   UniqueFd fd = TRY(unix_socket());
   const mode_t before = ::umask(static_cast<mode_t>(~kMode & 0777));  // never open wider, not even for a moment

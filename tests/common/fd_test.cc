@@ -50,5 +50,36 @@ TEST_F(ReadFile, TellsAMissingFileFromABadOne) {
   EXPECT_FALSE(read_file_if_there(directory_ / std::string(300, 'x')));
 }
 
+unsigned mode_of(const std::filesystem::path& path) {
+  struct stat status{};
+  return ::stat(path.c_str(), &status) == 0 ? status.st_mode & 07777U : 0;
+}
+
+TEST_F(ReadFile, MakesDirectoriesWithTheModeAskedForWhateverTheUmask) {
+  for (const mode_t mask : {0U, 077U}) {
+    const auto top = directory_ / std::to_string(mask);
+    const mode_t before = ::umask(mask);
+    const auto made = make_directories(top / "a" / "b");
+    ::umask(before);
+    ASSERT_TRUE(made) << made.error().message;
+    for (const auto& path : {top, top / "a", top / "a" / "b"}) EXPECT_EQ(mode_of(path), 0755U) << path;
+  }
+}
+
+TEST_F(ReadFile, LeavesADirectoryThatIsThereAsItIs) {
+  ASSERT_TRUE(make_directories(directory_ / "private", 0700));
+  EXPECT_TRUE(make_directories(directory_ / "private"));
+  EXPECT_TRUE(make_directories(directory_ / "private" / "below"));
+  EXPECT_EQ(mode_of(directory_ / "private"), 0700U);
+}
+
+TEST_F(ReadFile, NamesWhatStandsInTheWayOfADirectory) {
+  ASSERT_TRUE(write_atomic(directory_ / "file", "x"));
+  const auto made = make_directories(directory_ / "file" / "below");
+  ASSERT_FALSE(made);
+  EXPECT_NE(made.error().message.find("Not a directory"), std::string::npos) << made.error().message;
+  EXPECT_FALSE(make_directories(directory_ / "file"));
+}
+
 }  // namespace
 }  // namespace slash32
