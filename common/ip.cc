@@ -94,7 +94,8 @@ Result<Prefix> Prefix::parse(std::string_view text, bool mask_host_bits) {
   const auto digits = text.substr(slash + 1);
   unsigned length = 0;
   const auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), length);
-  if (ec != std::errc{} || end != digits.data() + digits.size() || length > address->bits())
+  const bool padded = digits.size() > 1 && digits.front() == '0';
+  if (ec != std::errc{} || padded || end != digits.data() + digits.size() || length > address->bits())
     return fail(7, quoted + " is not a prefix: the length must be 0 to " + std::to_string(address->bits()));
   const Prefix prefix(*address, static_cast<std::uint8_t>(length));
   if (!mask_host_bits && prefix.address() != *address)

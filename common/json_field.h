@@ -19,9 +19,17 @@
 
 namespace slash32 {
 
-/// Parses a document; a syntax error names line and column, a repeated key its name (RFC 8259 leaves it open; we
-/// refuse). CNI code 6.
+/// Parses a document; a syntax error names line and column, a repeated key its place (RFC 8259 section 4 leaves open
+/// which one counts; we refuse). CNI code 6.
 Result<nlohmann::json> parse_json(std::string_view text);
+
+/// A document in which the last of repeated keys counted, as most parsers have it.
+struct LenientDocument {
+  nlohmann::json value;
+  std::vector<std::string> repeated;  // "/ipam/dataDir: occurs twice in one object"
+};
+/// The same for a reader whom repeated keys must not hold up.
+Result<LenientDocument> parse_json_leniently(std::string_view text);
 
 /// Borrowed: the document must outlive the field.
 class JsonField {
@@ -35,20 +43,23 @@ class JsonField {
   const std::string& pointer() const { return pointer_; }
   bool has(const std::string& key) const { return value_->is_object() && value_->contains(key); }
 
-  /// An error about this place. CNI code 7: invalid network config.
-  Error bad_error(const std::string& complaint) const {
-    return Error{7, (pointer_.empty() ? "/" : pointer_) + ": " + complaint, {}};
-  }
+  /// An error about this place. CNI code 7: invalid network config. Of a long complaint the middle is left out.
+  Error bad_error(const std::string& complaint) const;
   std::unexpected<Error> bad(const std::string& complaint) const { return fail(bad_error(complaint)); }
+  /// "/neighbors/1/remoteAs: is missing": an error about the place where a child should be.
+  Error missing_error(const std::string& key) const;
+  std::unexpected<Error> missing(const std::string& key) const { return fail(missing_error(key)); }
 
   /// The value must be an object with no other keys than these. Keys that begin with "x-" or "_" are comments.
   Status only(std::initializer_list<std::string_view> keys) const;
   Status is_object() const;
 
-  /// A child that must exist; null counts as absent.
+  /// A child that must exist and not be null.
   template <class Reader>
   auto required(const std::string& key, Reader read) const -> std::invoke_result_t<Reader, const JsonField&> {
-    if (!has(key) || value_->at(key).is_null()) return bad("\"" + key + "\" is missing");
+    if (!value_->is_object()) return bad("must be an object");
+    if (!has(key)) return missing(key);
+    if (value_->at(key).is_null()) return child(key).bad("must not be null");
     return read(child(key));
   }
   /// A child, or `fallback` when it does not exist.
@@ -94,9 +105,13 @@ namespace json {  // readers
 
 Result<std::string> text(const JsonField& field);
 Result<std::string> non_empty_text(const JsonField& field);
+/// A text for people: no control characters, at most 1024 bytes.
+Result<std::string> line(const JsonField& field);
 Result<bool> boolean(const JsonField& field);
 Result<IpAddress> ip_address(const JsonField& field);
 Result<Prefix> prefix(const JsonField& field);
+/// A path from the root that the kernel can take: no zero byte, at most 4095 bytes (PATH_MAX).
+Result<std::string> absolute_path(const JsonField& field);
 Result<std::int64_t> integer_between(const JsonField& field, std::int64_t low, std::int64_t high);
 Result<std::vector<std::string>> texts(const JsonField& field);
 

@@ -8,6 +8,7 @@
 #include "config/conf_readers.h"
 #include "config/neighbor_conf.h"
 #include "config/policy_conf.h"
+#include "config/special_address.h"
 
 namespace slash32::config {
 namespace {
@@ -35,17 +36,34 @@ Result<ListenConf> read_listen_text(const JsonField& field) {
   const auto parsed = IpAddress::parse(address);
   if (!parsed) return field.bad(parsed.error().message);
   if (address == text) return ListenConf{*parsed, 179};
-  const bool digits = !port.empty() && port.size() <= 5 && port.find_first_not_of("0123456789") == std::string::npos;
+  const bool digits = !port.empty() && port.size() <= 5 && port.front() != '0' &&
+                      port.find_first_not_of("0123456789") == std::string::npos;
   if (!digits || std::stoi(port) < 1 || std::stoi(port) > 65535) return field.bad("the port must be from 1 to 65535");
   return ListenConf{*parsed, static_cast<std::uint16_t>(std::stoi(port))};
 }
 
+/// `place` says it. An interface cannot be named here, and without one a link-local IPv6 address is none.
+Status check_listen_address(const JsonField& place, const IpAddress& address) {
+  if (address.is_unspecified()) return ok();
+  if (const auto* special = special_around(Prefix::host(address), {Special::Loopback, Special::LinkLocal}))
+    return place.bad("must be an address of this node, 0.0.0.0 or ::; " + address.to_string() + " is " +
+                     std::string(special->text));
+  if (address.is_v6() && address.is_link_local()) return place.bad("is link-local, on every link: listen on ::");
+  return ok();
+}
+
 Result<ListenConf> read_listen(const JsonField& field) {
-  if (field.value().is_string()) return read_listen_text(field);
+  if (field.value().is_string()) {
+    const auto listen = TRY(read_listen_text(field));
+    TRY(check_listen_address(field, listen.address));
+    return listen;
+  }
   if (!field.value().is_object()) return field.bad("must be an address, or {\"address\": ..., \"port\": ...}");
   TRY(field.only(keys::kListen));
-  return ListenConf{TRY(field.required("address", json::ip_address)),
-                    TRY(field.optional("port", json::integer<std::uint16_t>(1), std::uint16_t{179}))};
+  const ListenConf listen{TRY(field.required("address", json::ip_address)),
+                          TRY(field.optional("port", json::integer<std::uint16_t>(1), std::uint16_t{179}))};
+  TRY(check_listen_address(field.child("address"), listen.address));
+  return listen;
 }
 
 Result<OriginatedPrefix> read_originated(const JsonField& field) {
@@ -61,11 +79,13 @@ Result<OriginatedPrefix> read_originated(const JsonField& field) {
     out.local_pref = TRY(field.maybe("localPref", json::integer<std::uint32_t>()));
     out.med = TRY(field.maybe("med", json::integer<std::uint32_t>()));
   }
+  const auto place = field.value().is_string() ? field : field.child("prefix");
   if (out.prefix.is_default() && out.blackhole)
-    return field.bad("a blackhole for the default route would cut the node off; give {\"prefix\": \"" +
+    return place.bad("a blackhole for the default route would cut the node off; give {\"prefix\": \"" +
                      out.prefix.to_string() + "\", \"blackhole\": false}");
-  if (out.prefix.address().is_multicast() || out.prefix.address().is_loopback())
-    return field.bad("must be a unicast prefix of pods");
+  if (const auto* special = special_around(out.prefix))
+    return place.bad("must be a unicast prefix of pods; " + out.prefix.to_string() + " is " +
+                     std::string(special->text));
   return out;
 }
 
@@ -87,8 +107,8 @@ Result<OriginateConf> read_originate(const JsonField& field) {
 }
 
 Result<std::optional<IpAddress>> read_source(const JsonField& field, const std::string& key, AddressFamily family) {
-  auto address = TRY(field.maybe(key, json::ip_address));
-  if (address && (address->family() != family || address->is_unspecified() || address->is_multicast()))
+  auto address = TRY(field.maybe(key, [](const JsonField& f) { return host_address(f, {Special::LinkLocal}); }));
+  if (address && address->family() != family)
     return field.child(key).bad("must be an " + std::string(to_string(family)) + " address of this node");
   return address;
 }
@@ -109,16 +129,10 @@ Result<KernelConf> read_kernel(const JsonField& field) {
   return out;
 }
 
-Result<std::string> absolute_path(const JsonField& field) {
-  auto path = TRY(json::non_empty_text(field));
-  if (path.front() != '/') return field.bad("must be an absolute path");
-  return path;
-}
-
 Result<ControlConf> read_control(const JsonField& field) {
   TRY(field.only(keys::kControl));
   ControlConf out;
-  out.socket = TRY(field.optional("socket", absolute_path, out.socket));
+  out.socket = TRY(field.optional("socket", json::absolute_path, out.socket));
   if (out.socket.size() > kMaxSocketPath)
     return field.child("socket").bad("must be at most " + std::to_string(kMaxSocketPath) + " bytes long (unix(7))");
   return out;
@@ -153,7 +167,7 @@ void read_scalars(const JsonField& root, BgpdConf& out, std::vector<Error>& erro
   section(root, "kernel", read_kernel, out.kernel, errors);
   section(root, "control", read_control, out.control, errors);
   section(root, "logLevel", read_log_level, out.log_level, errors);
-  section(root, "stateFile", absolute_path, out.state_file, errors);
+  section(root, "stateFile", json::absolute_path, out.state_file, errors);
   section(root, "onStop", one_of<OnStop>({{"restart", OnStop::Restart}, {"final", OnStop::Final}}), out.on_stop,
           errors);
   if (root.has("metrics")) errors.push_back(not_supported(root.child("metrics")).error());

@@ -182,7 +182,7 @@ struct ControlConf {
 
 struct BgpdConf {
   Asn local_as;
-  std::optional<RouterId> router_id;  // default: chosen at start (lowest global IPv4 address, else a hash)
+  std::optional<RouterId> router_id;  // default: chosen at start, config/README.md says how
   std::vector<ListenConf> listen{{IpAddress::v4(0), 179}, {IpAddress::v6({}), 179}};
   std::optional<RouterId> cluster_id;
   OriginateConf originate;

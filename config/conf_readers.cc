@@ -32,7 +32,8 @@ std::optional<std::array<std::uint32_t, N>> numbers(std::string_view text, std::
   for (std::size_t i = 0; i < N; ++i) {
     if (i > 0 && (at == end || *at++ != ':')) return std::nullopt;
     const auto [next, error] = std::from_chars(at, end, out[i]);
-    if (error != std::errc{} || out[i] > limit) return std::nullopt;
+    const bool padded = next - at > 1 && *at == '0';  // RFC 8092 section 5: no leading zeros
+    if (error != std::errc{} || padded || out[i] > limit) return std::nullopt;
     at = next;
   }
   if (at != end) return std::nullopt;

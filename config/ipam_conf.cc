@@ -4,6 +4,8 @@
 
 #include "common/cni/error.h"
 #include "common/cni/runtime_config.h"
+#include "config/spec_keys.h"
+#include "config/special_address.h"
 
 namespace slash32::config {
 namespace {
@@ -32,16 +34,15 @@ Result<IpAddress> read_bound(const JsonField& range, const std::string& key, con
   return address;
 }
 
-Status check_usable(const std::string& pointer, const Prefix& subnet) {
-  if (subnet.address().is_multicast() || subnet.address().is_loopback() || subnet.address().is_link_local())
-    return fail(cni::kInvalidConfig, pointer + ": must be unicast, and neither loopback nor link-local");
-  if (subnet.is_default()) return fail(cni::kInvalidConfig, pointer + ": must be longer than /0");
-  return ok();
+/// An address that nobody can ever get is a range that says "full" for ever.
+Status check_not_used_up(const JsonField& field, const IpamRange& range) {
+  if (has_address(range)) return ok();
+  const auto place = field.child(!range.exclude.empty() ? "exclude" : "gateway");
+  return place.bad("leaves no address of " + range.first.to_string() + " to " + range.last.to_string());
 }
 
 Result<IpamRange> read_range_keys(const JsonField& field) {
-  const auto subnet = TRY(field.required("subnet", json::prefix));
-  TRY(check_usable(field.child("subnet").pointer(), subnet));
+  const auto subnet = TRY(field.required("subnet", pod_range));
   IpamRange range = whole_range(subnet);
   range.first = TRY(read_bound(field, "rangeStart", subnet, range.first));
   range.last = TRY(read_bound(field, "rangeEnd", subnet, range.last));
@@ -53,6 +54,7 @@ Result<IpamRange> read_range_keys(const JsonField& field) {
     if (!subnet.overlaps(range.exclude[i]))
       return field.child("exclude").element(i).bad("must lie in the subnet " + subnet.to_string());
   if (field.has("gateway")) range.gateway = TRY(read_bound(field, "gateway", subnet, subnet.address()));
+  TRY(check_not_used_up(field, range));
   return range;
 }
 
@@ -92,16 +94,11 @@ Result<std::vector<IpamRange>> read_ranges(const JsonField& field) {
   }
   if (field.has("ranges")) {
     const auto sets = TRY(field.child("ranges").each(read_range_set));
+    if (sets.empty()) return field.child("ranges").bad("is empty; leave it out to take node.json's podCidrs");
     for (const auto& set : sets) out.insert(out.end(), set.begin(), set.end());
   }
   TRY(check_overlaps(field.has("ranges") ? field.child("ranges") : field, out));
   return out;
-}
-
-Result<std::filesystem::path> read_path(const JsonField& field) {
-  const std::filesystem::path path = TRY(json::non_empty_text(field));
-  if (!path.is_absolute()) return field.bad("must be an absolute path");
-  return path;
 }
 
 Result<std::string> read_type(const JsonField& field) {
@@ -115,6 +112,21 @@ Result<std::string> read_type(const JsonField& field) {
 bool IpamRange::contains(const IpAddress& address) const {
   if (address.family() != subnet.family() || address < first || last < address || address == gateway) return false;
   return std::ranges::none_of(exclude, [&](const Prefix& p) { return p.contains(address); });
+}
+
+bool has_address(const IpamRange& range) {
+  auto taken = range.exclude;
+  if (range.gateway) taken.push_back(Prefix::host(*range.gateway));
+  std::ranges::sort(taken);  // by address: a nested one comes behind the one around it
+  IpAddress next = range.first;
+  for (const auto& prefix : taken) {
+    if (prefix.last_address() < next) continue;
+    if (next < prefix.address()) break;
+    const auto behind = advance(prefix.last_address(), 1);
+    if (!behind) return false;
+    next = *behind;
+  }
+  return next <= range.last;
 }
 
 IpamRange whole_range(const Prefix& subnet) {
@@ -132,11 +144,11 @@ Result<IpamConf> read_ipam_conf(const JsonField& field, const std::filesystem::p
   TRY(field.required("type", read_type));
   IpamConf conf;
   conf.ranges = TRY(read_ranges(field));
-  conf.data_dir = TRY(field.optional("dataDir", read_path, default_data_dir));
-  conf.node_file = TRY(field.optional("nodeFile", read_path, conf.node_file));
+  conf.data_dir = TRY(field.optional("dataDir", json::absolute_path, default_data_dir.string()));
+  conf.node_file = TRY(field.optional("nodeFile", json::absolute_path, conf.node_file.string()));
   conf.cool_down = std::chrono::seconds{
       TRY(field.optional("coolDown", json::integer<std::int64_t>(0, kMaxCoolDown), conf.cool_down.count()))};
-  conf.routes = TRY(field.optional("routes", json::array_of(cni::read_route), std::vector<cni::RouteConfig>{}));
+  conf.routes = TRY(field.optional("routes", read_routes_conf, std::vector<cni::RouteConfig>{}));
   return conf;
 }
 
@@ -164,11 +176,7 @@ Result<std::vector<IpamRange>> effective_ranges(const IpamConf& conf) {
     return fail(cni::kTryAgainLater,
                 "no ranges: /ipam/ranges is not given and " + conf.node_file.string() + " does not exist (yet)");
   std::vector<IpamRange> out;
-  for (std::size_t i = 0; i < node->pod_cidrs.size(); ++i) {
-    if (auto usable = check_usable("/podCidrs/" + std::to_string(i), node->pod_cidrs[i]); !usable)
-      return fail(in(conf.node_file.string(), std::move(usable).error()));
-    out.push_back(whole_range(node->pod_cidrs[i]));
-  }
+  for (const auto& range : node->pod_cidrs) out.push_back(whole_range(range));
   if (out.empty()) return fail(cni::kTryAgainLater, "no ranges: " + conf.node_file.string() + ": /podCidrs is empty");
   return out;
 }
@@ -179,7 +187,7 @@ IpamConf read_ipam_conf_leniently(const JsonField& root, const std::filesystem::
   if (!root.has("ipam")) return conf;
   const auto field = root.child("ipam");
   if (field.has("dataDir"))
-    if (auto path = read_path(field.child("dataDir"))) conf.data_dir = std::move(*path);
+    if (auto path = json::absolute_path(field.child("dataDir"))) conf.data_dir = std::move(*path);
   if (field.has("coolDown"))
     if (const auto seconds = json::integer<std::int64_t>(0, kMaxCoolDown)(field.child("coolDown")))
       conf.cool_down = std::chrono::seconds{*seconds};

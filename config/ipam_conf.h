@@ -44,6 +44,9 @@ struct IpamConf {
 /// or a /32), the IPv6 subnet-router anycast address (RFC 4291 section 2.6.1; not of a /127, RFC 6164, or a /128).
 IpamRange whole_range(const Prefix& subnet);
 
+/// Whether anything is left of a range without `exclude` and the gateway.
+bool has_address(const IpamRange& range);
+
 /// `field` is the `ipam` object. Errors carry the JSON path; unknown keys are errors. CNI code 7.
 /// `default_data_dir` holds when there is no `dataDir`.
 Result<IpamConf> read_ipam_conf(const JsonField& field, const std::filesystem::path& default_data_dir);

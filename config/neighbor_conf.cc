@@ -6,6 +6,7 @@
 #include "config/bgpd_keys.h"
 #include "config/conf_readers.h"
 #include "config/neighbor_settings.h"
+#include "config/special_address.h"
 
 namespace slash32::config {
 namespace {
@@ -28,7 +29,7 @@ bool is_internal(const NeighborConf& neighbor, const NeighborContext& context) {
 /// What only the settings together can get wrong. `family` is that of the transport.
 Status check_whole(const JsonField& field, const NeighborConf& n, const NeighborContext& context,
                    AddressFamily family) {
-  if (n.remote_as == RemoteAs{}) return field.bad("\"remoteAs\" is missing");
+  if (n.remote_as == RemoteAs{}) return field.missing("remoteAs");
   if (n.local_address && n.local_address->family() != family)
     return place_of(field, "localAddress")
         .bad("must be an " + std::string(to_string(family)) + " address, as the neighbour's is");
@@ -71,9 +72,7 @@ Result<std::string> read_name(const JsonField& field) {
 }
 
 Result<IpAddress> read_neighbor_address(const JsonField& field) {
-  const auto address = TRY(json::ip_address(field));
-  if (address.is_unspecified() || address.is_multicast()) return field.bad("must be a unicast address");
-  return address;
+  return host_address(field, {Special::Loopback, Special::LinkLocal});
 }
 
 Result<NeighborConf> read_neighbor(const JsonField& field, const NeighborContext& context) {
@@ -87,6 +86,7 @@ Result<NeighborConf> read_neighbor(const JsonField& field, const NeighborContext
   if (out.address.is_v6() && out.address.is_link_local() && !out.bind_interface)
     return field.child("address").bad("is link-local: give bindInterface as well");
   TRY(check_whole(field, out, context, out.address.family()));
+  if (out.local_address == out.address) return place_of(field, "localAddress").bad("is the neighbour's own address");
   return out;
 }
 
@@ -107,6 +107,9 @@ Result<DynamicNeighborConf> read_dynamic(const JsonField& field, const NeighborC
   TRY(only_dynamic(field));
   DynamicNeighborConf out;
   out.range = TRY(field.required("range", json::prefix));
+  if (const auto* special = special_around(out.range, {Special::Loopback, Special::LinkLocal}))
+    return field.child("range").bad("must be a unicast prefix; " + out.range.to_string() + " is " +
+                                    std::string(special->text));
   out.limit = TRY(field.optional("limit", json::integer<std::uint32_t>(1, 10000), out.limit));
   TRY(apply_group(field, context, out.settings));
   TRY(apply_settings(field, context, out.settings));

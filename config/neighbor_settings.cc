@@ -5,6 +5,7 @@
 
 #include "config/bgpd_keys.h"
 #include "config/conf_readers.h"
+#include "config/special_address.h"
 
 namespace slash32::config {
 namespace {
@@ -44,15 +45,10 @@ Result<Milliseconds> read_retry_time(const JsonField& field) {
 
 Result<std::string> read_interface_name(const JsonField& field) {
   auto name = TRY(json::non_empty_text(field));
-  if (name.size() > kMaxIfname || name.find_first_of("/ \t\n") != std::string::npos)
-    return field.bad("must be an interface name (at most 15 characters, no slash, no space)");
+  const auto plain = [](unsigned char c) { return c > 0x20 && c != 0x7f && c != '/' && c != ':'; };  // as the kernel
+  if (name.size() > kMaxIfname || name == "." || name == ".." || !std::ranges::all_of(name, plain))
+    return field.bad("must be an interface name (at most 15 characters, no slash, colon, space or control character)");
   return name;
-}
-
-Result<std::string> read_path(const JsonField& field) {
-  auto path = TRY(json::non_empty_text(field));
-  if (path.front() != '/') return field.bad("must be an absolute path");
-  return path;
 }
 
 Result<std::vector<AddressFamily>> read_families(const JsonField& field) {
@@ -103,6 +99,9 @@ auto policy_names(const NeighborContext& context) {
     for (std::size_t i = 0; i < names.size(); ++i)
       if (!context.policies->contains(names[i]))
         return field.element(i).bad("no policy \"" + names[i] + "\" in /policies");
+    for (std::size_t i = 0; i < names.size(); ++i)
+      if (std::ranges::find(names, names[i]) != names.begin() + static_cast<std::ptrdiff_t>(i))
+        return field.element(i).bad("\"" + names[i] + "\" is there twice");
     return names;
   };
 }
@@ -120,10 +119,11 @@ Status apply_session(const JsonField& field, NeighborConf& out) {
   out.port = TRY(field.optional("port", json::integer<std::uint16_t>(1), out.port));
   out.passive = TRY(field.optional("passive", json::boolean, out.passive));
   out.enabled = TRY(field.optional("enabled", json::boolean, out.enabled));
-  out.description = TRY(field.optional("description", json::text, out.description));
-  if (field.has("localAddress")) out.local_address = TRY(json::ip_address(field.child("localAddress")));
+  out.description = TRY(field.optional("description", json::line, out.description));
+  if (field.has("localAddress"))
+    out.local_address = TRY(host_address(field.child("localAddress"), {Special::Loopback, Special::LinkLocal}));
   if (field.has("bindInterface")) out.bind_interface = TRY(read_interface_name(field.child("bindInterface")));
-  if (field.has("passwordFile")) out.password_file = TRY(read_path(field.child("passwordFile")));
+  if (field.has("passwordFile")) out.password_file = TRY(json::absolute_path(field.child("passwordFile")));
   out.hold_time = TRY(field.optional("holdTime", read_hold_time, out.hold_time));
   if (field.has("keepaliveTime")) out.keepalive_time = TRY(read_keepalive_time(field.child("keepaliveTime")));
   out.connect_retry_time = TRY(field.optional("connectRetryTime", read_retry_time, out.connect_retry_time));

@@ -5,6 +5,9 @@
 #include <string_view>
 #include <utility>
 
+#include "config/spec_keys.h"
+#include "config/special_address.h"
+
 namespace slash32::config {
 namespace {
 
@@ -35,12 +38,8 @@ Status check_keys(const JsonField& root) {
 }
 
 Result<IpAddress> address_of(const JsonField& field, AddressFamily family) {
-  const auto address = TRY(json::ip_address(field));
+  const auto address = TRY(host_address(field, {Special::LinkLocal}));
   if (address.family() != family) return field.bad("must be an " + std::string(to_string(family)) + " address");
-  // 0/8 "this network" (RFC 1122 section 3.2.1.3), 240/4 reserved and broadcast (RFC 1112 section 4, RFC 919).
-  const bool odd4 = address.is_v4() && (address.bytes()[0] == 0 || address.bytes()[0] >= 240);
-  if (address.is_unspecified() || address.is_multicast() || address.is_loopback() || odd4)
-    return field.bad("must be a unicast address that can stand on a link");
   return address;
 }
 
@@ -51,12 +50,6 @@ Result<PerFamily> per_family(const JsonField& field) {
   out.v4 = TRY(field.maybe("v4", [](const JsonField& f) { return address_of(f, AddressFamily::IPv4); }));
   out.v6 = TRY(field.maybe("v6", [](const JsonField& f) { return address_of(f, AddressFamily::IPv6); }));
   return out;
-}
-
-Result<std::filesystem::path> absolute_path(const JsonField& field) {
-  const std::filesystem::path path = TRY(json::non_empty_text(field));
-  if (!path.is_absolute()) return field.bad("must be an absolute path");
-  return path;
 }
 
 Status read_log(const JsonField& field, LogConf& out) {
@@ -75,7 +68,7 @@ Status read_log(const JsonField& field, LogConf& out) {
     if (TRY(json::text(field.child("file"))).empty())
       out.file.clear();
     else
-      out.file = TRY(absolute_path(field.child("file")));
+      out.file = TRY(json::absolute_path(field.child("file")));
   }
   out.max_size = TRY(field.optional("maxSize", json::integer<std::uint64_t>(kMinLogSize, kMaxLogSize), out.max_size));
   return ok();
@@ -126,20 +119,14 @@ Status read_default_route(const JsonField& root, NetConf& conf) {
 }
 
 Status read_paths(const JsonField& root, NetConf& conf) {
-  conf.state_dir = TRY(root.optional("stateDir", absolute_path, conf.state_dir));
-  conf.node_file = TRY(root.optional("nodeFile", absolute_path, conf.node_file));
+  conf.state_dir = TRY(root.optional("stateDir", json::absolute_path, conf.state_dir.string()));
+  conf.node_file = TRY(root.optional("nodeFile", json::absolute_path, conf.node_file.string()));
   return ok();
 }
 
 Status read_log_section(const JsonField& root, NetConf& conf) {
   if (!root.has("log")) return ok();
   return read_log(root.child("log"), conf.log);
-}
-
-Result<std::string> plugin_name(const JsonField& field) {
-  const auto name = TRY(json::non_empty_text(field));
-  if (name.find('/') != std::string::npos) return field.bad("must be a plugin's name, without a path");
-  return name;
 }
 
 Status read_ipam_type(const JsonField& root, NetConf& conf) {
@@ -153,7 +140,7 @@ Status read_ipam_type(const JsonField& root, NetConf& conf) {
 
 Status read_dns_section(const JsonField& root, NetConf& conf) {
   if (!root.has("dns")) return ok();
-  conf.dns = TRY(cni::read_dns(root.child("dns")));
+  conf.dns = TRY(read_dns_conf(root.child("dns")));
   return ok();
 }
 
@@ -162,10 +149,12 @@ Status read_masquerade(const JsonField& root, NetConf&) {
   return fail(2, "/ipMasq: true is not supported: slash32 routes pods' own addresses");  // CNI 2: unsupported field
 }
 
+Status read_spec_keys(const JsonField& root, NetConf&) { return check_spec_keys(root); }
+
 using Reader = Status (*)(const JsonField&, NetConf&);
-constexpr std::array<Reader, 10> kReaders = {read_mtu,           read_gateway,   read_host_source, read_anti_spoofing,
-                                             read_default_route, read_paths,     read_log_section, read_ipam_type,
-                                             read_dns_section,   read_masquerade};
+constexpr std::array<Reader, 11> kReaders = {read_spec_keys,     read_mtu,           read_gateway,   read_host_source,
+                                             read_anti_spoofing, read_default_route, read_paths,     read_log_section,
+                                             read_ipam_type,     read_dns_section,   read_masquerade};
 
 }  // namespace
 

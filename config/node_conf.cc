@@ -9,6 +9,7 @@
 #include "common/fd.h"
 #include "common/json_field.h"
 #include "common/log.h"
+#include "config/special_address.h"
 
 namespace slash32::config {
 namespace {
@@ -22,8 +23,9 @@ Result<NodeConf> read_node(const JsonField& field) {
   NodeConf node;
   for (const auto& [key, value] : field.value().items())
     if (std::ranges::find(kKeys, key) == kKeys.end()) node.unknown_keys.push_back(key);
-  node.node_name = TRY(field.optional("nodeName", json::non_empty_text, std::string{}));
-  node.pod_cidrs = TRY(field.required("podCidrs", json::array_of(json::prefix)));
+  node.node_name = TRY(field.optional("nodeName", json::line, std::string{}));
+  if (field.has("nodeName") && node.node_name.empty()) return field.child("nodeName").bad("must not be empty");
+  node.pod_cidrs = TRY(field.required("podCidrs", json::array_of(pod_range)));
   const auto mtu = TRY(field.maybe("mtu", json::integer<std::uint32_t>(kMinMtu, kMaxMtu)));
   if (mtu) node.mtu = Mtu{*mtu};
   node.masquerade = TRY(field.optional("masquerade", json::boolean, false));

@@ -63,7 +63,7 @@ Result<PolicySet> read_set(const JsonField& field) {
 Result<PolicyTerm> read_term(const JsonField& field) {
   TRY(field.only(keys::kTerm));
   PolicyTerm term;
-  term.name = TRY(field.optional("name", json::text, std::string{}));
+  term.name = TRY(field.optional("name", json::line, std::string{}));
   term.match = TRY(field.optional("match", read_match, PolicyMatch{}));
   term.set = TRY(field.optional("set", read_set, PolicySet{}));
   const auto outcome = one_of<PolicyOutcome>(

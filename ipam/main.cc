@@ -6,6 +6,7 @@
 
 #include "common/cni/error.h"
 #include "common/cni/skel.h"
+#include "common/log.h"
 #include "config/ipam_conf.h"
 #include "ipam/ipam.h"
 
@@ -22,10 +23,25 @@ Result<config::IpamConf> conf_of(const cni::Call& call) {
   TRY(config::use_ip_ranges(call.root(), conf));
   conf.ranges = TRY(config::effective_ranges(conf));
   // As host-local: the callers we serve route through the gateway, so without one it is the subnet's first address.
-  for (auto& range : conf.ranges)
-    if (!range.gateway && range.subnet.length() + 1 < range.subnet.address().bits())
-      range.gateway = advance(range.subnet.address(), 1);
+  for (auto& range : conf.ranges) {
+    if (range.gateway || range.subnet.length() + 1 >= range.subnet.address().bits()) continue;
+    range.gateway = advance(range.subnet.address(), 1);
+    if (!config::has_address(range))
+      return fail(cni::kInvalidConfig, "/ipam: the default gateway " + range.gateway->to_string() +
+                                           " leaves no address of " + range.first.to_string() + " to " +
+                                           range.last.to_string() + "; give \"gateway\"");
+  }
   return conf;
+}
+
+/// What DEL and GC need; what is wrong is told on standard error and does not hold them up.
+config::IpamConf lenient_conf_of(const cni::Call& call) {
+  for (const auto& complaint : call.ignored) log::warn("configuration, ignored", {{"complaint", complaint}});
+  if (const auto strict =
+          call.root().required("ipam", [](const auto& f) { return config::read_ipam_conf(f, kDataDir); });
+      !strict)
+    log::warn("configuration, ignored", {{"complaint", strict.error().message}});
+  return config::read_ipam_conf_leniently(call.root(), kDataDir);
 }
 
 Ipam ipam_of(config::IpamConf conf, const cni::Call& call) {
@@ -55,9 +71,7 @@ Result<cni::AddResult> add(const cni::Call& call) {
   return result;
 }
 
-Status del(const cni::Call& call) {
-  return ipam_of(config::read_ipam_conf_leniently(call.root(), kDataDir), call).release(key_of(call));
-}
+Status del(const cni::Call& call) { return ipam_of(lenient_conf_of(call), call).release(key_of(call)); }
 
 Status check(const cni::Call& call) {
   const auto conf = TRY(conf_of(call));
@@ -79,7 +93,7 @@ Status status(const cni::Call& call) {
 Status gc(const cni::Call& call) {
   std::vector<Key> valid;
   for (const auto& attachment : call.valid) valid.push_back({call.network, attachment.container_id, attachment.ifname});
-  return ipam_of(config::read_ipam_conf_leniently(call.root(), kDataDir), call).collect(call.network, valid);
+  return ipam_of(lenient_conf_of(call), call).collect(call.network, valid);
 }
 
 }  // namespace

@@ -95,9 +95,10 @@ Result<cni::AddResult> cmd_add(const cni::Call& call, const config::GetEnv& gete
     if (const auto done = addresses.release(key, kUndoTime); !done)
       log::error("address not given back", {{"container", key.container_id}, {"error", done.error().message}});
   }};
+  // A wrong value is told before anything of the node changes.
+  const auto plan = TRY(plan_for(call, conf, host, ns, granted.addresses));
   TRY(call.deadline.check("the node's settings"));
   TRY(prepare_node(host, conf, families_of(granted.addresses), call.deadline));
-  const auto plan = TRY(plan_for(call, conf, host, ns, granted.addresses));
 
   TRY(call.deadline.check("the pod's link"));
   const auto link = TRY(create_pair(host, ns, plan));

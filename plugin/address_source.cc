@@ -36,7 +36,11 @@ Status keep_gateways_out(config::IpamConf& ipam, const config::NetConf& conf) {
   ipam.ranges = TRY(config::effective_ranges(ipam));
   for (auto& range : ipam.ranges) {
     const auto& gateway = conf.gateway(range.subnet.family());
-    if (range.contains(gateway)) range.exclude.push_back(Prefix::host(gateway));
+    if (!range.contains(gateway)) continue;
+    range.exclude.push_back(Prefix::host(gateway));
+    if (!config::has_address(range))
+      return fail(cni::kInvalidConfig, "/gateway: " + gateway.to_string() + " leaves no address of " +
+                                           range.subnet.to_string() + " for pods");
   }
   return ok();
 }
@@ -64,9 +68,9 @@ Result<AddressSource> AddressSource::open(const cni::Call& call, const config::N
 
 AddressSource AddressSource::open_leniently(const cni::Call& call, const config::NetConf& conf, netlink::Socket& host) {
   auto ipam = config::read_ipam_conf_leniently(call.root(), conf.data_dir);
-  if (ipam.data_dir.native().find('\0') != std::string::npos) {
-    log::warn("configuration, ignored: /ipam/dataDir has a zero byte", {{"used", conf.data_dir.string()}});
-    ipam.data_dir = conf.data_dir;
+  if (conf.ipam_type == config::kIpamType) {
+    const auto strict = config::read_ipam_conf(call.root().child("ipam"), conf.data_dir);
+    if (!strict) log::warn("configuration, ignored", {{"complaint", strict.error().message}});
   }
   return {call, conf, host, std::move(ipam)};
 }

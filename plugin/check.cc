@@ -40,7 +40,8 @@ Result<netlink::Link> existing_link(netlink::Socket& socket, const std::string& 
 
 Result<cni::AddResult> previous_result(const cni::Call& call) {
   const auto root = call.root();
-  if (!root.has("prevResult")) return root.bad("\"prevResult\" is missing: CHECK needs ADD's result");
+  if (!root.has("prevResult"))
+    return fail(cni::kInvalidConfig, root.missing_error("prevResult").message + "; CHECK needs ADD's result");
   return cni::parse_add_result(root.child("prevResult"), call.version);
 }
 

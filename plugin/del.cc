@@ -28,7 +28,7 @@ Status remove_host_end(netlink::Socket& host, const ipam::Key& key, std::chrono:
 }  // namespace
 
 Status cmd_del(const cni::Call& call, const config::GetEnv& getenv) {
-  std::vector<std::string> complaints;
+  std::vector<std::string> complaints = call.ignored;
   const auto conf = config::read_net_conf_leniently(call.root(), getenv, complaints);
   for (const auto& complaint : complaints) log::warn("configuration, ignored for DEL", {{"complaint", complaint}});
   const auto patience = std::max(call.deadline.remaining(), kUndoTime);

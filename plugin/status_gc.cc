@@ -59,7 +59,7 @@ Status cmd_status(const cni::Call& call, const config::GetEnv& getenv) {
 }
 
 Status cmd_gc(const cni::Call& call, const config::GetEnv& getenv) {
-  std::vector<std::string> ignored;
+  std::vector<std::string> ignored = call.ignored;
   const auto conf = config::read_net_conf_leniently(call.root(), getenv, ignored);
   for (const auto& complaint : ignored) log::warn("configuration, ignored for GC", {{"complaint", complaint}});
   std::vector<ipam::Key> valid;

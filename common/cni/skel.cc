@@ -9,7 +9,6 @@ namespace slash32::cni {
 namespace {
 
 constexpr std::size_t kMaxConfig = std::size_t{1} << 20;  // a configuration and a prevResult; Kubernetes' are a few KiB
-constexpr std::size_t kMaxDepth = 64;                     // as parse_json
 
 /// What is wrong so far. The first fault gives the code, all of them the message.
 struct Faults {
@@ -45,43 +44,63 @@ std::chrono::milliseconds budget_of(Command command, const Budgets& budgets) {
   return budgets.status;
 }
 
-/// Nothing must hold up DEL: what parse_json refuses for strictness (repeated keys) is taken as any parser takes it.
-Result<nlohmann::json> parse_config(Command command, const std::string& text) {
-  auto strict = parse_json(text);
-  if (strict || command != Command::Del) return strict;
-  const auto shallow = [](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
-    return depth <= static_cast<int>(kMaxDepth);
-  };
-  auto lenient = nlohmann::json::parse(text, shallow, /*allow_exceptions=*/false);
-  if (lenient.is_discarded()) return strict;
-  return lenient;
+bool cleans_up(Command command) { return command == Command::Del || command == Command::Gc; }
+
+/// Nothing must hold up DEL and GC: repeated keys are taken as any parser takes them. Where GC is told what is in use
+/// there is no guessing: the list that did not count may hold a live pod.
+Status parse_config(Call& call) {
+  if (!cleans_up(call.args.command)) {
+    call.config = TRY(parse_json(call.config_text));
+    return ok();
+  }
+  auto document = TRY(parse_json_leniently(call.config_text));
+  if (call.args.command == Command::Gc)
+    for (const auto& repeated : document.repeated)
+      if (repeated.starts_with("/cni.dev~1")) return fail(kDecodingFailure, repeated);
+  call.config = std::move(document.value);
+  call.ignored = std::move(document.repeated);
+  return ok();
 }
 
-/// Network name and version. CNI section 1: a configuration has a name; without a cniVersion it is 0.1.0.
-void check_config(Call& call, Faults& faults) {
-  if (!call.config.is_object()) return faults.add(kDecodingFailure, "the configuration must be a JSON object");
+/// CNI section 1: a configuration has a name.
+void check_name(Call& call, Faults& faults) {
   const JsonField root = call.root();
-  const auto& name = call.config.contains("name") ? call.config["name"] : call.config;
   if (!root.has("name"))
-    faults.add(kInvalidConfig, "/: \"name\" is missing: the network's name");
-  else if (!name.is_string() || !is_valid_name(name.get_ref<const std::string&>()))
-    faults.add(kInvalidConfig, root.child("name")
-                                   .bad_error("must be a string that begins with a letter or digit and holds only "
-                                              "letters, digits, '_', '.' and '-'")
-                                   .message);
-  else
-    call.network = name.get<std::string>();
-  const std::string text = !root.has("cniVersion")                 ? "0.1.0"
-                           : call.config["cniVersion"].is_string() ? call.config["cniVersion"].get<std::string>()
-                                                                   : call.config["cniVersion"].dump();
-  const auto version = parse_version(text);
-  if (version && is_supported(*version)) {
-    call.version = *version;
-    return;
-  }
+    return faults.add(kInvalidConfig, root.missing_error("name").message + " (the network's name)");
+  const auto field = root.child("name");
+  if (!field.value().is_string() || !is_valid_name(field.value().get_ref<const std::string&>()))
+    return faults.add(kInvalidConfig, field
+                                          .bad_error("must be a string that begins with a letter or digit and holds "
+                                                     "only letters, digits, '_', '.' and '-'")
+                                          .message);
+  call.network = field.value().get<std::string>();
+}
+
+/// CNI section 1: without a cniVersion a configuration is 0.1.0's. DEL and GC go on: today's file may have lost it.
+void check_version(Call& call, Faults& faults) {
   std::string known;
   for (const auto v : kSupportedVersions) known += (known.empty() ? "" : ", ") + std::string(to_string(v));
-  faults.add(kIncompatibleVersion, "/cniVersion: " + text + " is not supported; supported: " + known);
+  const JsonField root = call.root();
+  if (!root.has("cniVersion")) {
+    const auto complaint = root.missing_error("cniVersion").message;
+    if (cleans_up(call.args.command)) return call.ignored.push_back(complaint);
+    return faults.add(kIncompatibleVersion, complaint + ", which means 0.1.0; supported: " + known);
+  }
+  const auto& value = root.child("cniVersion").value();
+  if (!value.is_string()) return faults.add(kIncompatibleVersion, "/cniVersion: must be a string; supported: " + known);
+  const auto version = parse_version(value.get_ref<const std::string&>());
+  if (version && is_supported(*version))
+    call.version = *version;
+  else
+    faults.add(kIncompatibleVersion,
+               "/cniVersion: " + value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
+                   " is not supported; supported: " + known);
+}
+
+void check_config(Call& call, Faults& faults) {
+  if (!call.config.is_object()) return faults.add(kDecodingFailure, "/: the configuration must be a JSON object");
+  check_name(call, faults);
+  check_version(call, faults);
 }
 
 /// Verbs that the configuration's version does not have.
@@ -104,6 +123,13 @@ Status check_netns(const Call& call, const Env& env) {
   return fail(kInvalidNetns, "CNI_NETNS " + call.args.netns + " is the network namespace of the plugin itself");
 }
 
+/// STATUS tells one thing by its code: whether ADD could work. With this configuration it cannot.
+Failure for_status(Failure failure) {
+  if (failure.error.code == kDecodingFailure || failure.error.code == kInvalidConfig)
+    failure.error.code = kNotAvailable;
+  return failure;
+}
+
 /// Everything the specification lets us check before the verb runs.
 Result<Call, Failure> prepare(const Program& program, Command command, const Env& env) {
   CheckedArgs checked = read_args(command, env, program.known_cni_args);
@@ -111,6 +137,7 @@ Result<Call, Failure> prepare(const Program& program, Command command, const Env
             .network = {},
             .config = {},
             .config_text = {},
+            .ignored = {},
             .valid = {},
             .deadline = Deadline::in(budget_of(command, program.budgets))};
   Faults faults;
@@ -121,12 +148,10 @@ Result<Call, Failure> prepare(const Program& program, Command command, const Env
     return std::unexpected(Failure{faults.joined(), kNewestVersion});
   }
   call.config_text = std::move(*text);
-  auto config = parse_config(command, call.config_text);
-  if (!config) {
-    faults.add(config.error().code, "configuration on standard input: " + config.error().message);
+  if (const auto parsed = parse_config(call); !parsed) {
+    faults.add(parsed.error().code, "configuration on standard input: " + parsed.error().message);
     return std::unexpected(Failure{faults.joined(), kNewestVersion});
   }
-  call.config = std::move(*config);
   check_config(call, faults);
   if (faults.all.empty()) check_verb(call, faults);
   if (faults.all.empty() && command == Command::Gc) {
@@ -211,7 +236,7 @@ int run_command(const Program& program, const Env& env, const Handlers& handlers
                   env);
   if (*command == Command::Version) return print_version(program, env);
   const auto call = prepare(program, *command, env);
-  if (!call) return report(call.error(), env);
+  if (!call) return report(*command == Command::Status ? for_status(call.error()) : call.error(), env);
   if (!call->valid_is_given) {
     env.write_stderr(
         "warning: GC: \"cni.dev/valid-attachments\" is missing, so nobody said what is in use; nothing was "

@@ -26,6 +26,7 @@ struct Call {
   std::string network;               // the configuration's `name`
   nlohmann::json config;             // the whole document, an object; its root's pointer is ""
   std::string config_text;           // as it came in on stdin, byte for byte, for delegation
+  std::vector<std::string> ignored;  // DEL and GC only: mistakes that did not hold them up, to be logged
   std::vector<Attachment> valid;     // GC only: what must be kept
   bool valid_is_given = true;  // GC without such a list: the handler is not called, as it would release everything
   Deadline deadline;           // everything that waits asks this
@@ -61,8 +62,10 @@ struct Program {
 std::vector<std::string_view> usual_cni_args();
 
 /// Runs one invocation and returns the exit status: 0 or 1. CNI_COMMAND not set: an about line on stderr, 0. An ADD
-/// whose result cannot be written (the runtime went away) is undone by the DEL handler. DEL takes a configuration with
-/// repeated keys as it is (the last one counts): it must never be held up. Exceptions of libraries become code 999.
+/// whose result cannot be written (the runtime went away) is undone by the DEL handler. DEL and GC must not be held up:
+/// of repeated keys the last one counts (but GC's list of what is in use stands once), a missing cniVersion is ours. A
+/// configuration that is not right is code 50 for STATUS (CNI section 2 "STATUS": cannot service ADD). Exceptions of
+/// libraries become code 999.
 int run(const Program& program, const Env& env, const Handlers& handlers);
 
 }  // namespace slash32::cni

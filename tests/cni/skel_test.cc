@@ -187,8 +187,8 @@ TEST(Skel, ReportsEnvironmentAndConfigurationTogether) {
   EXPECT_EQ(world.document()["code"], kInvalidEnvironment);
   EXPECT_THAT(message, HasSubstr("CNI_CONTAINERID"));
   EXPECT_THAT(message, HasSubstr("CNI_PATH"));
-  EXPECT_THAT(message, HasSubstr("\"name\" is missing"));
-  EXPECT_THAT(message, HasSubstr("/cniVersion: 7"));
+  EXPECT_THAT(message, HasSubstr("/name: is missing"));
+  EXPECT_THAT(message, HasSubstr("/cniVersion: \"7\""));
 }
 
 struct BadConfig {
@@ -204,7 +204,9 @@ TEST_P(SkelConfig, GetsTheSpecificationsCode) {
     world.in = GetParam().text;
     Recorder recorder;
     EXPECT_EQ(run(kProgram, world.env(), recorder.handlers()), 1) << verb;
-    EXPECT_EQ(world.document()["code"], GetParam().code) << verb << ": " << world.out;
+    const bool invalid = GetParam().code == kDecodingFailure || GetParam().code == kInvalidConfig;
+    const int expected = verb == std::string("STATUS") && invalid ? kNotAvailable : GetParam().code;
+    EXPECT_EQ(world.document()["code"], expected) << verb << ": " << world.out;
     EXPECT_THAT(world.document()["msg"].get<std::string>(), HasSubstr(GetParam().says));
     EXPECT_TRUE(recorder.called.empty());
   }
@@ -214,14 +216,49 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(BadConfig{"empty", "", kDecodingFailure, "not JSON"},
                     BadConfig{"truncated", R"({"name":)", kDecodingFailure, "line 1"},
                     BadConfig{"a_list", "[]", kDecodingFailure, "object"},
-                    BadConfig{"no_name", R"({"cniVersion":"1.1.0"})", kInvalidConfig, "\"name\" is missing"},
+                    BadConfig{"no_name", R"({"cniVersion":"1.1.0"})", kInvalidConfig, "/name: is missing"},
                     BadConfig{"empty_name", R"({"cniVersion":"1.1.0","name":""})", kInvalidConfig, "/name"},
                     BadConfig{"bad_name", R"({"cniVersion":"1.1.0","name":"a/b"})", kInvalidConfig, "/name"},
                     BadConfig{"name_a_number", R"({"cniVersion":"1.1.0","name":1})", kInvalidConfig, "/name"},
-                    BadConfig{"no_version", R"({"name":"net"})", kIncompatibleVersion, "0.1.0"},
+                    BadConfig{"old_version", R"({"cniVersion":"0.1.0","name":"net"})", kIncompatibleVersion,
+                              "/cniVersion: \"0.1.0\" is not supported"},
+                    BadConfig{"version_null", R"({"cniVersion":null,"name":"net"})", kIncompatibleVersion,
+                              "/cniVersion: must be a string"},
                     BadConfig{"version_a_number", R"({"cniVersion":1,"name":"net"})", kIncompatibleVersion,
                               "/cniVersion"}),
     [](const auto& row) { return std::string(row.param.name); });
+
+TEST(Skel, SaysThatTheVersionIsMissingButLetsDelAndGcGo) {
+  for (const char* verb : {"ADD", "CHECK", "STATUS"}) {
+    auto world = world_of(verb, {{"name", "net"}});
+    EXPECT_EQ(run(kProgram, world.env(), {}), 1);
+    EXPECT_EQ(world.document()["code"], kIncompatibleVersion);
+    EXPECT_THAT(world.document()["msg"].get<std::string>(), testing::StartsWith("/cniVersion: is missing"));
+  }
+  for (const char* verb : {"DEL", "GC"}) {
+    auto world = world_of(verb, {{"name", "net"}, {"cni.dev/valid-attachments", json::array()}});
+    Recorder recorder;
+    EXPECT_EQ(run(kProgram, world.env(), recorder.handlers()), 0) << world.out;
+    ASSERT_EQ(recorder.calls.size(), 1U);
+    EXPECT_EQ(recorder.calls[0].ignored, std::vector<std::string>{"/cniVersion: is missing"});
+  }
+}
+
+TEST(Skel, TakesRepeatedKeysForGcButNotOfTheListOfWhatIsInUse) {
+  auto world = world_of("GC", {});
+  world.in = R"({"cniVersion":"1.1.0","name":"net","mtu":1,"cni.dev/valid-attachments":[],"mtu":2})";
+  Recorder recorder;
+  EXPECT_EQ(run(kProgram, world.env(), recorder.handlers()), 0) << world.out;
+  ASSERT_EQ(recorder.calls.size(), 1U);
+  EXPECT_EQ(recorder.calls[0].ignored, std::vector<std::string>{"/mtu: occurs twice in one object"});
+  world.out.clear();
+  world.in = R"({"cniVersion":"1.1.0","name":"net","cni.dev/valid-attachments":[
+    {"containerID":"live","ifname":"eth0"}],"cni.dev/valid-attachments":[]})";
+  EXPECT_EQ(run(kProgram, world.env(), recorder.handlers()), 1);
+  EXPECT_EQ(recorder.calls.size(), 1U);
+  EXPECT_THAT(world.document()["msg"].get<std::string>(),
+              HasSubstr("/cni.dev~1valid-attachments: occurs twice in one object"));
+}
 
 TEST(Skel, LetsDelGoWhereTheNamespaceIsItsOwnByNow) {
   auto world = world_of("DEL", config_of("1.0.0"));

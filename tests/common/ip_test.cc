@@ -32,7 +32,8 @@ TEST(Prefix, RefusesHostBitsAndNamesThePrefixMeant) {
 }
 
 TEST(Prefix, RefusesBadLengths) {
-  for (const char* text : {"10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "::/129", "10.0.0.0/-1", "10.0.0.0/8x"})
+  for (const char* text :
+       {"10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "::/129", "10.0.0.0/-1", "10.0.0.0/8x", "10.0.0.0/08", "::/00"})
     EXPECT_FALSE(Prefix::parse(text)) << text;
 }
 

@@ -78,6 +78,21 @@ TEST(WholeRange, LeavesOutWhatIsNoEndpoint) {
   EXPECT_EQ(bounds("fd00::7/128"), "fd00::7 fd00::7");
 }
 
+TEST(HasAddress, SeesWhatExclusionsAndTheGatewayLeave) {
+  const auto left = [](const char* subnet, std::vector<const char*> exclude, const char* gateway) {
+    auto range = whole_range(*Prefix::parse(subnet));
+    for (const auto* text : exclude) range.exclude.push_back(*Prefix::parse(text));
+    if (gateway != nullptr) range.gateway = ip(gateway);
+    return has_address(range);
+  };
+  EXPECT_TRUE(left("10.0.0.0/29", {}, nullptr));
+  EXPECT_TRUE(left("10.0.0.0/29", {"10.0.0.4/30", "10.0.0.0/31", "10.0.0.2/32"}, nullptr)) << "10.0.0.3";
+  EXPECT_FALSE(left("10.0.0.0/29", {"10.0.0.4/30", "10.0.0.0/31", "10.0.0.2/32"}, "10.0.0.3"));
+  EXPECT_FALSE(left("10.0.0.0/29", {"10.0.0.4/32", "10.0.0.0/24"}, nullptr));
+  EXPECT_TRUE(left("10.0.0.0/31", {"10.0.0.1/32"}, nullptr));
+  EXPECT_FALSE(left("fd00::/127", {"fd00::/128"}, "fd00::1"));
+}
+
 struct Bad {
   const char* name;
   const char* text;
@@ -93,7 +108,7 @@ TEST_P(IpamConfBad, NamesThePlace) {
 // clang-format off
 INSTANTIATE_TEST_SUITE_P(All, IpamConfBad, testing::Values(
     Bad{"not_an_object", R"([])", "/ipam"},
-    Bad{"no_type", R"({})", "/ipam"},
+    Bad{"no_type", R"({})", "/ipam/type"},
     Bad{"other_type", R"({"type":"host-local"})", "/ipam/type"},
     Bad{"unknown_key", R"({"type":"slash32-ipam","dataDirr":"/d"})", "/ipam/dataDirr"},
     Bad{"unknown_range_key", R"({"type":"slash32-ipam","ranges":[[{"subnet":"10.0.0.0/24","rangestart":"10.0.0.1"}]]})", "/ipam/ranges/0/0/rangestart"},
@@ -101,7 +116,7 @@ INSTANTIATE_TEST_SUITE_P(All, IpamConfBad, testing::Values(
     Bad{"ranges_no_list", R"({"type":"slash32-ipam","ranges":{}})", "/ipam/ranges"},
     Bad{"ranges_null", R"({"type":"slash32-ipam","ranges":null})", "/ipam/ranges"},
     Bad{"empty_set", R"({"type":"slash32-ipam","ranges":[[]]})", "/ipam/ranges/0"},
-    Bad{"no_subnet", R"({"type":"slash32-ipam","ranges":[[{}]]})", "/ipam/ranges/0/0"},
+    Bad{"no_subnet", R"({"type":"slash32-ipam","ranges":[[{}]]})", "/ipam/ranges/0/0/subnet"},
     Bad{"subnet_is_garbage", R"({"type":"slash32-ipam","ranges":[[{"subnet":"ten"}]]})", "/ipam/ranges/0/0/subnet"},
     Bad{"subnet_without_length", R"({"type":"slash32-ipam","ranges":[[{"subnet":"10.0.0.0"}]]})", "/ipam/ranges/0/0/subnet"},
     Bad{"subnet_host_bits", R"({"type":"slash32-ipam","ranges":[[{"subnet":"10.0.0.1/24"}]]})", "/ipam/ranges/0/0/subnet"},
@@ -109,6 +124,26 @@ INSTANTIATE_TEST_SUITE_P(All, IpamConfBad, testing::Values(
     Bad{"subnet_default", R"({"type":"slash32-ipam","ranges":[[{"subnet":"0.0.0.0/0"}]]})", "/ipam/ranges/0/0/subnet"},
     Bad{"subnet_multicast", R"({"type":"slash32-ipam","ranges":[[{"subnet":"224.0.0.0/24"}]]})", "/ipam/ranges/0/0/subnet"},
     Bad{"subnet_link_local", R"({"type":"slash32-ipam","ranges":[[{"subnet":"fe80::/64"}]]})", "/ipam/ranges/0/0/subnet"},
+    Bad{"subnet_reserved", R"({"type":"slash32-ipam","ranges":[[{"subnet":"255.255.255.0/24"}]]})", "/ipam/ranges/0/0/subnet"},
+    Bad{"subnet_class_e", R"({"type":"slash32-ipam","ranges":[[{"subnet":"240.0.0.0/24"}]]})", "/ipam/ranges/0/0/subnet"},
+    Bad{"subnet_this_network", R"({"type":"slash32-ipam","ranges":[[{"subnet":"0.1.0.0/16"}]]})", "/ipam/ranges/0/0/subnet"},
+    Bad{"subnet_loopback", R"({"type":"slash32-ipam","ranges":[[{"subnet":"127.0.0.0/24"}]]})", "/ipam/ranges/0/0/subnet"},
+    Bad{"subnet_link_local_v4", R"({"type":"slash32-ipam","ranges":[[{"subnet":"169.254.0.0/16"}]]})", "/ipam/ranges/0/0/subnet"},
+    Bad{"subnet_v6_low", R"({"type":"slash32-ipam","ranges":[[{"subnet":"::/64"}]]})", "/ipam/ranges/0/0/subnet"},
+    Bad{"subnet_mapped", R"({"type":"slash32-ipam","ranges":[[{"subnet":"::ffff:10.0.0.0/120"}]]})", "/ipam/ranges/0/0/subnet"},
+    Bad{"subnet_multicast_v6", R"({"type":"slash32-ipam","ranges":[[{"subnet":"ff00::/64"}]]})", "/ipam/ranges/0/0/subnet"},
+    Bad{"subnet_holds_a_special_block", R"({"type":"slash32-ipam","ranges":[[{"subnet":"224.0.0.0/3"}]]})", "/ipam/ranges/0/0/subnet"},
+    Bad{"subnet_padded_length", R"({"type":"slash32-ipam","ranges":[[{"subnet":"10.0.0.0/024"}]]})", "/ipam/ranges/0/0/subnet"},
+    Bad{"no_range", R"({"type":"slash32-ipam","ranges":[]})", "/ipam/ranges"},
+    Bad{"all_excluded", R"({"type":"slash32-ipam","ranges":[[{"subnet":"10.0.0.0/30","exclude":["10.0.0.0/30"]}]]})", "/ipam/ranges/0/0/exclude"},
+    Bad{"all_excluded_piecemeal", R"({"type":"slash32-ipam","ranges":[[{"subnet":"10.0.0.0/24","rangeEnd":"10.0.0.3","gateway":"10.0.0.2","exclude":["10.0.0.3","10.0.0.1/32"]}]]})", "/ipam/ranges/0/0/exclude"},
+    Bad{"all_excluded_in_single_subnet", R"({"type":"slash32-ipam","subnet":"fd00::4/126","exclude":["fd00::/64"]})", "/ipam/exclude"},
+    Bad{"gateway_is_all", R"({"type":"slash32-ipam","ranges":[[{"subnet":"10.0.0.7/32","gateway":"10.0.0.7"}]]})", "/ipam/ranges/0/0/gateway"},
+    Bad{"data_dir_zero_byte", R"({"type":"slash32-ipam","dataDir":"/a\u0000b"})", "/ipam/dataDir"},
+    Bad{"route_host_bits", R"({"type":"slash32-ipam","routes":[{"dst":"10.0.0.1/8"}]})", "/ipam/routes/0/dst"},
+    Bad{"route_unknown_key", R"({"type":"slash32-ipam","routes":[{"dst":"0.0.0.0/0","via":"10.0.0.1"}]})", "/ipam/routes/0/via"},
+    Bad{"route_twice", R"({"type":"slash32-ipam","routes":[{"dst":"0.0.0.0/0"},{"dst":"::/0"},{"dst":"0.0.0.0/0","gw":"10.0.0.1"}]})", "/ipam/routes/2/dst"},
+    Bad{"route_multicast_gw", R"({"type":"slash32-ipam","routes":[{"dst":"0.0.0.0/0","gw":"224.0.0.1"}]})", "/ipam/routes/0/gw"},
     Bad{"start_outside", R"({"type":"slash32-ipam","ranges":[[{"subnet":"10.0.0.0/24","rangeStart":"10.0.1.1"}]]})", "/ipam/ranges/0/0/rangeStart"},
     Bad{"start_of_other_family", R"({"type":"slash32-ipam","ranges":[[{"subnet":"10.0.0.0/24","rangeStart":"fd00::1"}]]})", "/ipam/ranges/0/0/rangeStart"},
     Bad{"end_before_start", R"({"type":"slash32-ipam","ranges":[[{"subnet":"10.0.0.0/24","rangeStart":"10.0.0.9","rangeEnd":"10.0.0.8"}]]})", "/ipam/ranges/0/0/rangeEnd"},
@@ -125,7 +160,7 @@ INSTANTIATE_TEST_SUITE_P(All, IpamConfBad, testing::Values(
     Bad{"cool_down_negative", R"({"type":"slash32-ipam","coolDown":-1})", "/ipam/coolDown"},
     Bad{"cool_down_too_long", R"({"type":"slash32-ipam","coolDown":1201})", "/ipam/coolDown"},
     Bad{"cool_down_text", R"({"type":"slash32-ipam","coolDown":"30s"})", "/ipam/coolDown"},
-    Bad{"route_without_dst", R"({"type":"slash32-ipam","routes":[{}]})", "/ipam/routes/0"},
+    Bad{"route_without_dst", R"({"type":"slash32-ipam","routes":[{}]})", "/ipam/routes/0/dst"},
     Bad{"route_bad_gw", R"({"type":"slash32-ipam","routes":[{"dst":"0.0.0.0/0","gw":"x"}]})", "/ipam/routes/0/gw"}),
     [](const auto& row) { return std::string(row.param.name); });
 // clang-format on
@@ -188,7 +223,7 @@ TEST(IpRanges, TakeThePlaceOfTheirFamilysRanges) {
   EXPECT_THAT(bad.error().message, HasSubstr("/runtimeConfig/ipRanges/0/0/subnet"));
 }
 TEST_F(EffectiveRanges, RefuseACidrNobodyCanUse) {
-  EXPECT_THAT(ranges(R"({"podCidrs":["224.0.0.0/24"]})").error().message, HasSubstr("/podCidrs/0"));
+  EXPECT_THAT(ranges(R"({"podCidrs":["224.0.0.0/24"]})").error().message, HasSubstr("json: /podCidrs/0: "));
 }
 
 }  // namespace

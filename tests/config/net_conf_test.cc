@@ -32,10 +32,11 @@ TEST(NetConf, NeedsNoMoreThanAnIpam) {
 }
 
 TEST(NetConf, ReadsEveryKey) {
-  const auto conf = read(R"({"ipam": {"type": "host-local"}, "mtu": 9000, "gateway": {"v4": "169.254.9.9"},
+  const auto conf =
+      read(R"({"type": "slash32", "ipam": {"type": "host-local"}, "mtu": 9000, "gateway": {"v4": "169.254.9.9"},
     "hostSource": {"v4": "10.0.0.1", "v6": "fd00::1"}, "antiSpoofing": false, "defaultRoute": false, "stateDir": "/s", "nodeFile": "/n",
     "log": {"level": "debug", "file": "", "maxSize": 5000}, "dns": {"nameservers": ["192.0.2.1"]}})")
-                        .value();
+          .value();
   EXPECT_EQ(conf.mtu, Mtu{9000});
   EXPECT_EQ(conf.gateway(AddressFamily::IPv4).to_string(), "169.254.9.9");
   EXPECT_EQ(conf.gateway(AddressFamily::IPv6).to_string(), "fe80::1");
@@ -59,7 +60,7 @@ TEST(NetConf, TakesPathsFromTheEnvironmentWhereTheKeyIsAbsent) {
     const auto found = set.find(name);
     return found == set.end() ? std::nullopt : std::optional(found->second);
   };
-  const auto conf = read(R"({"ipam": {"type": "x"}, "stateDir": "/key"})", getenv).value();
+  const auto conf = read(R"({"type": "slash32", "ipam": {"type": "x"}, "stateDir": "/key"})", getenv).value();
   EXPECT_EQ(conf.state_dir, "/key");
   EXPECT_EQ(conf.node_file, "/e/n");
   EXPECT_EQ(conf.log.file, "/e/l");
@@ -86,32 +87,97 @@ TEST_P(NetConfMistakes, AreNamedByTheirPathAndDoNotHoldUpDel) {
 
 INSTANTIATE_TEST_SUITE_P(
     Each, NetConfMistakes,
-    testing::Values(Mistake{"not_an_object", R"([])", "/: must be an object"},
-                    Mistake{"unknown_key", R"({"ipam": {"type": "x"}, "mtuu": 1})", "/mtuu: unknown key"},
-                    Mistake{"no_ipam", R"({})", "\"ipam\" is missing"},
-                    Mistake{"ipam_text", R"({"ipam": "host-local"})", "/ipam: must be an object"},
-                    Mistake{"ipam_type_path", R"({"ipam": {"type": "a/b"}})", "/ipam/type: must be a plugin's name"},
-                    Mistake{"mtu_small", R"({"ipam": {"type": "x"}, "mtu": 1})", "/mtu: must be an integer from 68"},
-                    Mistake{"gateway_family", R"({"ipam": {"type": "x"}, "gateway": {"v6": "10.0.0.1"}})",
-                            "/gateway/v6: must be an IPv6 address"},
-                    Mistake{"gateway_multicast", R"({"ipam": {"type": "x"}, "gateway": {"v4": "224.0.0.1"}})",
-                            "/gateway/v4: must be a unicast address"},
-                    Mistake{"host_source_key", R"({"ipam": {"type": "x"}, "hostSource": {"v7": "::1"}})",
-                            "/hostSource/v7: unknown key"},
-                    Mistake{"log_level", R"({"ipam": {"type": "x"}, "log": {"level": "all"}})", "/log/level: must be"},
-                    Mistake{"log_file", R"({"ipam": {"type": "x"}, "log": {"file": "a.log"}})",
-                            "/log/file: must be an absolute path"}),
+    testing::Values(
+        Mistake{"not_an_object", R"([])", "/: must be an object"},
+        Mistake{"unknown_key", R"({"type": "slash32", "ipam": {"type": "x"}, "mtuu": 1})", "/mtuu: unknown key"},
+        Mistake{"no_ipam", R"({"type": "slash32"})", "/ipam: is missing"},
+        Mistake{"no_type", R"({"ipam": {"type": "x"}})", "/type: is missing"},
+        Mistake{"type_path", R"({"type": "a/b", "ipam": {"type": "x"}})", "/type: must be a plugin's name"},
+        Mistake{"no_ipam_type", R"({"type": "slash32", "ipam": {}})", "/ipam/type: is missing"},
+        Mistake{"ipam_null", R"({"type": "slash32", "ipam": null})", "/ipam: must not be null"},
+        Mistake{"ipam_text", R"({"type": "slash32", "ipam": "host-local"})", "/ipam: must be an object"},
+        Mistake{"ipam_type_path", R"({"type": "slash32", "ipam": {"type": "a/b"}})",
+                "/ipam/type: must be a plugin's name"},
+        Mistake{"mtu_small", R"({"type": "slash32", "ipam": {"type": "x"}, "mtu": 1})",
+                "/mtu: must be an integer from 68"},
+        Mistake{"gateway_family", R"({"type": "slash32", "ipam": {"type": "x"}, "gateway": {"v6": "10.0.0.1"}})",
+                "/gateway/v6: must be an IPv6 address"},
+        Mistake{"gateway_multicast", R"({"type": "slash32", "ipam": {"type": "x"}, "gateway": {"v4": "224.0.0.1"}})",
+                "/gateway/v4: must be a unicast address"},
+        Mistake{"host_source_key", R"({"type": "slash32", "ipam": {"type": "x"}, "hostSource": {"v7": "::1"}})",
+                "/hostSource/v7: unknown key"},
+        Mistake{"gateway_mapped", R"({"type": "slash32", "ipam": {"type": "x"}, "gateway": {"v6": "::ffff:10.0.0.1"}})",
+                "/gateway/v6: must be a unicast address"},
+        Mistake{"gateway_broadcast",
+                R"({"type": "slash32", "ipam": {"type": "x"}, "gateway": {"v4": "255.255.255.255"}})",
+                "/gateway/v4: must be a unicast address"},
+        Mistake{"host_source_loopback",
+                R"({"type": "slash32", "ipam": {"type": "x"}, "hostSource": {"v4": "127.0.0.1"}})",
+                "/hostSource/v4: must be a unicast address"},
+        Mistake{"state_dir_zero_byte", R"({"type": "slash32", "ipam": {"type": "x"}, "stateDir": "/a\u0000b"})",
+                "/stateDir: must not contain a zero byte"},
+        Mistake{"node_file_relative", R"({"type": "slash32", "ipam": {"type": "x"}, "nodeFile": "n"})",
+                "/nodeFile: must be an absolute path"},
+        Mistake{"log_file_zero_byte", R"({"type": "slash32", "ipam": {"type": "x"}, "log": {"file": "/a\u0000b"}})",
+                "/log/file: must not contain a zero byte"},
+        Mistake{"dns_null", R"({"type": "slash32", "ipam": {"type": "x"}, "dns": null})", "/dns: must be an object"},
+        Mistake{"dns_unknown_key", R"({"type": "slash32", "ipam": {"type": "x"}, "dns": {"servers": []}})",
+                "/dns/servers: unknown key"},
+        Mistake{"dns_no_address",
+                R"({"type": "slash32", "ipam": {"type": "x"}, "dns": {"nameservers": ["10.0.0.1", "dns.example"]}})",
+                "/dns/nameservers/1: \"dns.example\" is not"},
+        Mistake{"dns_multicast",
+                R"({"type": "slash32", "ipam": {"type": "x"}, "dns": {"nameservers": ["224.0.0.251"]}})",
+                "/dns/nameservers/0: must be a unicast address"},
+        Mistake{"dns_zone", R"({"type": "slash32", "ipam": {"type": "x"}, "dns": {"nameservers": ["fd00::1%eth0"]}})",
+                "/dns/nameservers/0: only a link-local"},
+        Mistake{"dns_search_with_newline",
+                R"({"type": "slash32", "ipam": {"type": "x"}, "dns": {"search": ["a\nnameserver 10.6.6.6"]}})",
+                "/dns/search/0: must not contain"},
+        Mistake{"dns_domain_empty", R"({"type": "slash32", "ipam": {"type": "x"}, "dns": {"domain": ""}})",
+                "/dns/domain: must not be empty"},
+        Mistake{"capabilities_list", R"({"type": "slash32", "ipam": {"type": "x"}, "capabilities": ["ips"]})",
+                "/capabilities: must be an object"},
+        Mistake{"capability_text", R"({"type": "slash32", "ipam": {"type": "x"}, "capabilities": {"ips": "true"}})",
+                "/capabilities/ips: must be true or false"},
+        Mistake{"args_text", R"({"type": "slash32", "ipam": {"type": "x"}, "args": "IP=10.0.0.1"})",
+                "/args: must be an object"},
+        Mistake{"args_cni_list", R"({"type": "slash32", "ipam": {"type": "x"}, "args": {"cni": []}})",
+                "/args/cni: must be an object"},
+        Mistake{"runtime_config_null", R"({"type": "slash32", "ipam": {"type": "x"}, "runtimeConfig": null})",
+                "/runtimeConfig: must be an object"},
+        Mistake{"disable_check_text", R"({"type": "slash32", "ipam": {"type": "x"}, "disableCheck": "yes"})",
+                "/disableCheck: must be true or false"},
+        Mistake{"disable_gc_number", R"({"type": "slash32", "ipam": {"type": "x"}, "disableGC": 1})",
+                "/disableGC: must be true or false"},
+        Mistake{"cni_versions_text", R"({"type": "slash32", "ipam": {"type": "x"}, "cniVersions": "1.0.0"})",
+                "/cniVersions: must be an array"},
+        Mistake{"cni_versions_number", R"({"type": "slash32", "ipam": {"type": "x"}, "cniVersions": [1]})",
+                "/cniVersions/0: must be a string"},
+        Mistake{"ip_masq_text", R"({"type": "slash32", "ipam": {"type": "x"}, "ipMasq": "true"})",
+                "/ipMasq: must be true or false"},
+        Mistake{"log_level", R"({"type": "slash32", "ipam": {"type": "x"}, "log": {"level": "all"}})",
+                "/log/level: must be"},
+        Mistake{"log_file", R"({"type": "slash32", "ipam": {"type": "x"}, "log": {"file": "a.log"}})",
+                "/log/file: must be an absolute path"}),
     [](const auto& row) { return std::string(row.param.name); });
 
+TEST(NetConf, TakesALinkLocalNameserverWithItsLink) {
+  const auto conf =
+      read(R"({"type": "slash32", "ipam": {"type": "x"}, "dns": {"nameservers": ["fe80::1%eth0", "::1"]}})");
+  ASSERT_TRUE(conf) << conf.error().message;
+  EXPECT_EQ(conf->dns.nameservers, (std::vector<std::string>{"fe80::1%eth0", "::1"}));
+}
+
 TEST(NetConf, RefusesMasqueradingAsUnsupported) {
-  const auto conf = read(R"({"ipam": {"type": "x"}, "ipMasq": true})");
+  const auto conf = read(R"({"type": "slash32", "ipam": {"type": "x"}, "ipMasq": true})");
   ASSERT_FALSE(conf);
   EXPECT_EQ(conf.error().code, 2);
 }
 
 TEST(NetConf, LetsKeysOfRuntimesAndCommentsPass) {
   EXPECT_TRUE(read(R"({"cniVersion": "1.1.0", "cniVersions": [], "name": "n", "type": "slash32", "capabilities": {},
-    "args": {}, "runtimeConfig": {}, "prevResult": {}, "ipMasq": false, "disableCheck": true, "disableGC": true,
+    "args": {}, "runtimeConfig": {}, "prevResult": {}, "ipMasq": false, "disableCheck": true, "disableGC": "true",
     "deviceID": "", "pciBusID": "", "cni.dev/attachments": [], "x-note": 1, "_note": 2, "ipam": {"type": "x"}})"));
 }
 
@@ -122,7 +188,7 @@ TEST(NetConf, KeepsWhatIsReadableForDel) {
   const auto conf = read_net_conf_leniently(JsonField(document), kNoEnv, complaints);
   EXPECT_EQ(conf.state_dir, "/keep");
   EXPECT_EQ(conf.ipam_type, "host-local");
-  EXPECT_EQ(complaints.size(), 1U);
+  EXPECT_THAT(complaints, testing::ElementsAre("/type: is missing", HasSubstr("/mtu: must be an integer")));
 }
 
 }  // namespace

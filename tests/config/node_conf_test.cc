@@ -19,7 +19,9 @@ TEST(NodeConf, ReadsTheDesignsExample) {
 
 TEST(NodeConf, NamesThePlaceOfAMistake) {
   const auto complaint = [](const char* text) { return parse_node_conf(text).error().message; };
-  EXPECT_THAT(complaint(R"({})"), HasSubstr("\"podCidrs\" is missing"));
+  EXPECT_THAT(complaint(R"({})"), HasSubstr("/podCidrs: is missing"));
+  EXPECT_THAT(complaint(R"({"podCidrs": null})"), HasSubstr("/podCidrs: must not be null"));
+  EXPECT_THAT(complaint(R"({"podCidrs": ["10.0.0.0/24", "fe80::/64"]})"), HasSubstr("/podCidrs/1: must be unicast"));
   EXPECT_THAT(complaint(R"({"podCidrs": ["10.244.1.1/24"]})"), HasSubstr("/podCidrs/0: "));
   EXPECT_THAT(complaint(R"({"podCidrs": ["10.0.0.0/8", "10.1.0.0/16"]})"),
               HasSubstr("/podCidrs/1: 10.1.0.0/16 overlaps"));
