@@ -215,6 +215,9 @@ Step on_established(const Fsm& fsm, const Event& event) {
           [&](const ev::Replaced&) -> Step {
             return to_idle(fsm, Ending::Replaced, "the peer came back on a new connection");
           },
+          [&](const ev::SendHoldExpired&) -> Step {
+            return notify_and_idle(fsm, notification(ErrorCode::SendHoldTimerExpired));
+          },
           [&](const auto&) -> Step { return fsm_error(fsm, fsm_error::kUnexpectedInEstablished); },
       },
       event);

@@ -33,6 +33,7 @@ struct PeerSettings {
   std::vector<AddressFamily> families;
   bool graceful_restart = true;
   Seconds restart_time{120};
+  Seconds send_hold_time{480};   // RFC 9687 section 4: the greater of this and twice the hold time
   bool enforce_first_as = true;  // eBGP: a path must begin with the peer's AS (RFC 4271 section 6.3)
   bool operator==(const PeerSettings&) const = default;
 };

@@ -196,6 +196,11 @@ Actions Peer::on_closed(ConnectionId id, const std::string& why, Instant now) {
   return impl_->finish(now);
 }
 
+Actions Peer::on_send_hold_expired(Instant now) {
+  if (Connection* c = impl_->established(); c != nullptr) impl_->dispatch(*c, ev::SendHoldExpired{}, now);
+  return impl_->finish(now);
+}
+
 std::optional<Instant> Peer::next_deadline() const { return impl_->next_deadline(); }
 
 Actions Peer::on_time(Instant now) {

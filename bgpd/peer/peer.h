@@ -98,6 +98,10 @@ class Peer {
   /// The other side closed, or an error ended it.
   Actions on_closed(ConnectionId id, const std::string& why, Instant now);
 
+  /// The send hold timer of the Established connection expired: the owner, who sees what is taken and what not, runs it
+  /// (RFC 9687).
+  Actions on_send_hold_expired(Instant now);
+
   /// When on_time() wants to be called next; nothing: no timer runs.
   std::optional<Instant> next_deadline() const;
   Actions on_time(Instant now);

@@ -37,6 +37,7 @@ struct TcpConnection::Impl : std::enable_shared_from_this<Impl> {
   std::size_t queued = 0;
   bool established = false;
   bool closing = false;  // close() was called: no callback any more
+  bool resets = false;   // when the time for closing is over
   bool dead = false;
 
   void open(UniqueFd fd) {
@@ -125,7 +126,10 @@ struct TcpConnection::Impl : std::enable_shared_from_this<Impl> {
     if (!established) return finish("");
     deadline.expires_after(kFlushTime);
     deadline.async_wait([self = shared_from_this()](error_code error) {
-      if (!error) self->finish("");
+      if (error || self->dead) return;
+      error_code ignored;
+      if (self->resets) self->socket.set_option(asio::socket_base::linger(true, 0), ignored);
+      self->finish("");
     });
     write();
   }
@@ -181,6 +185,7 @@ void TcpConnection::send(std::vector<std::uint8_t> bytes) {
 std::size_t TcpConnection::queued() const { return impl_->queued; }
 void TcpConnection::close() { impl_->close(); }
 void TcpConnection::abort() { impl_->abort(); }
+void TcpConnection::reset_at_end() { impl_->resets = true; }
 int TcpConnection::fd() const { return impl_->socket.is_open() ? impl_->socket.native_handle() : -1; }
 
 }  // namespace slash32::bgp

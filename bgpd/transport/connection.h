@@ -44,6 +44,9 @@ class TcpConnection {
   void close();
   /// Closes at once with a RST; what is queued is lost. No callback comes any more.
   void abort();
+  /// Makes the end that close() brings a RST where the other side has not taken everything by then: the kernel would go
+  /// on trying to deliver it.
+  void reset_at_end();
   /// The descriptor, for options; -1 when there is none (yet).
   int fd() const;
 

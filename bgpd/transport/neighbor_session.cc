@@ -13,7 +13,6 @@ constexpr std::size_t kChunk = 64 << 10;    // of UPDATEs at a time: a keepalive
 constexpr std::size_t kMaxConnections = 4;  // of one neighbour at a time; RFC 4271 section 6.8 needs two
 constexpr long kMaxSockets = 16;            // of one neighbour, with those that only wait for the other side's FIN
 constexpr Seconds kConnectTimeout{5};       // far below TCP's own two minutes
-constexpr Seconds kLeastSendHold{480};      // RFC 9687 section 4: the greater of 8 minutes and twice the hold time
 
 double chance(void*) {
   static std::mt19937_64 engine{std::random_device{}()};  // timer jitter only (RFC 4271 section 10)
@@ -90,9 +89,15 @@ void NeighborSession::pull() {
   arm();
   // RFC 9687: a peer that takes nothing while we have something to say is as good as gone.
   const auto session = peer_.status().session;
-  const auto limit = std::max(kLeastSendHold, session ? session->hold_time * 2 : Seconds{0});
-  // Section 4 leaves the NOTIFICATION out where it would only delay: nothing we send gets through.
-  send_hold_.after(limit, [this, id = established_] { abandon(id, "send hold timer expired (RFC 9687)"); });
+  const auto limit = std::max(peer_.settings().send_hold_time, session ? session->hold_time * 2 : Seconds{0});
+  send_hold_.after(limit, [this] { send_hold_expired(); });
+}
+
+/// The session ends now. The NOTIFICATION stands behind all that was not taken: a peer that reads again at the last
+/// moment still gets it; nothing of ours waits for that, and the end is a RST.
+void NeighborSession::send_hold_expired() {
+  if (const auto found = connections_.find(established_); found != connections_.end()) found->second.reset_at_end();
+  carry_out(peer_.on_send_hold_expired(loop_.now()));
 }
 
 void NeighborSession::abandon(ConnectionId id, const std::string& why) {

@@ -71,6 +71,7 @@ class NeighborSession {
   void connect(ConnectionId id);
   void session_up(const Session& session);
   /// We give a connection up as lost: it is reset, and Peer told that it closed.
+  void send_hold_expired();
   void abandon(ConnectionId id, const std::string& why);
   TcpConnection::Events events_for(ConnectionId id);
 

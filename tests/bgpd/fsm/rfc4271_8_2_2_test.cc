@@ -58,6 +58,7 @@ const std::array<Event, std::variant_size_v<Event>> kEvents{
     ev::UpdateError{{3, 1, {}}},
     ev::RefreshReceived{AddressFamily::IPv4},
     ev::Replaced{},
+    ev::SendHoldExpired{},
 };
 
 Fsm in(PeerState state) {
@@ -115,6 +116,7 @@ const Cell kMatrix[][6] = {
     /* UpdateError          */ {{I, ""}, {I, "close"}, {I, "close"}, {I, "notify:5/1 close"}, {I, "notify:5/2 close"}, {I, "notify:3/1 close"}},
     /* RefreshReceived      */ {{I, ""}, {I, "close"}, {I, "close"}, {I, "notify:5/1 close"}, {I, "notify:5/2 close"}, {E, "hold refresh"}},
     /* Replaced             */ {{I, ""}, {I, "close"}, {I, "close"}, {I, "notify:5/1 close"}, {I, "notify:5/2 close"}, {I, "close"}},
+    /* SendHoldExpired      */ {{I, ""}, {I, "close"}, {I, "close"}, {I, "notify:5/1 close"}, {I, "notify:5/2 close"}, {I, "notify:8/0 close"}},
 };
 // clang-format on
 static_assert(std::size(kMatrix) == std::variant_size_v<Event>, "every event has a row");

@@ -1,12 +1,19 @@
 // One neighbour's sockets under a flood. Real sockets on the loopback.
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
+#include <iterator>
 #include <optional>
 #include <vector>
 
+#include "bgpd/fsm/negotiate.h"
 #include "bgpd/transport/neighbor_session.h"
+#include "bgpd/wire/header.h"
+#include "bgpd/wire/open.h"
 
 namespace slash32::bgp {
 namespace {
@@ -48,6 +55,72 @@ TEST(NeighborSession, AFloodOfConnectionsFromANeighborTakesABoundedNumberOfDescr
   });
   loop.run();
   EXPECT_LE(open_descriptors(), before);
+}
+
+/// A session with a peer that is the test's own socket, and takes nothing once it is up.
+struct DeafPeer {
+  static constexpr std::size_t kMuch = 8 << 20;  // more than the kernel's buffers hold
+
+  Loop loop;
+  std::optional<NeighborSession> session;
+  UniqueFd client;
+  std::optional<FdWatch> reader;
+  std::optional<act::SessionDown> down;
+  std::vector<std::uint8_t> got;  // what it takes when it wakes up
+
+  static PeerSettings settings(std::uint32_t own, std::uint32_t other) {
+    PeerSettings out;
+    out.local_as = Asn{own};
+    out.local_id = RouterId{own};
+    out.remote_as = Asn{other};
+    out.families = {AddressFamily::IPv4};
+    out.passive = true;
+    out.hold_time = Seconds{0};
+    out.send_hold_time = Seconds{1};
+    return out;
+  }
+  void start() {
+    const Endpoint here{IpAddress::v4(0x7F000001), 0};
+    auto listener = open_listener(here);
+    ASSERT_TRUE(listener);
+    client = *begin_connect(*local_endpoint(listener->get()), {});
+    UniqueFd fd{::accept4(listener->get(), nullptr, nullptr, SOCK_NONBLOCK)};
+    auto hello = encode_open(make_open(settings(65002, 65001), {}, true));
+    std::ranges::copy(encode_keepalive(), std::back_inserter(hello));
+    ASSERT_EQ(::write(client.get(), hello.data(), hello.size()), static_cast<ssize_t>(hello.size()));
+    SessionEvents events;
+    events.up = [this](const Session&, const IpAddress&) { loop.post([this] { session->pull(); }); };
+    events.down = [this](const act::SessionDown& how) {
+      down = how;
+      reader.emplace(loop, client.get(), [this] { read(); });
+    };
+    events.output = [](std::size_t) { return SessionEvents::Output{std::vector<std::uint8_t>(kMuch), 1}; };
+    session.emplace(loop, settings(65001, 65002), here, SocketOptions{}, std::move(events));
+    session->start();
+    session->accept(std::move(fd));
+  }
+  void read() {
+    std::array<std::uint8_t, 65536> chunk;
+    const auto n = ::read(client.get(), chunk.data(), chunk.size());
+    if (n > 0) return static_cast<void>(got.insert(got.end(), chunk.begin(), chunk.begin() + n));
+    loop.post([this] {
+      reader.reset();
+      client.reset();
+      session.reset();
+    });
+  }
+};
+
+TEST(NeighborSession, APeerThatTakesNothingIsToldSendHoldTimerExpiredAndDropped) {  // RFC 9687 section 4
+  DeafPeer peer;
+  peer.start();
+  peer.loop.run();
+  ASSERT_TRUE(peer.down);
+  EXPECT_EQ(peer.down->reason, "sent Send Hold Timer Expired");
+  ASSERT_GT(peer.got.size(), DeafPeer::kMuch);
+  std::vector<std::uint8_t> expected(16, 0xff);
+  expected.insert(expected.end(), {0, 21, 3, 8, 0});
+  EXPECT_EQ(std::vector(peer.got.end() - 21, peer.got.end()), expected) << "it read again, and was told";
 }
 
 }  // namespace
