@@ -171,7 +171,7 @@ Families families_of(const std::vector<IpAddress>& addresses) {
 netlink::Table anti_spoofing_table() {
   using Kind = netlink::Statement::Kind;
   return {.name = "slash32",
-          .version = "slash32 1",
+          .version = "slash32 2",
           .chains =
               {{.name = "pods-source", .type = "filter", .hook = netlink::Hook::PreRouting, .priority = kPriorityRaw}},
           .rules = {{.chain = "pods-source",

@@ -180,10 +180,6 @@ Request rule_request(const Table& table, const Rule& rule) {
   return request;
 }
 
-std::span<const std::uint8_t> bytes_of(const std::string& text) {
-  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
-}
-
 struct Expression {
   std::string name;
   std::span<const std::uint8_t> data;
@@ -252,6 +248,27 @@ Result<bool> rules_are_current(Socket& netfilter, const Table& table) {
   });
 }
 
+/// A comment as nft(8) keeps it in a table's user data: elements of a type, a length and a text that ends with 0.
+constexpr std::uint8_t kComment = 0;  // NFTNL_UDATA_TABLE_COMMENT
+
+std::vector<std::uint8_t> comment(const std::string& text) {
+  std::vector<std::uint8_t> out{kComment, static_cast<std::uint8_t>(text.size() + 1)};
+  out.insert(out.end(), text.begin(), text.end());
+  out.push_back(0);
+  return out;
+}
+
+/// The comment in a table's user data; what is there as it is when it is no such list: as 0.1.0 wrote its mark.
+std::string comment_of(std::span<const std::uint8_t> data) {
+  const std::string whole(data.begin(), data.end());
+  while (data.size() >= 2 && data.size() - 2 >= data[1]) {
+    const auto value = data.subspan(2, data[1]);
+    if (data[0] == kComment && !value.empty()) return {value.begin(), value.end() - 1};
+    data = data.subspan(2U + data[1]);
+  }
+  return whole;
+}
+
 /// "slash32 " of "slash32 1": what every version of ours begins with.
 std::string_view owner_of(std::string_view version) { return version.substr(0, version.rfind(' ') + 1); }
 
@@ -264,8 +281,7 @@ Result<bool> table_is_current(Socket& netfilter, const Table& table) {
   if (answer.error != 0) return fail(refusal(what, answer));
   for (const auto& reply : answer.replies) {
     const auto attributes = reply.attributes(sizeof(nfgenmsg));
-    const auto data = attributes.get(NFTA_TABLE_USERDATA);
-    const std::string version(data.begin(), data.end());
+    const auto version = comment_of(attributes.get(NFTA_TABLE_USERDATA));
     if (owner_of(version) != owner_of(table.version))
       return fail(999, "table inet " + table.name + " is not ours: remove it with nft delete table inet " + table.name);
     if (version != table.version || attributes.be32(NFTA_TABLE_USE) != table.chains.size()) return false;
@@ -280,11 +296,11 @@ Status install_table(Socket& netfilter, const Table& table) {
   // Deleting needs the table to exist: making it first, without NLM_F_EXCL, is harmless when it does. It carries our
   // mark as well, since another ADD can see it for a moment while the transaction is committed.
   auto prepare = table_request("prepare nftables table " + table.name, NFT_MSG_NEWTABLE, NLM_F_CREATE, table);
-  prepare.put(NFTA_TABLE_USERDATA, bytes_of(table.version));
+  prepare.put(NFTA_TABLE_USERDATA, comment(table.version));
   batch.push_back(std::move(prepare));
   batch.push_back(table_request("clear nftables table " + table.name, NFT_MSG_DELTABLE, 0, table));
   auto add = table_request("add nftables table " + table.name, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL, table);
-  add.put(NFTA_TABLE_USERDATA, bytes_of(table.version));
+  add.put(NFTA_TABLE_USERDATA, comment(table.version));
   batch.push_back(std::move(add));
   for (const auto& chain : table.chains) batch.push_back(chain_request(table, chain));
   for (const auto& rule : table.rules) batch.push_back(rule_request(table, rule));

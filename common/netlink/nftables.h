@@ -47,7 +47,8 @@ struct Rule {
   std::vector<Statement> statements;
 };
 
-/// A whole table of family inet. `version` is kept in the table's user data, to tell an older build's table.
+/// A whole table of family inet. `version` is the table's comment: it tells ours from another's and an older build's,
+/// people see it, and `nft list ruleset` with `nft -f` brings it back.
 struct Table {
   std::string name;
   std::string version;
@@ -56,7 +57,7 @@ struct Table {
 };
 
 /// Whether the table is there with this version, every chain and every rule, and no other. Asks, changes nothing.
-/// Error: CNI code 999 when a table of that name is there that we did not make (its user data is none of ours).
+/// Error: CNI code 999 when a table of that name is there that we did not make (its comment is none of ours).
 Result<bool> table_is_current(Socket& netfilter, const Table& table);
 /// Puts the table in place in one transaction, instead of an older one of that name.
 Status install_table(Socket& netfilter, const Table& table);

@@ -6,6 +6,21 @@ import time
 from world import V4, V6, World, conf, ipam
 
 
+# inet slash32 as the first version left it: made anew, with "slash32 1" as user data.
+OLD_TABLE = """
+import socket, struct
+def attribute(number, value):
+    return struct.pack("=HH", len(value) + 4, number) + value + bytes(-len(value) % 4)
+def message(kind, flags, family, subsystem=0, body=b""):
+    return struct.pack("=IHHII", 20 + len(body), kind, flags, 0, 0) + struct.pack(">BBH", family, 0, subsystem) + body
+NFT, INET, CREATE = 10, 1, 0x400
+name = attribute(1, b"slash32\\0")
+with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12) as netfilter:
+    netfilter.send(message(16, 1, 0, NFT) + message(NFT << 8 | 2, 1, INET, 0, name)
+                   + message(NFT << 8, 1 | CREATE, INET, 0, name + attribute(6, b"slash32 1")) + message(17, 1, 0, NFT))
+"""
+
+
 def found(world):
     return json.loads(world.run("cat", "/var/lib/slash32/found.json").stdout)["settings"]
 
@@ -159,6 +174,26 @@ def test_add_puts_back_the_rule_of_a_flushed_table_and_refuses_a_foreign_one(wor
     answer = world.cni("ADD", "c5", "p5")
     assert answer.json["code"] == 999 and "is not ours: remove it with nft delete table" in answer.json["msg"]
     assert "theirs" in world.run("nft", "list", "table", "inet", "slash32").stdout
+
+
+def test_a_table_that_nft_saved_and_restored_is_still_ours(world):
+    world.add("c1", "p1")
+    assert 'comment "slash32 ' in world.run("nft", "list", "table", "inet", "slash32").stdout
+    world.sh("nft list ruleset > /run/saved.nft; nft flush ruleset; nft -f /run/saved.nft")
+    world.add("c2", "p2")
+    assert world.run("nft", "list", "table", "inet", "slash32").stdout.count("drop") == 1
+    world.sh("sed -i '/comment/d' /run/saved.nft; nft flush ruleset; nft -f /run/saved.nft")
+    world.pod("p3")
+    assert "is not ours" in world.cni("ADD", "c3", "p3").json["msg"], "without the comment anybody may have made it"
+
+
+def test_the_table_of_the_first_version_is_replaced_by_one_with_a_comment(world):
+    """Its mark was bare user data, which nft neither shows nor saves."""
+    world.add("c1", "p1")
+    world.run("/usr/bin/python3", "-c", OLD_TABLE)
+    assert "comment" not in world.run("nft", "list", "table", "inet", "slash32").stdout
+    world.add("c2", "p2")
+    assert 'comment "slash32 ' in world.run("nft", "list", "table", "inet", "slash32").stdout
 
 
 def test_a_node_file_with_unknown_keys_is_read_and_masquerade_is_refused(world):
