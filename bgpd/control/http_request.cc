@@ -31,12 +31,13 @@ std::optional<std::string> decode(const std::string& text) {  // RFC 3986 sectio
 
 }  // namespace
 
-std::optional<HttpRequest> parse_target(const std::string& method, const std::string& target) {
-  if (target.empty() || target.front() != '/') return std::nullopt;
+Result<HttpRequest> parse_target(const std::string& method, const std::string& target) {
+  constexpr const char* kMalformed = "malformed request target";
+  if (target.empty() || target.front() != '/') return fail(7, kMalformed);
   HttpRequest out{.method = method, .path = {}, .query = {}, .body = {}};
   const auto question = target.find('?');
   const auto path = decode(target.substr(0, question));
-  if (!path) return std::nullopt;
+  if (!path) return fail(7, kMalformed);
   out.path = *path;
   if (question == std::string::npos) return out;
   std::size_t at = question + 1;
@@ -46,8 +47,9 @@ std::optional<HttpRequest> parse_target(const std::string& method, const std::st
     const auto equals = pair.find('=');
     const auto name = decode(pair.substr(0, equals));
     const auto value = equals == std::string::npos ? std::optional<std::string>{""} : decode(pair.substr(equals + 1));
-    if (!name || !value) return std::nullopt;
-    if (!name->empty()) out.query[*name] = *value;
+    if (!name || !value) return fail(7, kMalformed);
+    if (!name->empty() && !out.query.emplace(*name, *value).second)
+      return fail(7, "the parameter \"" + *name + "\" is there twice");
     at = end + 1;
   }
   return out;

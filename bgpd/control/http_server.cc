@@ -1,11 +1,15 @@
 #include "bgpd/control/http_server.h"
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
+#include <chrono>
+#include <exception>
 #include <set>
 #include <utility>
 
@@ -20,13 +24,16 @@ namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using asio::local::stream_protocol;
 using boost::system::error_code;
+using Clock = std::chrono::steady_clock;
 
 constexpr std::uint32_t kMaxHeader = 16 << 10;
 constexpr std::uint64_t kMaxBody = 16 << 20;  // a configuration of thousands of neighbours fits
 constexpr std::size_t kMaxConnections = 64;
 constexpr std::chrono::seconds kIdle{15};  // between requests, and to send one
 constexpr std::chrono::milliseconds kBreath{100};
-constexpr std::chrono::seconds kWrite{30};  // for each piece of an answer
+constexpr std::chrono::seconds kWrite{10};    // for each piece of an answer …
+constexpr std::chrono::seconds kAnswer{120};  // … and for all of them
+constexpr std::chrono::seconds kLastWord{1};  // for answers on their way out when the server goes
 
 class Client;
 
@@ -34,7 +41,8 @@ class Client;
 struct Shared {
   HttpServer::Handler handler;
   std::set<Client*> clients;
-  bool stopped = false;  // answers that are being written are finished, nothing more is read
+  bool stopped = false;                     // answers that are being written are finished, nothing more is read
+  std::optional<asio::steady_timer> grace;  // once stopped: until those that are not finished are cut off
 };
 
 /// One client: request, answer, again.
@@ -44,7 +52,10 @@ class Client : public std::enable_shared_from_this<Client> {
       : stream_(std::move(socket)), shared_(std::move(shared)) {
     shared_->clients.insert(this);
   }
-  ~Client() { shared_->clients.erase(this); }
+  ~Client() {
+    shared_->clients.erase(this);
+    if (shared_->stopped && shared_->clients.empty() && shared_->grace) shared_->grace->cancel();
+  }
 
   void read() {
     if (shared_->stopped) return close();
@@ -69,14 +80,27 @@ class Client : public std::enable_shared_from_this<Client> {
   void stop() {
     if (reading_) close();
   }
+  /// Whatever it is doing ends with an error.
+  void cut_off() { stream_.close(); }
 
  private:
   void handle() {
     const auto& message = parser_->get();
-    auto request = parse_target(std::string(message.method_string()), std::string(message.target()));
-    if (!request) return answer(error_response(400, "malformed request target"), message.keep_alive());
+    head_ = message.method() == http::verb::head;
+    auto request = parse_target(head_ ? "GET" : std::string(message.method_string()), std::string(message.target()));
+    if (!request) return answer(error_response(400, request.error().message), message.keep_alive());
     request->body = message.body();
-    answer(shared_->handler(*request), message.keep_alive());
+    answer(handled(*request), message.keep_alive());
+  }
+
+  /// What a library threw must not end the daemon.
+  HttpResponse handled(const HttpRequest& request) {
+    try {
+      return shared_->handler(request);
+    } catch (const std::exception& e) {
+      log::error("request not answered", {{"path", request.path}, {"why", e.what()}});
+      return error_response(500, e.what());
+    }
   }
 
   void answer(HttpResponse response, bool keep_alive) {
@@ -87,7 +111,10 @@ class Client : public std::enable_shared_from_this<Client> {
     response_.set(http::field::content_type, "application/json");
     response_.set(http::field::server, "slash32-bgpd/" SLASH32_VERSION);
     response_.keep_alive(keep_alive);
+    if (!response.allow.empty()) response_.set(http::field::allow, response.allow);
+    give_up_at_ = Clock::now() + kAnswer;
     stream_.expires_after(kWrite);
+    if (head_) return answer_without_body(response.body.size());
     if (more_) {
       piece_ = std::move(response.body);
       return answer_in_chunks();
@@ -96,6 +123,18 @@ class Client : public std::enable_shared_from_this<Client> {
     response_.prepare_payload();
     http::async_write(stream_, response_,
                       [self = shared_from_this()](error_code error, std::size_t) { self->answered(error); });
+  }
+
+  /// RFC 9110 section 9.3.2: the fields that GET would have sent, and nothing else.
+  void answer_without_body(std::size_t size) {
+    header_.emplace(http::response_header<>(response_.base()));
+    if (std::exchange(more_, nullptr))
+      header_->chunked(true);
+    else
+      header_->content_length(size);
+    serializer_.emplace(*header_);
+    http::async_write_header(stream_, *serializer_,
+                             [self = shared_from_this()](error_code error, std::size_t) { self->answered(error); });
   }
 
   void answer_in_chunks() {
@@ -108,19 +147,37 @@ class Client : public std::enable_shared_from_this<Client> {
     });
   }
 
-  void write_piece() {  // an empty chunk would end the answer
-    while (piece_.empty()) {
-      auto next = more_();
-      if (!next) return write_last();
-      piece_ = *std::move(next);
+  /// One call of `more_` a turn; an empty chunk would end the answer.
+  void write_piece() {
+    if (piece_.empty()) {
+      auto next = next_piece();
+      if (!next) return;
+      if (!*next) return write_last();
+      piece_ = **std::move(next);
     }
-    stream_.expires_after(kWrite);
+    if (piece_.empty())
+      return asio::post(stream_.get_executor(), [self = shared_from_this()] {
+        if (Clock::now() < self->give_up_at_ && self->stream_.socket().is_open()) return self->write_piece();
+        self->cut_off();
+      });
+    stream_.expires_at(std::min(Clock::now() + kWrite, give_up_at_));
     asio::async_write(stream_, http::make_chunk(asio::buffer(piece_)),
                       [self = shared_from_this()](error_code error, std::size_t) {
                         if (error) return self->close();
                         self->piece_.clear();
                         self->write_piece();
                       });
+  }
+
+  /// Nothing: what it threw ended this answer, which is cut off, and not the daemon.
+  std::optional<std::optional<std::string>> next_piece() {
+    try {
+      return more_();
+    } catch (const std::exception& e) {
+      log::error("answer cut off", {{"why", e.what()}});
+      cut_off();
+      return std::nullopt;
+    }
   }
 
   void write_last() {
@@ -142,6 +199,8 @@ class Client : public std::enable_shared_from_this<Client> {
   beast::basic_stream<stream_protocol> stream_;
   std::shared_ptr<Shared> shared_;
   bool reading_ = false;
+  bool head_ = false;  // of the request that is answered
+  Clock::time_point give_up_at_;
   beast::flat_buffer buffer_{kMaxHeader + kMaxBody};
   std::optional<http::request_parser<http::string_body>> parser_;
   http::response<http::string_body> response_;
@@ -163,11 +222,13 @@ struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
   std::shared_ptr<Shared> shared = std::make_shared<Shared>();
   stream_protocol::acceptor acceptor;
   asio::steady_timer pause;
+  bool is_short = false;  // of descriptors; told once, not ten times a second
 
   void accept() {
     acceptor.async_accept([self = shared_from_this()](error_code error, stream_protocol::socket socket) {
       if (self->shared->stopped) return;
       if (error) return self->take_breath(error);
+      self->is_short = false;
       if (self->shared->clients.size() < kMaxConnections)
         std::make_shared<Client>(std::move(socket), self->shared)->read();
       self->accept();
@@ -175,7 +236,7 @@ struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
   }
 
   void take_breath(error_code why) {  // out of descriptors: the socket stays readable, so look again later
-    log::warn("control socket: cannot accept", {{"why", why.message()}});
+    if (!std::exchange(is_short, true)) log::warn("control socket: cannot accept", {{"why", why.message()}});
     pause.expires_after(kBreath);
     pause.async_wait([self = shared_from_this()](error_code error) {
       if (!error && !self->shared->stopped) self->accept();
@@ -189,6 +250,12 @@ struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
     acceptor.close(ignored);
     pause.cancel();
     for (Client* client : std::set<Client*>(shared->clients)) client->stop();
+    if (shared->clients.empty()) return;
+    shared->grace.emplace(acceptor.get_executor(), kLastWord);
+    shared->grace->async_wait([shared = shared](error_code error) {
+      if (error) return;
+      for (Client* client : std::set<Client*>(shared->clients)) client->cut_off();
+    });
   }
 };
 
@@ -197,6 +264,8 @@ Result<HttpServer> HttpServer::open(asio::io_context& context, const std::string
 }
 
 void HttpServer::serve() { impl_->accept(); }
+
+bool HttpServer::is_in_place() const { return unix_socket_is_ours(impl_->bound); }
 
 HttpServer::HttpServer(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 HttpServer::~HttpServer() {

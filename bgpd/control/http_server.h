@@ -18,9 +18,9 @@ class io_context;
 namespace slash32::control {
 
 struct HttpRequest {
-  std::string method;                        // "GET"
+  std::string method;                        // "GET"; also for HEAD, whose answer goes without its body
   std::string path;                          // "/v1/neighbors", percent-decoded
-  std::map<std::string, std::string> query;  // percent-decoded; of a repeated name the last
+  std::map<std::string, std::string> query;  // percent-decoded
   std::string body;
 };
 
@@ -31,13 +31,14 @@ struct HttpResponse {
   /// Where there is one, the answer is chunked: `body` first, then what this returns, a call a turn, until it returns
   /// nothing.
   std::function<std::optional<std::string>()> more;
+  std::string allow = {};  // of a 405: the methods there are (RFC 9110 section 15.5.6)
 };
 
 /// {"error": message}
 HttpResponse error_response(int status, const std::string& message);
 
-/// Path and query of a request target; nothing when it is malformed.
-std::optional<HttpRequest> parse_target(const std::string& method, const std::string& target);
+/// Path and query of a request target. Error: it is malformed, or names a parameter twice.
+Result<HttpRequest> parse_target(const std::string& method, const std::string& target);
 
 class HttpServer {
  public:
@@ -48,7 +49,9 @@ class HttpServer {
   static Result<HttpServer> open(boost::asio::io_context& context, const std::string& path, Handler handler);
   /// Begins to answer. Clients that connected since open() have waited in the kernel's queue.
   void serve();
-  ~HttpServer();  // removes the socket if it is still ours; answers that are being written are finished
+  /// Whether the socket's file is still the one we made.
+  bool is_in_place() const;
+  ~HttpServer();  // removes the socket if it is still ours; answers that are being written have a second more
   HttpServer(HttpServer&&) noexcept;
   HttpServer& operator=(HttpServer&&) noexcept;
 

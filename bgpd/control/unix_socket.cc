@@ -61,10 +61,13 @@ Result<BoundSocket> bind_unix_socket(const std::string& path) {
   return BoundSocket{std::move(fd), path, made.st_dev, made.st_ino};
 }
 
-void remove_unix_socket(const BoundSocket& socket) {
+bool unix_socket_is_ours(const BoundSocket& socket) {
   struct stat found{};
-  if (::lstat(socket.path.c_str(), &found) != 0) return;
-  if (found.st_dev == socket.device && found.st_ino == socket.inode) (void)::unlink(socket.path.c_str());
+  return ::lstat(socket.path.c_str(), &found) == 0 && found.st_dev == socket.device && found.st_ino == socket.inode;
+}
+
+void remove_unix_socket(const BoundSocket& socket) {
+  if (unix_socket_is_ours(socket)) (void)::unlink(socket.path.c_str());
 }
 
 }  // namespace slash32::control

@@ -19,6 +19,8 @@ struct BoundSocket {
 
 /// As HttpServer::open() says.
 Result<BoundSocket> bind_unix_socket(const std::string& path);
+/// Whether the path still is the file we made.
+bool unix_socket_is_ours(const BoundSocket& socket);
 /// Unlinks the path when it still is the file we made.
 void remove_unix_socket(const BoundSocket& socket);
 

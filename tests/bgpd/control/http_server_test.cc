@@ -161,6 +161,54 @@ TEST_F(HttpServerTest, AFileThatIsNoSocketIsLeftAlone) {
   EXPECT_EQ(read_file(path_).value_or(""), "precious");
 }
 
+TEST_F(HttpServerTest, AClientThatStopsReadingDelaysTheEndByOneSecondAtMost) {
+  auto server = HttpServer::open(context_, path_, [](const HttpRequest&) {
+    return HttpResponse{.status = 200, .body = "x", .more = [] { return std::string(1 << 20, 'x'); }};
+  });
+  ASSERT_TRUE(server);
+  server->serve();
+  const UniqueFd deaf = dial(path_);
+  ASSERT_TRUE(write_all(deaf.get(), "GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+  context_.run_for(std::chrono::milliseconds{100});  // it is being answered
+  {
+    const auto gone = *std::move(server);
+  }
+  const auto before = std::chrono::steady_clock::now();
+  context_.run_for(std::chrono::seconds{20});
+  EXPECT_TRUE(context_.stopped()) << "something still waits for it";
+  EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds{4});
+}
+
+TEST_F(HttpServerTest, ARepeatedParameterIsRefusedByName) {
+  start(echo);
+  const auto answer = get("/v1/routes?family=ipv4&family=ipv6");
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 400 "));
+  EXPECT_THAT(answer, HasSubstr("the parameter \\\"family\\\" is there twice"));
+}
+
+TEST_F(HttpServerTest, HeadIsAnsweredLikeGetWithoutABody) {
+  start([](const HttpRequest& request) {
+    EXPECT_EQ(request.method, "GET");
+    if (request.path == "/long") return HttpResponse{.body = "a", .more = [] { return std::string("b"); }};
+    if (request.path == "/no") return HttpResponse{.status = 405, .body = "no", .more = nullptr, .allow = "PUT"};
+    return HttpResponse{.body = "body", .more = nullptr};
+  });
+  const auto head = [&](const std::string& path) {
+    return talk("HEAD " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  };
+  EXPECT_THAT(head("/"), HasSubstr("Content-Length: 4\r\n"));
+  EXPECT_THAT(head("/"), testing::EndsWith("\r\n\r\n"));
+  EXPECT_THAT(head("/long"), HasSubstr("Transfer-Encoding: chunked\r\n"));
+  EXPECT_THAT(head("/long"), testing::EndsWith("\r\n\r\n"));
+  EXPECT_THAT(head("/no"), HasSubstr("Allow: PUT\r\n"));
+}
+
+TEST_F(HttpServerTest, WhatAHandlerThrowsIsAnAnswerAndNotTheEnd) {
+  start([](const HttpRequest&) -> HttpResponse { throw std::bad_alloc(); });
+  EXPECT_THAT(get("/"), StartsWith("HTTP/1.1 500 "));
+  EXPECT_THAT(get("/"), StartsWith("HTTP/1.1 500 "));
+}
+
 TEST(ErrorResponse, IsAJsonObject) {
   EXPECT_EQ(error_response(404, "no \"x\"").body, "{\n  \"error\": \"no \\\"x\\\"\"\n}\n");
 }
