@@ -164,10 +164,16 @@ class Rib {
   /// The family was negotiated, but nothing of it is sent, for want of an own address as next hop (only End-of-RIB is,
   /// so that nobody waits for us).
   bool is_held(PeerId id, AddressFamily family) const;
-  /// Calls `visit` for every path, in prefix order within a family. With `only`: that prefix.
+  /// Appends the prefixes that have a place in the table from `cursor` on, at most `count` of them and in no order;
+  /// moves `cursor`. False when there is nothing behind it.
+  bool list_prefixes(AddressFamily family, std::size_t& cursor, std::size_t count, std::vector<Prefix>& out) const;
+  /// Calls `visit` for every path, in prefix order within a family. With `only`: that prefix. All of a large table at
+  /// once takes seconds: RouteWalk has it in turns.
   void visit_paths(const std::optional<Prefix>& only, const std::function<void(const PathView&)>& visit) const;
   /// What was last sent to this peer (Adj-RIB-Out), in prefix order.
   void visit_advertised(PeerId id, const std::function<void(const Prefix&, const AttributesPtr&)>& visit) const;
+  /// The same for one prefix; nothing when it was not sent.
+  AttributesPtr advertised(PeerId id, const Prefix& prefix) const;
   /// Why this peer was not told of the prefix, for people; empty when it was.
   std::string why_not_advertised(PeerId id, const Prefix& prefix) const;
   std::size_t prefixes() const;

@@ -64,6 +64,13 @@ FamilyCounts Rib::counts(PeerId id, AddressFamily of) const {
           .advertised = peer->up ? peer->group->out.told_count(peer->out, family) : 0};
 }
 
+bool Rib::list_prefixes(AddressFamily of, std::size_t& cursor, std::size_t count, std::vector<Prefix>& out) const {
+  const PrefixTable& table = impl_->tables[index_of(of)];
+  for (const std::size_t end = std::min<std::size_t>(table.end(), cursor + count); cursor < end; ++cursor)
+    if (const auto id = static_cast<PrefixId>(cursor); table.used(id)) out.push_back(table.prefix(id));
+  return cursor < table.end();
+}
+
 void Rib::visit_paths(const std::optional<Prefix>& only, const std::function<void(const PathView&)>& visit) const {
   if (only) {
     const std::size_t family = index_of(only->family());
@@ -76,24 +83,30 @@ void Rib::visit_paths(const std::optional<Prefix>& only, const std::function<voi
 }
 
 // Adj-RIB-Out keeps sets as they were encoded; for show they are decoded again.
-void Rib::visit_advertised(PeerId id, const std::function<void(const Prefix&, const AttributesPtr&)>& visit) const {
+AttributesPtr Rib::advertised(PeerId id, const Prefix& prefix) const {
   const RibPeerState* peer = impl_->find(id);
-  if (peer == nullptr || !peer->up) return;
-  const AdjRibOut& out = peer->group->out;
+  if (peer == nullptr || !peer->up) return nullptr;
+  const std::size_t family = index_of(prefix.family());
+  const PrefixId prefix_id = impl_->tables[family].find(prefix);
+  if (prefix_id == kNoPrefix) return nullptr;
+  const SetId set = peer->group->out.told(peer->out, family, prefix_id);
+  if (set == 0) return nullptr;
   const DecodeContext context{.four_octet_as = peer->conf.four_octet_as,
                               .external = peer->conf.external,
                               .families = peer->conf.families,
                               .extended_next_hop = true,
                               .first_as = std::nullopt};
+  std::vector<std::uint8_t> message;
+  if (!encode_announcements(impl_->encoded.block(set), {&prefix, 1}, 65535, message)) return nullptr;
+  const auto update = decode_update(std::span{message}.subspan(kHeaderSize), context);
+  return update && !update->announced.empty() ? update->announced.front().attributes : nullptr;
+}
+
+void Rib::visit_advertised(PeerId id, const std::function<void(const Prefix&, const AttributesPtr&)>& visit) const {
   for (std::size_t family = 0; family < kFamilies; ++family)
     for (const PrefixId prefix_id : impl_->in_order(family)) {
-      const SetId set = out.told(peer->out, family, prefix_id);
-      if (set == 0) continue;
       const Prefix prefix = impl_->tables[family].prefix(prefix_id);
-      std::vector<std::uint8_t> message;
-      if (!encode_announcements(impl_->encoded.block(set), {&prefix, 1}, 65535, message)) continue;
-      const auto update = decode_update(std::span{message}.subspan(kHeaderSize), context);
-      if (update && !update->announced.empty()) visit(prefix, update->announced.front().attributes);
+      if (const auto attributes = advertised(id, prefix)) visit(prefix, attributes);
     }
 }
 
