@@ -6,6 +6,7 @@
 #include <csignal>
 #include <utility>
 
+#include "bgpd/kernel_lock.h"
 #include "common/fd.h"
 #include "common/log.h"
 
@@ -26,10 +27,13 @@ std::string node_identity() {
 }  // namespace
 
 Result<std::unique_ptr<Daemon>> Daemon::open(std::string conf_path, config::BgpdConf conf) {
+  UniqueFd lock;
+  if (conf.kernel.install) lock = TRY(lock_kernel_table(conf.kernel.table));
   KernelWatch watch = TRY(KernelWatch::open(conf.kernel.table));
   const auto socket = conf.control.socket;
   FibSync fib = TRY(FibSync::open(fib_settings(conf.kernel)));
   std::unique_ptr<Daemon> daemon(new Daemon(std::move(conf_path), std::move(conf), std::move(watch), std::move(fib)));
+  daemon->table_lock_ = std::move(lock);
   // FibSync only read so far. A second daemon on the same socket ends here and has changed nothing.
   daemon->control_ = TRY(daemon->open_control(socket));
   return daemon;
@@ -41,12 +45,15 @@ Daemon::Daemon(std::string conf_path, config::BgpdConf conf, KernelWatch watch, 
       watch_(std::move(watch)),
       fib_(std::move(fib)),
       boot_id_(read_boot_id()),
+      listeners_(loop_, [this](UniqueFd fd, const Endpoint& remote,
+                               const Endpoint&) { neighbors_->accepted(std::move(fd), remote); }),
       meet_timer_(loop_),
       clock_timer_(loop_),
       audit_timer_(loop_),
       listen_timer_(loop_),
       restart_timer_(loop_),
       stop_timer_(loop_),
+      files_timer_(loop_),
       started_(loop_.now()) {
   router_id_ = choose_router_id();
 }
@@ -73,8 +80,7 @@ void Daemon::start() {
   if (earlier) preserved = preserved_families(earlier, found4 > 0, found6 > 0);
   if (found4 > 0) life_.learned.push_back(AddressFamily::IPv4);
   if (found6 > 0) life_.learned.push_back(AddressFamily::IPv6);
-  if (const auto good = write_state_file(conf_.state_file, boot_id_, life_); !good)
-    log::error("no state file: the next start will be a cold one", {{"why", good.error().message}});
+  note_state();
 
   Seconds restart_time{120};
   for (const auto& neighbor : conf_.neighbors)
@@ -95,21 +101,21 @@ void Daemon::start() {
   deferring_ = warm;
   if (warm) rib_->set_deferral(true);
   if (!warm) fib_.sweep();  // there is nothing to keep; what turns up later is not an earlier life's
-  neighbors_.emplace(Neighbors::Deps{.loop = &loop_,
-                                     .rib = &*rib_,
-                                     .watch = &watch_,
-                                     .clocks = &*clocks_,
-                                     .work = [this] { work(); },
-                                     .set_listen_key = [this](const Prefix& peer, const std::string& key) -> Status {
-                                       for (auto& listener : listeners_) TRY(listener.set_md5_key(peer, key));
-                                       return ok();
-                                     }},
-                     std::move(preserved));
+  neighbors_.emplace(
+      Neighbors::Deps{.loop = &loop_,
+                      .rib = &*rib_,
+                      .watch = &watch_,
+                      .clocks = &*clocks_,
+                      .work = [this] { work(); },
+                      .set_listen_key = [this](const Prefix& peer,
+                                               const std::string& key) { return listeners_.set_key(peer, key); }},
+      std::move(preserved));
   read_kernel();
   set_aggregates();
   watches_.emplace_back(loop_, watch_.fd(), [this] { read_kernel(); });
   watches_.emplace_back(loop_, fib_.fd(), [this] { read_fib(); });
   audit_later();
+  look_after_files();
   restart_timer_.after(restart_time, [this] { neighbors_->restart_over(); });
   meet_timer_.after(kOwnRoutesLimit, [this] { meet_neighbors(); });
   if (own_routes_are_there()) meet_neighbors();
@@ -138,9 +144,15 @@ void Daemon::meet_neighbors() {
 
 void Daemon::run() {
   signals_.emplace(loop_, std::vector{SIGTERM, SIGINT, SIGHUP}, [this](int number) {
-    if (number == SIGHUP) return reload();
-    stop(number == SIGTERM && conf_.on_stop == config::OnStop::Final);
+    if (number == SIGHUP)
+      (void)reload();  // it has told the log and the status
+    else
+      stop(number == SIGTERM && conf_.on_stop == config::OnStop::Final);
   });
+  sigset_t held;  // those that came while we were opening: now they are heard
+  ::sigemptyset(&held);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&held, number);
+  ::pthread_sigmask(SIG_UNBLOCK, &held, nullptr);
   start();
   loop_.run();  // returns when nothing is left that could happen: after end()
   log::info("ended", {{"routes", final_ ? "removed" : "kept"}});

@@ -2,6 +2,7 @@
 // bounded work, so keepalives never wait for routes.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -11,16 +12,33 @@
 #include "bgpd/control/http_server.h"
 #include "bgpd/fib/fib_sync.h"
 #include "bgpd/fib/kernel_watch.h"
+#include "bgpd/listeners.h"
 #include "bgpd/neighbors.h"
 #include "bgpd/rib/rib.h"
 #include "bgpd/start_clocks.h"
 #include "bgpd/state_file.h"
-#include "bgpd/transport/listener.h"
 #include "bgpd/transport/loop.h"
+#include "common/fd.h"
 #include "common/result.h"
 #include "config/bgpd_conf.h"
 
 namespace slash32::bgp {
+
+/// What /v1/routes was asked to show.
+struct RouteFilter {
+  std::optional<Prefix> exact;
+  std::optional<IpAddress> address;  // every prefix that covers it
+  std::optional<AddressFamily> family;
+  std::optional<std::string> neighbor;
+};
+
+/// Every reason why a configuration changed nothing.
+struct ConfRefused {
+  bool by_content = true;  // else: it may be good, but not here and now
+  std::vector<Error> errors;
+};
+/// What a configuration changed, for people.
+using Taken = std::expected<std::vector<std::string>, ConfRefused>;
 
 class Daemon {
  public:
@@ -62,7 +80,12 @@ class Daemon {
   // ------------------------------------------------------------ life (daemon_life.cc)
   void open_listeners();
   Result<control::HttpServer> open_control(const std::string& path);
-  void reload();
+  void take_control(control::HttpServer server);
+  void look_after_files();
+  void take_conf(config::BgpdConf conf);
+  Taken take_text(const std::string& text);
+  Taken take_file();
+  Taken reload();
   void stop(bool final);
   void stop_when_flushed();
   void end();
@@ -75,8 +98,8 @@ class Daemon {
   control::HttpResponse neighbor(const std::string& name);
   control::HttpResponse routes(const control::HttpRequest& request);
   control::HttpResponse advertised(const std::string& name);
-  control::HttpResponse put_config(const std::string& body);
   std::string route_text(const PathView& path);
+  std::function<std::optional<std::vector<Prefix>>()> prefixes_of(const RouteFilter& filter) const;
   std::vector<std::string> conditions() const;
 
   Loop loop_;
@@ -91,18 +114,20 @@ class Daemon {
   std::optional<StartClocks> clocks_;
   std::optional<Rib> rib_;
   std::optional<Neighbors> neighbors_;
-  std::vector<Listener> listeners_;
-  std::map<std::string, std::string> listen_problems_;  // address → why it could not be opened
+  Listeners listeners_;
+  UniqueFd table_lock_;  // while routes are installed
   std::optional<control::HttpServer> control_;
   std::set<Prefix> pods_;
   std::set<Prefix> aggregates_ready_;
   std::map<Prefix, std::string> aggregates_failed_;  // and why
   std::string last_problem_;                         // of the kernel, for show
   std::string kernel_trouble_;                       // why the kernel cannot be read at the moment; empty: it can
+  std::string state_trouble_;                        // why the state file could not be written
+  std::string control_trouble_;                      // why the control socket, which somebody removed, is not back
   std::string refused_conf_;                         // why the last reload changed nothing; empty: it was taken
   std::vector<FdWatch> watches_;
   std::optional<SignalWatch> signals_;
-  LoopTimer meet_timer_, clock_timer_, audit_timer_, listen_timer_, restart_timer_, stop_timer_;
+  LoopTimer meet_timer_, clock_timer_, audit_timer_, listen_timer_, restart_timer_, stop_timer_, files_timer_;
   Instant started_;
   bool work_posted_ = false;
   bool met_neighbors_ = false;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "bgpd/daemon.h"
+#include "bgpd/rib/route_walk.h"
 #include "bgpd/views.h"
 #include "common/log.h"
 
@@ -15,7 +16,7 @@ using control::HttpRequest;
 using control::HttpResponse;
 using nlohmann::ordered_json;
 
-constexpr std::size_t kRoutesAPiece = 500;
+constexpr std::size_t kPrefixesAPiece = 500;
 
 std::string dump(const ordered_json& document) {
   return document.dump(2, ' ', false, ordered_json::error_handler_t::replace);
@@ -25,34 +26,57 @@ HttpResponse json_response(const ordered_json& document) {
   return {.status = 200, .body = dump(document) + "\n", .more = nullptr};
 }
 
-HttpResponse wrong_method(const std::string& allowed) { return error_response(405, "only " + allowed + " here"); }
+HttpResponse wrong_method(const std::string& allowed) {
+  auto out = error_response(405, "only " + allowed + " here");
+  out.allow = allowed == "GET" ? "GET, HEAD" : allowed;
+  return out;
+}
 
-/// `{"routes": [` ... `]}` in pieces: `next` renders element `i`.
-HttpResponse stream_routes(std::size_t count, std::function<std::string(std::size_t)> next) {
-  auto at = std::make_shared<std::size_t>(0);
+/// {"state": "applied", "changes": […]}, or every reason why nothing changed: 400 for what is wrong with the
+/// configuration, 409 for what cannot be done with it here and now.
+HttpResponse taken_response(const Taken& taken) {
+  if (taken) return json_response({{"state", "applied"}, {"changes", *taken}});
+  const auto& errors = taken.error().errors;
+  ordered_json all = ordered_json::array();
+  for (const auto& error : errors) all.push_back(error.message);
+  auto out = error_response(taken.error().by_content ? 400 : 409, errors.front().message);
+  out.body = dump({{"error", errors.front().message}, {"errors", std::move(all)}}) + "\n";
+  return out;
+}
+
+/// `{"routes": [` ... `]}` a piece a turn. `prefixes` gives the next ones, none when it needs another turn, nothing at
+/// the end; `render` adds its elements of a prefix. When it says false the rest is not there any more, and the answer
+/// says so.
+HttpResponse stream_routes(std::function<std::optional<std::vector<Prefix>>()> prefixes,
+                           std::function<bool(const Prefix&, std::vector<std::string>&)> render) {
+  auto first = std::make_shared<bool>(true);
   auto done = std::make_shared<bool>(false);
   return {.status = 200,
           .body = "{\"routes\": [",
-          .more = [at, done, count, next = std::move(next)]() -> std::optional<std::string> {
+          .more = [first, done, prefixes = std::move(prefixes),
+                   render = std::move(render)]() -> std::optional<std::string> {
             if (*done) return std::nullopt;
+            const auto some = prefixes();
+            std::vector<std::string> elements;
+            bool there = true;
+            if (some)
+              for (const auto& prefix : *some) there = there && render(prefix, elements);
             std::string piece;
-            for (std::size_t i = 0; i < kRoutesAPiece && *at < count; ++i, ++*at)
-              piece += (*at == 0 ? "\n" : ",\n") + next(*at);
-            if (*at == count) {
-              piece += "]}\n";
-              *done = true;
-            }
+            for (const auto& element : elements) piece += (std::exchange(*first, false) ? "\n" : ",\n") + element;
+            *done = !some || !there;
+            if (*done)
+              piece += there ? "]}\n" : "],\n\"incomplete\": \"slash32-bgpd is ending, or the neighbor is gone\"}\n";
             return piece;
           }};
 }
 
-/// What /v1/routes was asked to show.
-struct RouteFilter {
-  std::optional<Prefix> exact;
-  std::optional<IpAddress> address;  // every prefix that covers it
-  std::optional<AddressFamily> family;
-  std::optional<std::string> neighbor;
-};
+/// Every prefix that covers an address, in order.
+std::vector<Prefix> covering(const IpAddress& address) {
+  std::vector<Prefix> out;
+  for (int length = 0; length <= address.bits(); ++length)
+    out.push_back(Prefix(address, static_cast<std::uint8_t>(length)));
+  return out;
+}
 
 Result<RouteFilter> read_filter(const HttpRequest& request) {
   RouteFilter out;
@@ -79,10 +103,15 @@ HttpResponse Daemon::answer(const HttpRequest& request) {
   if (ended_ || !neighbors_) return error_response(503, "slash32-bgpd is not running yet, or is ending");
   if (request.path == "/v1/config") {
     if (request.method != "PUT") return wrong_method("PUT");
-    return put_config(request.body);
+    return taken_response(take_text(request.body));
+  }
+  if (request.path == "/v1/reload") {
+    if (request.method != "POST") return wrong_method("POST");
+    return taken_response(reload());
   }
   if (request.path == "/v1/shutdown") {
     if (request.method != "POST") return wrong_method("POST");
+    if (stopping_ && !final_) return error_response(409, "slash32-bgpd is stopping for a restart already");
     loop_.post([this] { stop(true); });
     return json_response({{"state", "leaving"}});
   }
@@ -106,12 +135,13 @@ HttpResponse Daemon::get(const HttpRequest& request) {
   }
   return error_response(404,
                         "no such path; known: /v1/status, /v1/neighbors, /v1/neighbors/NAME, "
-                        "/v1/neighbors/NAME/advertised, /v1/routes, /v1/config, /v1/shutdown");
+                        "/v1/neighbors/NAME/advertised, /v1/routes, /v1/config, /v1/reload, "
+                        "/v1/shutdown");
 }
 
 std::vector<std::string> Daemon::conditions() const {
   std::vector<std::string> out;
-  for (const auto& [address, why] : listen_problems_) out.push_back("not listening: " + why);
+  for (const auto& [address, why] : listeners_.problems()) out.push_back("not listening: " + why);
   for (const auto& [range, why] : neighbors_->held_ranges())
     out.push_back("range " + range.to_string() + " held: " + why);
   for (const auto& [id, neighbor] : neighbors_->all())
@@ -124,6 +154,8 @@ std::vector<std::string> Daemon::conditions() const {
   if (fib.over_limit) out.push_back("kernel.maxRoutes is reached: further routes are not installed");
   if (fib.conflicts > 0)
     out.push_back(std::to_string(fib.conflicts) + " routes of others stand where ours would; last: " + last_problem_);
+  if (!state_trouble_.empty()) out.push_back("no state file: " + state_trouble_);
+  if (!control_trouble_.empty()) out.push_back("the control socket was removed: " + control_trouble_);
   if (!refused_conf_.empty()) out.push_back("the last configuration was refused: " + refused_conf_);
   return out;
 }
@@ -187,52 +219,47 @@ std::string Daemon::route_text(const PathView& path) {
   return route_view(path, context).dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }
 
+/// All that /v1/routes may show: one prefix, what covers an address, or the table in turns.
+std::function<std::optional<std::vector<Prefix>>()> Daemon::prefixes_of(const RouteFilter& filter) const {
+  if (!filter.exact && !filter.address) {
+    return [walk = std::make_shared<RouteWalk>(*rib_, filter.family)] { return walk->next(kPrefixesAPiece); };
+  }
+  auto few = filter.exact ? std::vector{*filter.exact} : covering(*filter.address);
+  std::erase_if(few, [&](const Prefix& prefix) { return filter.family && prefix.family() != *filter.family; });
+  return [few, told = std::make_shared<bool>(false)]() -> std::optional<std::vector<Prefix>> {
+    if (std::exchange(*told, true)) return std::nullopt;
+    return few;
+  };
+}
+
 HttpResponse Daemon::routes(const HttpRequest& request) {
   const auto filter = read_filter(request);
   if (!filter) return error_response(400, filter.error().message);
   const auto* neighbor = filter->neighbor ? neighbors_->find(*filter->neighbor) : nullptr;
   if (filter->neighbor && !neighbor) return error_response(404, "no neighbor \"" + *filter->neighbor + "\"");
-  auto paths = std::make_shared<std::vector<PathView>>();  // as it is now; rendered over many turns
-  std::set<Prefix> several;  // prefixes with more than one path in use, counted before a neighbour's are picked
-  std::optional<Prefix> used;
-  rib_->visit_paths(filter->exact, [&](const PathView& path) {
-    if (path.multipath && used == path.prefix) several.insert(path.prefix);
-    if (path.multipath) used = path.prefix;
-    if (filter->address && !path.prefix.contains(*filter->address)) return;
-    if (filter->family && path.prefix.family() != *filter->family) return;
-    if (neighbor && path.peer != neighbor->id) return;
-    paths->push_back(path);
-  });
-  for (auto& path : *paths) path.multipath = path.multipath && several.contains(path.prefix);
-  return stream_routes(paths->size(), [this, paths](std::size_t i) {
-    return neighbors_ ? route_text((*paths)[i]) : std::string("null");
+  const auto peer = neighbor ? std::optional{neighbor->id} : std::nullopt;
+  return stream_routes(prefixes_of(*filter), [this, peer](const Prefix& prefix, std::vector<std::string>& out) {
+    if (!neighbors_ || (peer && !neighbors_->all().contains(*peer))) return false;
+    std::vector<PathView> paths;
+    rib_->visit_paths(prefix, [&](const PathView& path) { paths.push_back(path); });
+    const bool several = std::ranges::count_if(paths, &PathView::multipath) > 1;  // more than one path in use
+    for (auto& path : paths) {
+      path.multipath = path.multipath && several;
+      if (!peer || path.peer == *peer) out.push_back(route_text(path));
+    }
+    return true;
   });
 }
 
 HttpResponse Daemon::advertised(const std::string& name) {
   const auto* found = neighbors_->find(name);
   if (!found) return error_response(404, "no neighbor \"" + name + "\"");
-  auto sent = std::make_shared<std::vector<std::pair<Prefix, AttributesPtr>>>();
-  rib_->visit_advertised(found->id, [&](const Prefix& prefix, const AttributesPtr& attributes) {
-    sent->emplace_back(prefix, attributes);
+  return stream_routes(prefixes_of({}), [this, peer = found->id](const Prefix& prefix, std::vector<std::string>& out) {
+    if (!neighbors_ || !neighbors_->all().contains(peer)) return false;
+    if (const auto attributes = rib_->advertised(peer, prefix))
+      out.push_back(advertised_view(prefix, *attributes).dump(-1, ' ', false, ordered_json::error_handler_t::replace));
+    return true;
   });
-  return stream_routes(sent->size(), [sent](std::size_t i) {
-    const auto& [prefix, attributes] = (*sent)[i];
-    return advertised_view(prefix, *attributes).dump(-1, ' ', false, ordered_json::error_handler_t::replace);
-  });
-}
-
-HttpResponse Daemon::put_config(const std::string& body) {
-  auto checked = config::check_bgpd_conf(body);
-  if (!checked.errors.empty()) {
-    ordered_json all = ordered_json::array();
-    for (const auto& error : checked.errors) all.push_back(error.message);
-    auto out = error_response(400, checked.errors.front().message);
-    out.body = dump({{"error", checked.errors.front().message}, {"errors", std::move(all)}}) + "\n";
-    return out;
-  }
-  if (const auto good = apply(std::move(checked.conf)); !good) return error_response(409, good.error().message);
-  return json_response({{"state", "applied"}});
 }
 
 }  // namespace slash32::bgp

@@ -105,8 +105,11 @@ void Daemon::read_fib() {
 }
 
 void Daemon::note_state() {
-  if (const auto good = write_state_file(conf_.state_file, boot_id_, life_); !good)
-    log::error("state file", {{"why", good.error().message}});
+  const auto good = write_state_file(conf_.state_file, boot_id_, life_);
+  const auto trouble = good ? std::string{} : good.error().message;
+  if (!good && trouble != state_trouble_)
+    log::error("no state file: without it the next start will be a cold one; tried again", {{"why", trouble}});
+  state_trouble_ = trouble;
 }
 
 }  // namespace slash32::bgp

@@ -1,8 +1,11 @@
 // Listening, reloading, stopping.
 #include <algorithm>
+#include <exception>
 #include <utility>
 
+#include "bgpd/conf_changes.h"
 #include "bgpd/daemon.h"
+#include "bgpd/kernel_lock.h"
 #include "common/fd.h"
 #include "common/log.h"
 
@@ -10,39 +13,21 @@ namespace slash32::bgp {
 namespace {
 
 constexpr Seconds kListenRetry{5};
+constexpr Seconds kFilesCheck{5};
 constexpr Seconds kFlushTime{3};  // how long a stop waits for slow peers to take what is queued
 
 }  // namespace
 
 // ---------------------------------------------------------------- listening
 
-/// Opens what is configured and not open yet, closes what is not configured. A failure is a condition, tried again.
+/// What cannot be opened is a condition, tried again: an address may come later.
 void Daemon::open_listeners() {
-  const auto wanted = [&](const Endpoint& local) {
-    return std::ranges::any_of(conf_.listen, [&](const auto& one) { return Endpoint{one.address, one.port} == local; });
-  };
-  std::erase_if(listeners_, [&](const Listener& listener) { return !wanted(listener.local()); });
-  listen_problems_.clear();
-  for (const auto& one : conf_.listen) {
-    const Endpoint local{one.address, one.port};
-    if (std::ranges::any_of(listeners_, [&](const Listener& listener) { return listener.local() == local; })) continue;
-    auto listener = Listener::open(loop_, local, [this](UniqueFd fd, const Endpoint& remote, const Endpoint&) {
-      neighbors_->accepted(std::move(fd), remote);
-    });
-    if (listener) {
-      listeners_.push_back(*std::move(listener));
-    } else {
-      listen_problems_[to_string(local)] = listener.error().message;
-      log::error("not listening", {{"why", listener.error().message}});
-    }
-  }
-  if (!listen_problems_.empty()) {
-    listen_timer_.after(kListenRetry, [this] {
-      if (stopping_) return;
-      open_listeners();
-      neighbors_->configure(conf_, router_id_);  // keys for the listeners that are new
-    });
-  }
+  if (listeners_.open_missing(conf_.listen, neighbors_->listen_keys(conf_))) return;
+  listen_timer_.after(kListenRetry, [this] {
+    if (stopping_) return;
+    open_listeners();
+    neighbors_->configure(conf_, router_id_);  // holds whose key a new listener did not take
+  });
 }
 
 Result<control::HttpServer> Daemon::open_control(const std::string& path) {
@@ -50,48 +35,96 @@ Result<control::HttpServer> Daemon::open_control(const std::string& path) {
                                    [this](const control::HttpRequest& request) { return answer(request); });
 }
 
-// ---------------------------------------------------------------- reloading
-
-void Daemon::reload() {
-  const auto text = read_file(conf_path_);
-  if (!text) {
-    refused_conf_ = text.error().message;
-    log::error("configuration kept as it was", {{"why", refused_conf_}});
-    return;
-  }
-  auto checked = config::check_bgpd_conf(*text);
-  for (const auto& error : checked.errors)
-    log::error("configuration kept as it was", {{"why", conf_path_ + ": " + error.message}});
-  if (!checked.errors.empty()) {
-    refused_conf_ = conf_path_ + ": " + checked.errors.front().message;
-    return;
-  }
-  if (const auto good = apply(std::move(checked.conf)); !good) {
-    refused_conf_ = conf_path_ + ": " + good.error().message;
-    log::error("configuration kept as it was", {{"why", refused_conf_}});
-  }
+/// The old one goes in a later turn: an answer on it may be on its way out.
+void Daemon::take_control(control::HttpServer server) {
+  loop_.post([this, server = std::make_shared<control::HttpServer>(std::move(server))] {
+    if (ended_) return;
+    if (met_neighbors_) server->serve();
+    control_ = std::move(*server);
+  });
 }
 
+/// What others can take from us while we run: a socket file that was removed is made again, a state file that could not
+/// be written (a full disk) is tried again.
+void Daemon::look_after_files() {
+  if (control_ && !control_->is_in_place()) {
+    auto server = open_control(conf_.control.socket);
+    const auto trouble = server ? std::string{} : server.error().message;
+    if (server) {
+      log::warn("the control socket was removed; made again", {{"path", conf_.control.socket}});
+      take_control(*std::move(server));
+    } else if (trouble != control_trouble_) {
+      log::error("the control socket was removed", {{"why", trouble}});
+    }
+    control_trouble_ = trouble;
+  }
+  if (!state_trouble_.empty()) note_state();
+  files_timer_.after(kFilesCheck, [this] { look_after_files(); });
+}
+
+// ---------------------------------------------------------------- reloading
+
+Taken Daemon::take_text(const std::string& text) {
+  auto checked = config::check_bgpd_conf(text);
+  if (!checked.errors.empty()) return std::unexpected(ConfRefused{true, std::move(checked.errors)});
+  auto changes = conf_changes(conf_, router_id_, checked.conf, checked.conf.router_id.value_or(router_id_));
+  if (auto good = apply(std::move(checked.conf)); !good)
+    return std::unexpected(ConfRefused{false, {std::move(good).error()}});
+  return changes;
+}
+
+Taken Daemon::take_file() {
+  const auto text = read_file(conf_path_);
+  if (!text) return std::unexpected(ConfRefused{false, {text.error()}});
+  auto taken = take_text(*text);
+  if (taken) return taken;
+  for (auto& error : taken.error().errors) error = in(conf_path_, std::move(error));
+  return taken;
+}
+
+/// Reads the file again and takes it as a difference. A refusal is told in the log and in the status.
+Taken Daemon::reload() {
+  Taken taken;
+  try {
+    taken = take_file();
+  } catch (const std::exception& e) {  // of a library: no reason to end what works
+    taken = std::unexpected(ConfRefused{false, {Error{.message = conf_path_ + ": " + e.what(), .details = {}}}});
+  }
+  if (taken) return taken;
+  refused_conf_ = taken.error().errors.front().message;
+  for (const auto& error : taken.error().errors) log::error("configuration kept as it was", {{"why", error.message}});
+  return taken;
+}
+
+/// What can fail comes first, and what it made goes away again with it: nothing is half-changed.
 Status Daemon::apply(config::BgpdConf conf) {
   if (stopping_) return fail(7, "slash32-bgpd is stopping");
   if (conf.kernel.table != conf_.kernel.table)
     return fail(7, "/kernel/table: cannot change while running; restart slash32-bgpd");
-  if (conf.control != conf_.control) {  // the only thing that can fail comes first
-    auto server = TRY(open_control(conf.control.socket));
-    loop_.post([this, server = std::make_shared<control::HttpServer>(std::move(server))] {
-      server->serve();
-      control_ = std::move(*server);  // an answer on the old one may be on its way out
-    });
+  UniqueFd lock;
+  if (conf.kernel.install && !conf_.kernel.install) lock = TRY(lock_kernel_table(conf.kernel.table));
+  std::vector<Listener> listeners;
+  if (met_neighbors_) listeners = TRY(listeners_.prepare(conf_.listen, conf.listen, neighbors_->listen_keys(conf)));
+  if (conf.control != conf_.control) {
+    auto server = open_control(conf.control.socket);
+    if (!server) return fail(in("/control/socket", std::move(server).error()));
+    take_control(*std::move(server));
   }
+  if (met_neighbors_) listeners_.take(std::move(listeners), conf.listen);
+  if (conf.kernel.install != conf_.kernel.install) table_lock_ = std::move(lock);
+  take_conf(std::move(conf));
+  return ok();
+}
+
+void Daemon::take_conf(config::BgpdConf conf) {
   const auto old = std::exchange(conf_, std::move(conf));
   log::set_level(std::string_view(conf_.log_level));
   if (conf_.router_id) router_id_ = *conf_.router_id;
   if (conf_.kernel != old.kernel) fib_.reconfigure(fib_settings(conf_.kernel));
   if (conf_.state_file != old.state_file) {
     note_state();
-    remove_state_file(old.state_file);
+    if (state_trouble_.empty()) remove_state_file(old.state_file);
   }
-  if (conf_.listen != old.listen && met_neighbors_) open_listeners();
   if (conf_.policies != old.policies || conf_.local_as != old.local_as || conf_.cluster_id != old.cluster_id ||
       conf_.kernel.multipath != old.kernel.multipath || conf_.router_id != old.router_id)
     rib_->reconfigure(rib_settings(conf_, router_id_));
@@ -100,7 +133,6 @@ Status Daemon::apply(config::BgpdConf conf) {
   refused_conf_.clear();
   log::info("configuration taken", {{"neighbors", std::to_string(conf_.neighbors.size())}});
   work();
-  return ok();
 }
 
 // ---------------------------------------------------------------- stopping
@@ -112,7 +144,7 @@ void Daemon::stop(bool final) {
   stopping_ = true;
   final_ = final;
   log::info("stopping", {{"as", final ? "leaving" : "restart"}});
-  listeners_.clear();
+  listeners_.close();
   if (final) rib_->set_local_routes({});
   stop_timer_.after(kFlushTime, [this] { end(); });
   work();
@@ -142,6 +174,7 @@ void Daemon::end() {
   listen_timer_.cancel();
   restart_timer_.cancel();
   stop_timer_.cancel();
+  files_timer_.cancel();
   loop_.post([this] {  // after what is being called right now; connections flush and close on their own
     neighbors_.reset();
     if (final_) {  // now, whatever the control's clients still have to read

@@ -1,5 +1,9 @@
 // slash32-bgpd: command line and nothing else. Stays in the foreground, logs to standard error.
+#include <signal.h>
+#include <sys/resource.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <iostream>
@@ -11,6 +15,36 @@
 
 namespace slash32 {
 namespace {
+
+constexpr int kDone = 0;
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+constexpr rlim_t kDescriptors = 65536;  // a session takes one or two
+
+constexpr const char* kFooter =
+    "Exit status: 0 ended by a signal or by `slash32ctl shutdown`, or the checked file is good; 1 it could not start,\n"
+    "or the file is wrong (the reason is on standard error); 2 wrong usage.\n";
+
+/// As many descriptors as the administrator allows: the soft limit, often 1024, is for programs that use select().
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return log::warn("descriptor limit", {{"why", "cannot be read"}});
+  const auto wanted = std::min(limit.rlim_max, kDescriptors);
+  if (limit.rlim_cur < wanted) {
+    limit.rlim_cur = wanted;
+    if (const int done = ::setrlimit(RLIMIT_NOFILE, &limit); done != 0)
+      return log::warn("descriptor limit", {{"why", sys_fail("raise it").error().message}});
+  }
+  log::info("descriptor limit", {{"is", std::to_string(limit.rlim_cur)}});
+}
+
+/// Signals that come before Daemon::run() listens for them wait: SIGHUP's default would end us.
+void hold_signals() {
+  sigset_t held;
+  ::sigemptyset(&held);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&held, number);
+  ::pthread_sigmask(SIG_BLOCK, &held, nullptr);
+}
 
 /// Reads the configuration; every mistake is printed as "FILE: /path: what".
 std::optional<config::BgpdConf> read_conf(const std::string& path) {
@@ -27,22 +61,24 @@ std::optional<config::BgpdConf> read_conf(const std::string& path) {
 
 int check(const std::string& path) {
   const auto conf = read_conf(path);
-  if (!conf) return 1;
+  if (!conf) return kFailed;
   std::cout << config::print_bgpd_conf(*conf);
-  return 0;
+  return kDone;
 }
 
 int run(const std::string& path) {
+  hold_signals();
   auto conf = read_conf(path);
-  if (!conf) return 1;
+  if (!conf) return kFailed;
   log::set_level(std::string_view(conf->log_level));
+  raise_descriptor_limit();
   auto daemon = bgp::Daemon::open(path, *std::move(conf));
   if (!daemon) {
     log::error("cannot start", {{"why", daemon.error().message}});
-    return 1;
+    return kFailed;
   }
   (*daemon)->run();
-  return 0;
+  return kDone;
 }
 
 int parse_and_run(int argc, char** argv) {
@@ -51,11 +87,16 @@ int parse_and_run(int argc, char** argv) {
   std::string conf_path, check_path;
   auto* conf_flag = app.add_option("--config", conf_path, "configuration file; runs until a signal ends it");
   app.add_option("--check-config", check_path, "check this file and print it with every default")->excludes(conf_flag);
-  CLI11_PARSE(app, argc, argv);
+  app.footer(kFooter);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {  // --help and --version come this way as well
+    return app.exit(error) == 0 ? kDone : kUsage;
+  }
   if (!check_path.empty()) return check(check_path);
   if (conf_path.empty()) {
     std::cerr << "give --config FILE or --check-config FILE\n";
-    return 2;
+    return kUsage;
   }
   return run(conf_path);
 }

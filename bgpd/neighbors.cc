@@ -12,7 +12,8 @@ namespace slash32::bgp {
 namespace {
 
 constexpr Seconds kDynamicPatience{30};
-constexpr Seconds kKeyRetry{5};  // a missing password file is looked for again
+constexpr std::size_t kMaxKey = 80;  // TCP_MD5SIG_MAXKEYLEN
+constexpr Seconds kKeyRetry{5};      // a missing password file is looked for again
 
 /// The key in a password file: its first line, without the line end.
 Result<std::string> read_key(const std::string& path) {
@@ -20,6 +21,8 @@ Result<std::string> read_key(const std::string& path) {
   if (!text) return fail(in("passwordFile", std::move(text).error()));
   auto key = text->substr(0, text->find_first_of("\r\n"));
   if (key.empty()) return fail(7, "passwordFile: " + path + " is empty");
+  if (key.size() > kMaxKey)
+    return fail(7, "passwordFile: " + path + ": a TCP-MD5 key has at most " + std::to_string(kMaxKey) + " octets");
   return key;
 }
 
@@ -57,6 +60,27 @@ void Neighbors::configure(const config::BgpdConf& conf, RouterId id) {
   for (const auto& wanted : conf.neighbors)
     if (!kept.contains(wanted.address)) start(add(wanted));
   expect_end_of_rib();
+}
+
+ListenKeys Neighbors::listen_keys(const config::BgpdConf& conf) const {
+  ListenKeys out;
+  const auto add = [&](const Prefix& peer, const std::string& file, const std::string& in_use) {
+    const auto key = read_key(file);
+    if (key || !in_use.empty()) out[peer] = key.value_or(in_use);
+  };
+  for (const auto& wanted : conf.neighbors) {
+    if (!wanted.password_file) continue;
+    const auto known = std::ranges::find_if(neighbors_, [&](const auto& entry) {
+      return !entry.second->range && entry.second->conf.address == wanted.address;
+    });
+    add(Prefix::host(wanted.address), *wanted.password_file, known == neighbors_.end() ? "" : known->second->key);
+  }
+  for (const auto& dynamic : conf.dynamic_neighbors) {
+    if (!dynamic.settings.password_file) continue;
+    const auto known = range_keys_.find(dynamic.range);
+    add(dynamic.range, *dynamic.settings.password_file, known == range_keys_.end() ? "" : known->second);
+  }
+  return out;
 }
 
 /// Dynamic neighbours live as long as their range says the same.
@@ -137,9 +161,11 @@ void Neighbors::rotate_key(Neighbor& neighbor) {
   const auto before = neighbor.key;
   if (const auto good = take_key(neighbor); !good) {
     neighbor.key = before;
-    // A listener that is new must not be without it.
-    if (const auto set = deps_.set_listen_key(Prefix::host(neighbor.conf.address), before); !set)
-      log::error("key not set", {{"peer", neighbor.conf.name}, {"why", set.error().message}});
+    // A listener that is new must not be without it: anybody could call there in the neighbour's name.
+    if (const auto set = deps_.set_listen_key(Prefix::host(neighbor.conf.address), before); !set) {
+      neighbor.session->stop(cease_with_text(cease::kOtherConfigurationChange, ""));
+      return hold(neighbor, set.error().message, kKeyRetry);
+    }
     log::error("password kept as it was", {{"peer", neighbor.conf.name}, {"why", good.error().message}});
     return;
   }
@@ -162,7 +188,11 @@ void Neighbors::remove(PeerId id, const Notification& cease) {
   if (found == neighbors_.end()) return;
   auto& neighbor = *found->second;
   if (neighbor.session) neighbor.session->stop(cease);
-  if (neighbor.conf.password_file && !neighbor.range)
+  // Who comes back with a key keeps the one there is until then: no moment without.
+  const auto stays = std::ranges::any_of(conf_.neighbors, [&](const config::NeighborConf& wanted) {
+    return wanted.address == neighbor.conf.address && wanted.password_file;
+  });
+  if (neighbor.conf.password_file && !neighbor.range && !stays)
     (void)deps_.set_listen_key(Prefix::host(neighbor.conf.address), "");  // a key too many harms nobody
   deps_.rib->peer_removed(id);
   deps_.clocks->session_down(id);

@@ -15,6 +15,7 @@
 #include "bgpd/rib/rib.h"
 #include "bgpd/settings.h"
 #include "bgpd/start_clocks.h"
+#include "bgpd/transport/listener.h"
 #include "bgpd/transport/neighbor_session.h"
 #include "config/bgpd_conf.h"
 
@@ -54,6 +55,9 @@ class Neighbors {
 
   /// Starts, stops, resets and changes neighbours until they are as `conf` says.
   void configure(const config::BgpdConf& conf, RouterId id);
+  /// The keys that a listener needs under `conf` before it listens: each password file's, or the one in use where the
+  /// file cannot be read. Who has neither is held, so their connections are refused whatever the listener has.
+  ListenKeys listen_keys(const config::BgpdConf& conf) const;
   void accepted(UniqueFd fd, const Endpoint& remote);
   /// Takes what the RIB has for each session that has room.
   void pull();

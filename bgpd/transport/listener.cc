@@ -24,7 +24,8 @@ struct Listener::Impl : std::enable_shared_from_this<Listener::Impl> {
   Accepted accepted;
   LoopTimer pause;
   std::optional<FdWatch> watch;
-  bool closed = false;  // by `accepted`, perhaps
+  bool closed = false;    // by `accepted`, perhaps
+  bool is_short = false;  // of descriptors or memory; told once, not ten times a second
 
   void listen() {
     watch.emplace(*loop, fd.get(), [this] { accept_some(); });
@@ -35,6 +36,8 @@ struct Listener::Impl : std::enable_shared_from_this<Listener::Impl> {
     for (int i = 0; i < kAcceptsATurn && !closed; ++i) {
       UniqueFd one{::accept4(fd.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC)};
       if (!one && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) return take_breath();
+      if (one && std::exchange(is_short, false))
+        log::info("accepting connections again", {{"listen", to_string(local)}});
       if (!one) return;  // nothing more, or a connection that is gone already
       const auto from = remote_endpoint(one.get());
       const auto to = local_endpoint(one.get());
@@ -44,17 +47,27 @@ struct Listener::Impl : std::enable_shared_from_this<Listener::Impl> {
 
   /// The socket stays readable while nothing can be accepted: look again later instead of spinning.
   void take_breath() {
-    log::warn("cannot accept connections: out of descriptors or memory", {{"listen", to_string(local)}});
+    if (!std::exchange(is_short, true))
+      log::warn("cannot accept connections: out of descriptors or memory", {{"listen", to_string(local)}});
     watch.reset();
     pause.after(kBreath, [this] { listen(); });
   }
 };
 
-Result<Listener> Listener::open(Loop& loop, const Endpoint& local, Accepted accepted) {
-  auto impl = std::make_shared<Impl>(loop, TRY(open_listener(local)), local);
+Result<Listener> Listener::open(Loop& loop, const Endpoint& local, Accepted accepted, const Options& options) {
+  auto impl = std::make_shared<Impl>(loop, TRY(bind_listener(local, options.beside_own)), local);
   impl->accepted = std::move(accepted);
+  Listener out(impl);
+  for (const auto& [peer, key] : options.keys)
+    if (auto good = out.set_md5_key(peer, key); !good && options.needs_every_key)
+      return fail(in("listen on " + to_string(local), std::move(good).error()));
+  TRY(start_listening(impl->fd.get(), local));
   impl->listen();
-  return Listener(std::move(impl));
+  return out;
+}
+
+Result<Listener> Listener::open(Loop& loop, const Endpoint& local, Accepted accepted) {
+  return open(loop, local, std::move(accepted), Options{});
 }
 
 Listener::Listener(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -74,5 +87,7 @@ Status Listener::set_md5_key(const Prefix& peer, const std::string& key) {
   if (peer.family() != impl_->local.address.family()) return ok();
   return bgp::set_md5_key(impl_->fd.get(), peer, key);
 }
+
+Status Listener::share_port(bool on) { return bgp::share_port(impl_->fd.get(), on); }
 
 }  // namespace slash32::bgp

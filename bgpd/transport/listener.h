@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -12,12 +13,23 @@
 
 namespace slash32::bgp {
 
+/// TCP-MD5 keys (RFC 2385) by who has to sign with them.
+using ListenKeys = std::map<Prefix, std::string>;
+
 class Listener {
  public:
   /// `accepted` gets the connected, non-blocking socket and both its ends.
   using Accepted = std::function<void(UniqueFd fd, const Endpoint& remote, const Endpoint& local)>;
 
-  /// Error: names the address and the reason.
+  struct Options {
+    ListenKeys keys;              // those of the other family are left out
+    bool needs_every_key = true;  // false: one that cannot be set is the caller's to notice, with set_md5_key
+    bool beside_own = false;      // as bind_listener() has it
+  };
+
+  /// Bound, then given its keys, then listening: nobody ever connects without the key that is asked of them. Error:
+  /// names the address and the reason.
+  static Result<Listener> open(Loop& loop, const Endpoint& local, Accepted accepted, const Options& options);
   static Result<Listener> open(Loop& loop, const Endpoint& local, Accepted accepted);
   ~Listener();
   Listener(Listener&&) noexcept;
@@ -29,6 +41,8 @@ class Listener {
   Result<Endpoint> bound() const;
   /// Sets, replaces or (empty) removes the TCP-MD5 key for connections from `peer`; nothing for the other family.
   Status set_md5_key(const Prefix& peer, const std::string& key);
+  /// As share_port() has it.
+  Status share_port(bool on);
 
  private:
   struct Impl;

@@ -132,17 +132,24 @@ int socket_error(int fd) {
   return error;
 }
 
-Result<UniqueFd> open_listener(const Endpoint& local) {
+Result<UniqueFd> bind_listener(const Endpoint& local, bool beside_own) {
   const auto family = local.address.family();
   UniqueFd fd = TRY(tcp_socket(family));
   TRY(set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR"));
   if (family == AddressFamily::IPv6) TRY(set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1, "IPV6_V6ONLY"));
   TRY(apply_options(fd.get(), family, {.local_address = {}, .interface = {}, .ttl = kListenTtl, .md5_key = {}}));
+  if (beside_own) TRY(share_port(fd.get(), true));
   const auto address = to_sockaddr(local, 0);
   if (::bind(fd.get(), address.get(), address.size) != 0) return sys_fail("listen on " + to_string(local));
-  if (::listen(fd.get(), kBacklog) != 0) return sys_fail("listen on " + to_string(local));
   return fd;
 }
+
+Status start_listening(int fd, const Endpoint& local) {
+  if (::listen(fd, kBacklog) != 0) return sys_fail("listen on " + to_string(local));
+  return ok();
+}
+
+Status share_port(int fd, bool on) { return set_option(fd, SOL_SOCKET, SO_REUSEPORT, int{on}, "SO_REUSEPORT"); }
 
 Status set_md5_key(int fd, const Prefix& peer, const std::string& key) {
   tcp_md5sig request{};

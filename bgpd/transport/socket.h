@@ -43,8 +43,14 @@ Result<UniqueFd> begin_connect(const Endpoint& remote, const SocketOptions& opti
 /// SO_ERROR, taken.
 int socket_error(int fd);
 
-/// A non-blocking listening socket. IPv6 sockets are V6ONLY: an IPv4 MD5 key does not fit a dual-stack one.
-Result<UniqueFd> open_listener(const Endpoint& local);
+/// A non-blocking socket bound to `local`, on which nobody can connect before start_listening(): first it gets its MD5
+/// keys. IPv6 sockets are V6ONLY: an IPv4 MD5 key does not fit a dual-stack one. `beside_own`: the place may be taken
+/// by a listener of ours that shares its port just now (share_port).
+Result<UniqueFd> bind_listener(const Endpoint& local, bool beside_own = false);
+Status start_listening(int fd, const Endpoint& local);
+/// Lets a listener of ours that is about to go, and its successor, stand side by side (SO_REUSEPORT): 0.0.0.0 beside
+/// 10.0.0.1. Others of this user are kept out as before unless they set SO_REUSEPORT themselves.
+Status share_port(int fd, bool on);
 /// Sets, replaces or (empty key) removes the key for segments from `peer`, on a listener or a connected socket.
 Status set_md5_key(int fd, const Prefix& peer, const std::string& key);
 

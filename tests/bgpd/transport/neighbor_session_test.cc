@@ -34,8 +34,9 @@ TEST(NeighborSession, AFloodOfConnectionsFromANeighborTakesABoundedNumberOfDescr
   std::optional<NeighborSession> session;
   session.emplace(loop, settings, Endpoint{here, 179}, SocketOptions{}, SessionEvents{});
   session->start();
-  auto listener = open_listener({here, 0});
+  auto listener = bind_listener({here, 0});
   ASSERT_TRUE(listener);
+  ASSERT_TRUE(start_listening(listener->get(), {here, 0}));
   const auto at = *local_endpoint(listener->get());
   std::vector<UniqueFd> clients;  // which never close
   const auto before = open_descriptors();
@@ -81,8 +82,8 @@ struct DeafPeer {
   }
   void start() {
     const Endpoint here{IpAddress::v4(0x7F000001), 0};
-    auto listener = open_listener(here);
-    ASSERT_TRUE(listener);
+    auto listener = bind_listener(here);
+    ASSERT_TRUE(listener && start_listening(listener->get(), here));
     client = *begin_connect(*local_endpoint(listener->get()), {});
     UniqueFd fd{::accept4(listener->get(), nullptr, nullptr, SOCK_NONBLOCK)};
     auto hello = encode_open(make_open(settings(65002, 65001), {}, true));
