@@ -72,6 +72,12 @@ std::string render_ipam(const std::vector<ipam::Record>& records, const Moment& 
 /// {"allocations": [{"address", "subnet", "network", "containerId", "ifname", "since"}]}.
 nlohmann::json ipam_document(const std::vector<ipam::Record>& records, const Moment& now);
 
+// ---------------------------------------------------------------- reload
+
+/// Has the daemon read its configuration file again. Error: every reason why nothing changed.
+Status run_reload(const Options& options, std::ostream& out);
+std::string render_reload(const nlohmann::json& document);
+
 // ---------------------------------------------------------------- shutdown
 
 /// Tells the daemon to leave for good.

@@ -9,7 +9,7 @@ namespace slash32::ctl {
 Result<nlohmann::json> parse_document(const std::string& text, std::string_view source) {
   auto document = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (document.is_object()) return document;
-  return fail(6, "the answer to GET " + std::string{source} + " is not a JSON object",
+  return fail(6, "the answer to " + std::string{source} + " is not a JSON object",
               "are slash32ctl and slash32-bgpd of the same version?");
 }
 

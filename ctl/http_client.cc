@@ -117,9 +117,14 @@ Result<HttpResponse> exchange(int fd, std::string_view method, std::string_view 
   return receive(fd, deadline);
 }
 
-/// What the daemon says is wrong: the text of {"error": "…"} or {"error": {"message": "…"}}, else the body's beginning.
+/// What the daemon says is wrong: every text of {"errors": [ … ]}, the text of {"error": "…"} or {"error": {"message":
+/// "…"}}, else the body's beginning.
 std::string complaint_of(const std::string& body) {
   const auto document = nlohmann::json::parse(body, nullptr, /*allow_exceptions=*/false);
+  std::string all;
+  if (const auto& errors = member(document, "errors"); errors.is_array())
+    for (const auto& one : errors) all += (all.empty() ? "" : "; ") + scalar_text(one);
+  if (!all.empty()) return all;
   if (document.is_object() && document.contains("error")) {
     const auto& error = document.at("error");
     if (error.is_string()) return printable(error.get<std::string>());

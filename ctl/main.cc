@@ -19,6 +19,11 @@ constexpr const char* kFooter =
     "Exit status: 0 done, 1 it could not be done (the reason is on standard error), 2 wrong usage.\n"
     "The control socket is bgpd.json's control.socket; without root it refuses.\n";
 
+/// An argument that is there and empty is a script's mistake, not a wish for everything.
+CLI::Validator not_empty() {
+  return {[](std::string& text) { return std::string(text.empty() ? "is empty" : ""); }, ""};
+}
+
 /// The command line as values, and what to run.
 struct Invocation {
   ctl::Options options;
@@ -33,16 +38,20 @@ void add_bgp_commands(CLI::App& app, Invocation& call) {
   status->callback([&call] { call.run = [&call] { return ctl::run_status(call.options, std::cout); }; });
 
   auto* neighbors = app.add_subcommand("neighbors", "BGP sessions; with a name everything about one");
-  auto* name = neighbors->add_option("NAME", call.neighbors.name, "A neighbor's name or address");
+  auto* name = neighbors->add_option("NAME", call.neighbors.name, "A neighbor's name or address")->check(not_empty());
   neighbors->add_flag("--advertised", call.neighbors.advertised, "The routes that NAME is sent")->needs(name);
   neighbors->callback(
       [&call] { call.run = [&call] { return ctl::run_neighbors(call.options, call.neighbors, std::cout); }; });
 
   auto* routes = app.add_subcommand("routes", "The routing table, with every path and why it won or lost");
-  routes->add_option("PREFIX", call.routes.prefix, "Only this prefix, as in 10.244.1.0/24");
-  routes->add_option("--neighbor", call.routes.neighbor, "Only paths from this neighbor");
+  routes->add_option("PREFIX", call.routes.prefix, "Only this prefix, as in 10.244.1.0/24")->check(not_empty());
+  routes->add_option("--neighbor", call.routes.neighbor, "Only paths from this neighbor")->check(not_empty());
   routes->add_option("--family", call.routes.family, "Only ipv4 or ipv6")->check(CLI::IsMember({"ipv4", "ipv6"}));
   routes->callback([&call] { call.run = [&call] { return ctl::run_routes(call.options, call.routes, std::cout); }; });
+
+  auto* reload = app.add_subcommand(
+      "reload", "Have the daemon read its configuration file again: what changed, or why nothing did (exit status 1)");
+  reload->callback([&call] { call.run = [&call] { return ctl::run_reload(call.options, std::cout); }; });
 
   auto* shutdown = app.add_subcommand(
       "shutdown", "Leave for good: withdraw, close the sessions, remove learned routes (SIGTERM means restart)");
@@ -57,6 +66,16 @@ void add_ipam_commands(CLI::App& app, Invocation& call) {
   show->add_option("--network", call.ipam.network, "Only this network");
   show->callback(
       [&call] { call.run = [&call] { return ctl::run_ipam_show(call.options, call.ipam, std::cout, std::cerr); }; });
+}
+
+/// Help and version, or wrong usage. CLI11 says of an unknown word only that a subcommand is missing.
+int end_of_parsing(const CLI::App& app, const CLI::ParseError& error) {
+  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError) && !app.remaining(true).empty()) {
+    std::cerr << "slash32ctl: unknown: \"" << ctl::printable(app.remaining(true).front())
+              << "\"\nRun with --help for more information.\n";
+    return kUsage;
+  }
+  return app.exit(error) == 0 ? kDone : kUsage;
 }
 
 int complain(const Error& error) {
@@ -83,7 +102,7 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {  // --help and --version come this way as well
-    return app.exit(error) == 0 ? kDone : kUsage;
+    return end_of_parsing(app, error);
   }
   const Status done = call.run();
   if (!done) return complain(done.error());

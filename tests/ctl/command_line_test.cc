@@ -85,8 +85,24 @@ class CommandLine : public testing::Test {
 
 TEST_F(CommandLine, EndsWith2OnWrongUsage) {
   for (const char* arguments :
-       {"", "nonsense", "ipam", "routes --family ipx", "status extra", "neighbors --advertised"}) {
+       {"", "nonsense", "ipam", "ipam nonsense", "routes --family ipx", "status extra", "neighbors --advertised"}) {
     EXPECT_EQ(run_ctl(arguments).status, 2) << arguments;
+  }
+}
+
+TEST_F(CommandLine, NamesTheWordThatItDoesNotKnow) {
+  for (const char* arguments : {"bogus", "--bogus", "ipam bogus", "status bogus"}) {
+    const Outcome outcome = run_ctl(arguments);
+    EXPECT_EQ(outcome.status, 2);
+    EXPECT_NE(outcome.output.find("bogus"), std::string::npos) << arguments << ": " << outcome.output;
+  }
+}
+
+TEST_F(CommandLine, RefusesAnEmptyArgument) {  // "$NAME" of a script whose variable is not set
+  for (const char* arguments : {"neighbors ''", "routes ''", "routes --neighbor ''"}) {
+    const Outcome outcome = run_ctl(arguments);
+    EXPECT_EQ(outcome.status, 2) << arguments;
+    EXPECT_NE(outcome.output.find("is empty"), std::string::npos) << arguments << ": " << outcome.output;
   }
 }
 
@@ -147,6 +163,24 @@ TEST_F(CommandLine, SaysWhichNeighborIsUnknown) {
   const Outcome outcome = ask("neighbors tor9");
   EXPECT_EQ(outcome.status, 1);
   EXPECT_NE(outcome.output.find("\"tor9\""), std::string::npos) << outcome.output;
+}
+
+TEST_F(CommandLine, ReloadPrintsWhatChanged) {
+  const std::string body =
+      R"({"state": "applied", "changes": ["/policies changed", "neighbor tor1 (10.0.0.1) added"]})";
+  serve("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+  const Outcome outcome = ask("reload");
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_EQ(outcome.output, "taken\n  /policies changed\n  neighbor tor1 (10.0.0.1) added\n");
+  EXPECT_EQ(first_line_of_request(), "POST /v1/reload HTTP/1.1");
+}
+
+TEST_F(CommandLine, ReloadEndsWith1AndEveryErrorWithItsPath) {
+  const std::string body = R"({"error": "f: /a: x", "errors": ["f: /a: x", "f: /b/0: y"]})";
+  serve("HTTP/1.1 400 Bad Request\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+  const Outcome outcome = ask("reload");
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_NE(outcome.output.find("f: /a: x; f: /b/0: y"), std::string::npos) << outcome.output;
 }
 
 TEST_F(CommandLine, PostsAShutdown) {
