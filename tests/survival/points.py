@@ -92,9 +92,9 @@ class Trial:
 
     # ---- what must hold
 
-    def _forgive_host_local(self, killed):
-        """Nameless leases are host-local's own loss, and only where it was killed itself."""
-        if self.node.foreign and killed.calls and killed.calls[-1][0] != 0:
+    def _forgive_host_local(self, run, *disturbed):
+        """Nameless leases are host-local's own loss, and only where a call of its own was disturbed."""
+        if self.node.foreign and any(number <= len(run.calls) and run.calls[number - 1][0] for number in disturbed):
             self.note("addresses host-local lost by itself", self.node.drop_nameless_leases())
 
     def _clean_up(self):
@@ -130,7 +130,7 @@ class Kill(Trial):
 
     def run(self, point):
         killed = self._traced(kill=point)
-        self._forgive_host_local(killed)
+        self._forgive_host_local(killed, point)
         self._clean_up()
         self._add_again()
 
@@ -149,7 +149,7 @@ class KillAndRetry(Trial):
 
     def run(self, point):
         killed = self._traced(kill=point)
-        self._forgive_host_local(killed)
+        self._forgive_host_local(killed, point)
         again = self.node.call("ADD")
         if not again.ok and (again.document or {}).get("code") is None:
             raise Failed(f"the same ADD again failed without an error document: {again}")
@@ -176,22 +176,22 @@ class Error(Trial):
         if run.code == ABORTED and self.name(point[0], run.calls) == "brk":
             self.note(f"{self.verb} aborted by malloc")
             return self._clean_up()
-        return self.judge(run)
+        return self.judge(run, point[0])
 
-    def judge(self, run):
+    def judge(self, run, *disturbed):
         self.note(f"{self.verb} succeeded" if run.ok else f"{self.verb} failed")
         if not run.ok and (run.document or {}).get("code") is None:
             self.note(f"{self.verb} failed without a document")
         if self.verb == "ADD":
-            self._judge_add(run)
+            self._judge_add(run, *disturbed)
         else:
             self._clean_up()
         if self.node.cold:
             self._add_again()
 
-    def _judge_add(self, run):
+    def _judge_add(self, run, *disturbed):
         if not run.ok:
-            self._forgive_host_local(run)
+            self._forgive_host_local(run, *disturbed)
             self.node.expect_as_before("after the failed ADD")
             return
         self.node.ok("CHECK", prevResult=run.document)
@@ -247,5 +247,5 @@ class TwoErrors(Error):
         first, error, second, other = point
         run = self._traced(fail=[(first, getattr(errno, error)), (second, getattr(errno, other))])
         self.note("ADD succeeded" if run.ok else "ADD failed")
-        self._forgive_host_local(run)
+        self._forgive_host_local(run, first, second)
         self._clean_up()
