@@ -36,19 +36,19 @@ class Part:
 def parts():
     kinds = {"ipv4": {}, "dual": {"families": "46"}, "first-ever": {"families": "46", "cold": True},
              "host-local": {"foreign": True}, "host-local-dual": {"families": "46", "foreign": True}}
-    rates = {"ipv4": (1, 1, 0), "dual": (1, 1, 4), "first-ever": (8, 0, 0), "host-local": (32, 32, 0),
+    rates = {"ipv4": (1, 1, 0), "dual": (1, 1, 4), "first-ever": (12, 0, 0), "host-local": (32, 32, 0),
              "host-local-dual": (0, 0, 0)}
     for kind, more in kinds.items():
         for verb, sample in zip(("ADD", "DEL", "GC"), rates[kind]):
             if not (more.get("cold") and verb != "ADD"):
                 yield Part(f"kill-{verb}-{kind}", verb, points.Kill, sample, **more)
-    for kind, sample in (("ipv4", 0), ("dual", 6), ("first-ever", 12), ("host-local", 40)):
+    for kind, sample in (("ipv4", 0), ("dual", 8), ("first-ever", 24), ("host-local", 48)):
         yield Part(f"kill-then-same-ADD-{kind}", "ADD", points.KillAndRetry, sample, **kinds[kind])
     for kind, sample in (("host-local", 48), ("host-local-dual", 0)):
         yield Part(f"kill-but-not-children-{kind}", "ADD", points.KillButNotChildren, sample, **kinds[kind])
-    for kind, sample in (("ipv4", 0), ("dual", 3), ("first-ever", 12), ("host-local", 48)):
+    for kind, sample in (("ipv4", 0), ("dual", 4), ("first-ever", 24), ("host-local", 48)):
         yield Part(f"stop-ADD-{kind}", "ADD", points.Stop, sample, **kinds[kind])
-    for kind, sample in (("ipv4", 0), ("dual", 9), ("first-ever", 41), ("host-local", 0)):
+    for kind, sample in (("ipv4", 0), ("dual", 9), ("first-ever", 73), ("host-local", 0)):
         yield Part(f"error-in-ADD-{kind}", "ADD", points.Error, sample, **kinds[kind])
     for verb in ("DEL", "GC"):
         for kind, sample in (("dual", 17), ("host-local", 0)):
