@@ -58,6 +58,7 @@ wants root && stage "root tests" ctest --test-dir build/dev -L root --output-on-
 export SLASH32_SHIPPED=1  # this build is the one that is shipped: what only that one must be is not skipped
 wants netns && stage "build the tracer" build dev --target call_tracer
 wants netns && stage "namespace tests" pytest netns tests/netns tests/survival
+wants netns && stage "CNI conformance" pytest conformance tests/cni-conformance
 wants interop && stage "interoperation tests" pytest interop tests/interop
 wants e2e && stage "end-to-end tests" pytest e2e e2e
 

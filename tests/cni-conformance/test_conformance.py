@@ -1,0 +1,123 @@
+"""What CI holds the suite to: ours keeps every fact; Debian's ptp and bridge are known to break some and keep others, which
+proves that the suite can fail and does not fail for nothing; and the command behaves as its README says.
+"""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+COMMAND = os.path.join(HERE, "cni-conformance")
+OURS = os.environ.get("SLASH32_BIN") or os.path.join(HERE, "../../build/release/bin")
+UPSTREAM = os.environ.get("CNI_PLUGINS") or "/usr/lib/cni"
+# Debian 12's containernetworking-plugins 1.1.1, with versions up to 1.0.0.
+BROKEN_BY_UPSTREAM = {
+    "ptp": {"error.version", "add.prev-result", "delegation.failed-add", "check.route-changed-IPv4", "check.host-link-down",
+            "check.others-results", "environment.names-what-is-bad", "del.ipam-type-changed", "version.newest"},
+    "bridge": {"error.version", "add.prev-result", "add.failed-is-undone", "check.route-changed-IPv4",
+               "del.first-pod-leaves-no-link", "del.ipam-type-changed", "version.newest"},
+}
+KEPT_BY_UPSTREAM = {"version.answer", "add.works", "add.ifname-taken", "add.parallel", "result.index", "result.container-side",
+                    "del.after-add", "del.twice", "del.never-added", "check.after-add", "check.link-gone",
+                    "check.allocation-gone", "environment.missing-ADD-CNI_NETNS", "input.garbage-text", "delegation.same-call"}
+
+
+def conformance(*argv):
+    return subprocess.run([COMMAND, *argv], capture_output=True, text=True, timeout=900)
+
+
+def example(name):
+    return os.path.join(HERE, "examples", f"{name}.conflist")
+
+
+def facts():
+    """[(fact, version)] of the whole list, with "" for facts that are tried once."""
+    done = conformance("--list", "--json")
+    return [(fact["fact"], version) for fact in json.loads(done.stdout) for version in fact["versions"] or [""]]
+
+
+@pytest.fixture(scope="module")
+def ours():
+    done = conformance("--plugins", OURS, "--plugins", UPSTREAM, "--conflist", example("slash32"), "--json")
+    assert done.returncode in (0, 1), done.stderr
+    return {(v["fact"], v["version"]): v for v in json.loads(done.stdout)["facts"]}
+
+
+@pytest.mark.parametrize("fact, version", facts())
+def test_slash32_keeps(ours, fact, version):
+    verdict = ours[fact, version or "1.1.0"]
+    one_plugin = fact == "runtime.chain"  # tried by test_a_chain_keeps_the_facts_of_a_list
+    assert verdict["outcome"] == ("n/a" if one_plugin else "kept"), verdict["note"]
+
+
+def test_a_chain_keeps_the_facts_of_a_list():
+    # Without add.second-interface: Debian's bandwidth has one ifb a container, and fails at the second interface.
+    facts = ("runtime.*", "add.[!s]*", "del.after-add", "check.after-add")
+    done = conformance("--plugins", OURS, "--plugins", UPSTREAM, "--conflist", example("chain"), "--spec-version", "1.0.0",
+                       "--json", *[word for fact in facts for word in ("--fact", fact)])
+    verdicts = {v["fact"]: v for v in json.loads(done.stdout)["facts"]}
+    assert done.returncode == 0, [v for v in verdicts.values() if v["outcome"] not in ("kept", "n/a")]
+    assert {verdicts[f]["outcome"] for f in ("runtime.chain", "del.after-add", "check.after-add")} == {"kept"}
+
+
+@pytest.mark.parametrize("plugin", BROKEN_BY_UPSTREAM)
+def test_upstream_breaks_what_it_is_known_to_break_and_keeps_the_rest(plugin):
+    patterns = [word for fact in sorted(BROKEN_BY_UPSTREAM[plugin] | KEPT_BY_UPSTREAM) for word in ("--fact", fact)]
+    done = conformance("--plugins", UPSTREAM, "--conflist", example(plugin), "--spec-version", "1.0.0", "--json", *patterns)
+    assert done.returncode == 1, done.stderr
+    outcomes = {v["fact"]: v["outcome"] for v in json.loads(done.stdout)["facts"]}
+    assert {f for f, outcome in outcomes.items() if outcome == "broken"} == BROKEN_BY_UPSTREAM[plugin]
+    assert {f for f, outcome in outcomes.items() if outcome == "kept"} == KEPT_BY_UPSTREAM
+
+
+def test_a_version_that_the_plugin_does_not_list_is_not_applicable():
+    done = conformance("--plugins", UPSTREAM, "--conflist", example("ptp"), "--spec-version", "1.1.0", "--verb", "GC", "--verb",
+                       "STATUS", "--json")
+    document = json.loads(done.stdout)
+    assert done.returncode == 0, document
+    assert {v["outcome"] for v in document["facts"]} == {"n/a"}
+    assert sum(document["counts"][kind]["n/a"] for kind in ("spec", "quality")) == len(document["facts"]) > 20
+
+
+def test_the_table_has_the_section_beside_each_fact_and_ends_with_the_counts():
+    done = conformance("--plugins", UPSTREAM, "--conflist", example("ptp"), "--spec-version", "1.0.0", "--fact", "del.twice",
+                       "--fact", "error.version")
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert any(line.startswith("kept") and line.endswith("[1.1.0 §2 DEL]") for line in lines)
+    broken = next(i for i, line in enumerate(lines) if line.startswith("BROKEN"))
+    assert "[1.1.0 §5 Error]" in lines[broken] and "cniVersion" in lines[broken + 1]
+    assert lines[-2].split() == ["spec", "1", "kept,", "1", "broken,", "0", "n/a,", "0", "error"]
+
+
+@pytest.mark.parametrize("argv, complaint", [
+    ((), "--plugins and --conflist are needed"),
+    (("--plugins", "/nowhere", "--conflist", example("ptp")), "/nowhere: not a directory"),
+    (("--plugins", UPSTREAM, "--conflist", "/nowhere"), "No such file"),
+    (("--plugins", UPSTREAM, "--conflist", "/bin/true"), "--conflist /bin/true"),
+    (("--plugins", HERE, "--conflist", example("ptp")), "no plugin \"ptp\""),
+    (("--plugins", "/run", "--conflist", example("ptp")), "nodes have a /run of their own"),
+    (("--plugins", UPSTREAM, "--conflist", example("ptp"), "--fact", "no.such"), "no fact fits"),
+    (("--plugins", UPSTREAM, "--conflist", example("ptp"), "--verb", "FROB"), "FROB"),
+    (("--plugins", UPSTREAM, "--conflist", example("ptp"), "--jobs", "0"), "--jobs"),
+])
+def test_wrong_usage_is_status_2_and_says_what(argv, complaint):
+    done = conformance(*argv)
+    assert done.returncode == 2 and complaint in done.stderr, done
+
+
+def test_a_plugin_that_is_none_is_told_as_such(tmp_path):
+    program = tmp_path / "ptp"
+    program.write_text("#!/bin/sh\necho hello\n")
+    program.chmod(0o755)
+    done = conformance("--plugins", str(tmp_path), "--conflist", example("ptp"))
+    assert done.returncode == 2 and "VERSION" in done.stderr and "hello" in done.stderr
+
+
+def test_the_readme_lists_every_fact():
+    listing = conformance("--list").stdout.strip()
+    with open(os.path.join(HERE, "README.md"), encoding="utf-8") as stream:
+        readme = stream.read()
+    assert listing in readme, "update it: cni-conformance --list"
