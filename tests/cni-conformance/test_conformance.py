@@ -1,5 +1,6 @@
-"""What CI holds the suite to: ours keeps every fact; Debian's ptp and bridge are known to break some and keep others, which
-proves that the suite can fail and does not fail for nothing; and the command behaves as its README says.
+"""What CI holds the suite to: ours keeps every fact; Debian's ptp and bridge, and ours with one fault put in, break just what
+they are known to break, which proves that the suite can fail and does not fail for nothing; and the command behaves as its
+README says.
 """
 
 import json
@@ -70,6 +71,50 @@ def test_upstream_breaks_what_it_is_known_to_break_and_keeps_the_rest(plugin):
     outcomes = {v["fact"]: v["outcome"] for v in json.loads(done.stdout)["facts"]}
     assert {f for f, outcome in outcomes.items() if outcome == "broken"} == BROKEN_BY_UPSTREAM[plugin]
     assert {f for f, outcome in outcomes.items() if outcome == "kept"} == KEPT_BY_UPSTREAM
+
+
+# Plugins that are good but for one fault, and facts that must notice: {real} is slash32 itself.
+FAULTY = {
+    "GC does nothing": ('[ "$CNI_COMMAND" != GC ] || exit 0', {"gc.valid-attachments", "gc.attachments", "gc.union", "gc.list-null",
+                                                              "gc.list-empty", "gc.links", "gc.by-interface"}),
+    "GC knows one key": ('[ "$CNI_COMMAND" != GC ] || { sed s,cni.dev/attachments,x-a, | {real}; exit; }',
+                         {"gc.attachments", "gc.union"}),
+    "GC keeps nothing": ('[ "$CNI_COMMAND" != GC ] || { sed "s/containerID\": \"/&x/g" | {real}; exit; }',
+                         {"gc.valid-attachments", "gc.attachments", "gc.union", "gc.twice", "gc.bare-environment"}),
+    "GC takes null for nothing to do": ('[ "$CNI_COMMAND" != GC ] || { grep -v "attachments.: null" | {real}; exit 0; }',
+                                        {"gc.list-null"}),
+    "GC minds no network": ('[ "$CNI_COMMAND" != GC ] || { c=$(cat); printf %s "$c" | sed s/conformance/conformance-other/ | '
+                            '{real}; printf %s "$c" | {real}; exit; }', {"gc.other-network"}),
+    "STATUS waits for ADD": ('case $CNI_COMMAND in ADD|STATUS) exec flock -w 2 /run/lock-of-all {real};; esac',
+                             {"status.waits-for-no-add"}),
+    "STATUS is slow": ('[ "$CNI_COMMAND" != STATUS ] || sleep 1.2', {"status.quick", "status.waits-for-no-add"}),
+    "STATUS is always content": ('[ "$CNI_COMMAND" != STATUS ] || exit 0', {"status.ipam-missing", "status.says-as-add",
+                                                                            "delegation.status"}),
+    "CHECK is a stub": ('[ "$CNI_COMMAND" != CHECK ] || { echo OK; exit 0; }',
+                        {"check.after-add", "check.link-gone", "check.address-gone-IPv6", "check.route-gone-IPv4",
+                         "check.host-link-gone", "check.host-route-gone-IPv4", "check.allocation-gone", "check.no-prev-result"}),
+    "DEL wants the namespace": ('[ "$CNI_COMMAND" != DEL ] || [ -e "$CNI_NETNS" ] || exit 1',
+                                {"del.no-netns", "del.dangling-netns", "del.nothing-to-go-by", "del.never-added"}),
+    "DEL does nothing": ('[ "$CNI_COMMAND" != DEL ] || exit 0', {"del.after-add", "del.no-netns", "del.at-once"}),
+    "it chats on stdout": ('[ "$CNI_COMMAND" = VERSION ] || echo hello', {"add.works", "check.after-add", "gc.silent",
+                                                                          "status.good", "error.codes"}),
+    "errors go to stderr": ('{real} > /tmp/$$ || { cat /tmp/$$ >&2; rm /tmp/$$; exit 1; }; cat /tmp/$$; rm /tmp/$$; exit',
+                            {"error.codes", "input.garbage-text", "environment.missing-ADD-CNI_NETNS"}),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTY)
+def test_it_notices_that(fault, tmp_path):
+    line, broken = FAULTY[fault]
+    real = os.path.realpath(os.path.join(OURS, "slash32"))
+    program = tmp_path / "slash32"
+    program.write_text(f"#!/bin/sh\n{line.replace('{real}', real)}\nexec {real}\n")
+    program.chmod(0o755)
+    patterns = [word for fact in sorted(broken) for word in ("--fact", fact)]
+    done = conformance("--plugins", str(tmp_path), "--plugins", OURS, "--conflist", example("slash32"), "--spec-version", "1.1.0",
+                       "--json", *patterns)
+    assert done.returncode == 1, done.stderr
+    assert {v["fact"]: v["outcome"] for v in json.loads(done.stdout)["facts"]} == dict.fromkeys(broken, "broken")
 
 
 def test_a_version_that_the_plugin_does_not_list_is_not_applicable():
