@@ -19,7 +19,7 @@ class RouteWalkTest : public testing::Test {
   }
   void set(const std::vector<Prefix>& prefixes) {
     std::vector<LocalRoute> routes;
-    for (const auto& prefix : prefixes) routes.push_back({.prefix = prefix});
+    for (const auto& prefix : prefixes) routes.emplace_back().prefix = prefix;
     rib_.set_local_routes(routes);
     while (rib_.run(1000)) {
     }
