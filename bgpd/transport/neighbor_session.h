@@ -70,8 +70,8 @@ class NeighborSession {
   void arm();
   void connect(ConnectionId id);
   void session_up(const Session& session);
-  /// We give a connection up as lost: it is reset, and Peer told that it closed.
   void send_hold_expired();
+  /// We give a connection up as lost: it is reset, and Peer told that it closed.
   void abandon(ConnectionId id, const std::string& why);
   TcpConnection::Events events_for(ConnectionId id);
 
