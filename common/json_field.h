@@ -56,7 +56,7 @@ class JsonField {
 
   /// A child that must exist and not be null.
   template <class Reader>
-  auto required(const std::string& key, Reader read) const -> std::invoke_result_t<Reader, const JsonField&> {
+  auto required(const std::string& key, const Reader& read) const -> std::invoke_result_t<Reader, const JsonField&> {
     if (!value_->is_object()) return bad("must be an object");
     if (!has(key)) return missing(key);
     if (value_->at(key).is_null()) return child(key).bad("must not be null");
@@ -64,14 +64,14 @@ class JsonField {
   }
   /// A child, or `fallback` when it does not exist.
   template <class Reader, class T>
-  auto optional(const std::string& key, Reader read, T fallback) const
+  auto optional(const std::string& key, const Reader& read, T fallback) const
       -> std::invoke_result_t<Reader, const JsonField&> {
     if (!has(key)) return fallback;
     return read(child(key));
   }
   /// A child, or nothing when it does not exist.
   template <class Reader>
-  auto maybe(const std::string& key, Reader read) const
+  auto maybe(const std::string& key, const Reader& read) const
       -> Result<std::optional<typename std::invoke_result_t<Reader, const JsonField&>::value_type>> {
     using T = typename std::invoke_result_t<Reader, const JsonField&>::value_type;
     if (!has(key)) return std::optional<T>{};
@@ -81,7 +81,7 @@ class JsonField {
   }
   /// Every element of an array.
   template <class Reader>
-  auto each(Reader read) const
+  auto each(const Reader& read) const
       -> Result<std::vector<typename std::invoke_result_t<Reader, const JsonField&>::value_type>> {
     std::vector<typename std::invoke_result_t<Reader, const JsonField&>::value_type> out;
     if (!value_->is_array()) return bad("must be an array");
@@ -126,7 +126,7 @@ auto integer(T low = 0, T high = std::numeric_limits<T>::max()) {
 }
 /// A reader of arrays whose elements `read` reads.
 template <class Reader>
-auto array_of(Reader read) {
+auto array_of(const Reader& read) {
   return [read](const JsonField& field) { return field.each(read); };
 }
 

@@ -146,7 +146,7 @@ Result<std::string> read_log_level(const JsonField& field) {
 
 /// Reads one section into `out`, or notes what is wrong with it and leaves `out` as it is.
 template <class Reader, class T>
-void section(const JsonField& root, const char* key, Reader read, T& out, std::vector<Error>& errors) {
+void section(const JsonField& root, const char* key, const Reader& read, T& out, std::vector<Error>& errors) {
   if (!root.has(key)) return;
   auto got = read(root.child(key));
   if (got)

@@ -58,7 +58,7 @@ std::string print_bgpd_conf(const BgpdConf& conf) {
   out["stateFile"] = conf.state_file;
   out["onStop"] = conf.on_stop == OnStop::Restart ? "restart" : "final";
   out["neighbors"] = ordered_json::array();
-  for (auto neighbor : conf.neighbors) out["neighbors"].push_back(print_neighbor(neighbor));
+  for (const auto& neighbor : conf.neighbors) out["neighbors"].push_back(print_neighbor(neighbor));
   if (!conf.dynamic_neighbors.empty()) out["dynamicNeighbors"] = ordered_json::array();
   for (const auto& neighbor : conf.dynamic_neighbors)
     out["dynamicNeighbors"].push_back(print_dynamic_neighbor(neighbor));

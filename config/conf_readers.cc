@@ -30,7 +30,10 @@ std::optional<std::array<std::uint32_t, N>> numbers(std::string_view text, std::
   const char* at = text.data();
   const char* const end = at + text.size();
   for (std::size_t i = 0; i < N; ++i) {
-    if (i > 0 && (at == end || *at++ != ':')) return std::nullopt;
+    if (i > 0) {
+      if (at == end || *at != ':') return std::nullopt;
+      ++at;
+    }
     const auto [next, error] = std::from_chars(at, end, out[i]);
     const bool padded = next - at > 1 && *at == '0';  // RFC 8092 section 5: no leading zeros
     if (error != std::errc{} || padded || out[i] > limit) return std::nullopt;

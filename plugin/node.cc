@@ -92,18 +92,18 @@ Result<netlink::Socket> open_netfilter(std::chrono::milliseconds patience) {
 
 // An address outside (RFC 5737, RFC 3849): the path to it is the default route's, or a learned one's that covers it.
 const IpAddress& outside(AddressFamily family) {
-  static const IpAddress v4 = IpAddress::v4(0xc0000201);  // 192.0.2.1
-  static const IpAddress v6 = IpAddress::v6({0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
-  return family == AddressFamily::IPv4 ? v4 : v6;
+  static const IpAddress kV4 = IpAddress::v4(0xc0000201);  // 192.0.2.1
+  static const IpAddress kV6 = IpAddress::v6({0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
+  return family == AddressFamily::IPv4 ? kV4 : kV6;
 }
 
 /// The path to such an address. A lab's node may have the documentation's first address itself: then a second one.
 Result<std::optional<netlink::Route>> path_outside(netlink::Socket& host, AddressFamily family) {
   auto path = TRY(netlink::find_route(host, netlink::look_up_path(outside(family))));
   if (!path || path->type != netlink::RouteType::Local) return path;
-  static const IpAddress v4 = IpAddress::v4(0xcb0071fe);  // 203.0.113.254
-  static const IpAddress v6 = IpAddress::v6({0x20, 0x01, 0x0d, 0xb8, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfe});
-  return netlink::find_route(host, netlink::look_up_path(family == AddressFamily::IPv4 ? v4 : v6));
+  static const IpAddress kV4 = IpAddress::v4(0xcb0071fe);  // 203.0.113.254
+  static const IpAddress kV6 = IpAddress::v6({0x20, 0x01, 0x0d, 0xb8, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfe});
+  return netlink::find_route(host, netlink::look_up_path(family == AddressFamily::IPv4 ? kV4 : kV6));
 }
 
 /// Without a default route: the first global address in the kernel's own order (loopback's first, then by index), but

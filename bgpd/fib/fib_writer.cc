@@ -56,7 +56,7 @@ netlink::RouteWrite removal_of(const netlink::Route& route) {
 }  // namespace
 
 FibWriter::FibWriter(FibSettings settings, netlink::Bulk bulk, netlink::Monitor monitor)
-    : settings_(std::move(settings)),
+    : settings_(settings),
       bulk_(std::move(bulk)),
       monitor_(std::move(monitor)),
       learned_{FibTable(sets_, some_seed()), RouteProtocol::Slash32Bgp, RouteType::Unicast},
@@ -68,7 +68,7 @@ FibWriter::FibWriter(FibSettings settings, netlink::Bulk bulk, netlink::Monitor 
 Result<std::unique_ptr<FibWriter>> FibWriter::open(FibSettings settings) {
   auto bulk = TRY(netlink::Bulk::open());
   auto monitor = TRY(netlink::Monitor::open(what_concerns_us(bulk.port())));
-  std::unique_ptr<FibWriter> writer(new FibWriter(std::move(settings), std::move(bulk), std::move(monitor)));
+  std::unique_ptr<FibWriter> writer(new FibWriter(settings, std::move(bulk), std::move(monitor)));
   TRY(writer->load());
   return writer;
 }
@@ -92,7 +92,7 @@ Status FibWriter::load() {
 
 void FibWriter::reconfigure(FibSettings settings) {
   const std::lock_guard lock(mutex_);
-  const FibSettings old = std::exchange(settings_, std::move(settings));
+  const FibSettings old = std::exchange(settings_, settings);
   const bool moved = old.table != settings_.table;
   const std::array kinds{&learned_, &aggregates_};
   for (Kind* kind : kinds) {

@@ -104,8 +104,10 @@ int open_socket() {
 }
 
 void write_setting(const std::string& path, const char* value) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
-  if (fd < 0 || ::write(fd, value, std::strlen(value)) < 0) die(path.c_str());
+  const int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  char now = 0;
+  if (fd < 0 || ::pread(fd, &now, 1, 0) < 0) die(path.c_str());
+  if (now != value[0] && ::write(fd, value, std::strlen(value)) < 0) die(path.c_str());
   ::close(fd);
 }
 

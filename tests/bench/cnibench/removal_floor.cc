@@ -1,5 +1,6 @@
 // The floor of one DEL: removes a link and prints how many microseconds passed until neither end had a name.
-//   removal_floor IFNAME NETNS PEER     as root; without arguments an empty program, whose exec is the rest of the floor
+//   removal_floor IFNAME NETNS PEER     as root; without arguments an empty program, whose exec is the rest of the
+//   floor
 // A child asks for the removal, since the kernel answers long after the names are gone.
 #include <fcntl.h>
 #include <linux/rtnetlink.h>
