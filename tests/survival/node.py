@@ -33,6 +33,13 @@ ip netns add witness; ip netns add pod
 """
 
 
+def _runs_a_plugin(pid):
+    try:
+        return os.path.basename(os.readlink(f"/proc/{pid}/exe")) == "slash32"
+    except OSError:  # it has ended meanwhile, or is a kernel thread
+        return False
+
+
 class Failed(AssertionError):
     """What must hold does not."""
 
@@ -174,6 +181,10 @@ class Node:
     # ---- what is there
 
     def state(self):
+        """What stands, once every plugin has ended: DEL leaves the kernel's last 15 ms of a removal to a child."""
+        give_up = time.monotonic() + 10
+        while any(_runs_a_plugin(pid) for pid in self._processes()) and time.monotonic() < give_up:
+            time.sleep(0.001)
         return {**{f"node's {kind}": value for kind, value in self._host.state().items()},
                 **{f"pod's {kind}": value for kind, value in self._pod.state().items()},
                 "named namespaces": sorted(os.listdir("/run/netns")), "processes": self._processes(),
