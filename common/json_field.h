@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "common/ip.h"
@@ -126,8 +127,8 @@ auto integer(T low = 0, T high = std::numeric_limits<T>::max()) {
 }
 /// A reader of arrays whose elements `read` reads.
 template <class Reader>
-auto array_of(const Reader& read) {
-  return [read](const JsonField& field) { return field.each(read); };
+auto array_of(Reader read) {
+  return [read = std::move(read)](const JsonField& field) { return field.each(read); };
 }
 
 }  // namespace json

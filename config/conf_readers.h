@@ -47,8 +47,8 @@ auto one_of(std::vector<std::pair<std::string_view, T>> words) {
 
 /// An array, or a single element in its place.
 template <class Reader>
-auto one_or_many(const Reader& read) {
-  return [read](const JsonField& field)
+auto one_or_many(Reader read) {
+  return [read = std::move(read)](const JsonField& field)
              -> Result<std::vector<typename std::invoke_result_t<Reader, const JsonField&>::value_type>> {
     if (field.value().is_array()) return field.each(read);
     std::vector<typename std::invoke_result_t<Reader, const JsonField&>::value_type> one;

@@ -260,7 +260,7 @@ std::vector<std::uint8_t> comment(const std::string& text) {
 
 /// The comment in a table's user data; what is there as it is when it is no such list: as 0.1.0 wrote its mark.
 std::string comment_of(std::span<const std::uint8_t> data) {
-  const std::string whole(data.begin(), data.end());
+  std::string whole(data.begin(), data.end());
   while (data.size() >= 2 && data.size() - 2 >= data[1]) {
     const auto value = data.subspan(2, data[1]);
     if (data[0] == kComment && !value.empty()) return {value.begin(), value.end() - 1};
