@@ -13,7 +13,7 @@ const std::array<SpecialBlock, 12>& blocks() {
   const auto v6 = [](std::array<std::uint8_t, 16> address, std::uint8_t length) {
     return Prefix(IpAddress::v6(address), length);
   };
-  static const std::array<SpecialBlock, 12> all = {{
+  static const std::array<SpecialBlock, 12> kAll = {{
       {v4(0x00000000, 8), Special::ThisNetwork, "\"this network\" (RFC 1122)"},
       {v4(0x7f000000, 8), Special::Loopback, "loopback (RFC 1122)"},
       {v4(0xa9fe0000, 16), Special::LinkLocal, "link-local (RFC 3927)"},
@@ -27,7 +27,7 @@ const std::array<SpecialBlock, 12>& blocks() {
       {v6({0xfe, 0x80}, 10), Special::LinkLocal, "link-local (RFC 4291)"},
       {v6({0xff}, 8), Special::Multicast, "multicast (RFC 4291)"},
   }};
-  return all;
+  return kAll;
 }
 
 bool is_among(Special why, std::initializer_list<Special> allowed) {

@@ -112,31 +112,31 @@ std::vector<Pointer> pointers_of(const json& document) {
 }
 
 const std::vector<json>& strangers() {
-  static const std::vector<json> all = {nullptr,
-                                        true,
-                                        -1,
-                                        0,
-                                        2,
-                                        1.5,
-                                        1e30,
-                                        4294967296,
-                                        18446744073709551615U,
-                                        "",
-                                        "x",
-                                        " 10.0.0.1",
-                                        "10.0.0.1/024",
-                                        "255.255.255.255",
-                                        "::ffff:10.0.0.1",
-                                        std::string("/a\0b", 4),
-                                        "/" + std::string(5000, 'x'),
-                                        "\x1b[2J",
-                                        json::array(),
-                                        json::object(),
-                                        json::array({nullptr}),
-                                        json::array({json::array()}),
-                                        json::object({{"", ""}}),
-                                        json::object({{"type", json::object()}})};
-  return all;
+  static const std::vector<json> kAll = {nullptr,
+                                         true,
+                                         -1,
+                                         0,
+                                         2,
+                                         1.5,
+                                         1e30,
+                                         4294967296,
+                                         18446744073709551615U,
+                                         "",
+                                         "x",
+                                         " 10.0.0.1",
+                                         "10.0.0.1/024",
+                                         "255.255.255.255",
+                                         "::ffff:10.0.0.1",
+                                         std::string("/a\0b", 4),
+                                         "/" + std::string(5000, 'x'),
+                                         "\x1b[2J",
+                                         json::array(),
+                                         json::object(),
+                                         json::array({nullptr}),
+                                         json::array({json::array()}),
+                                         json::object({{"", ""}}),
+                                         json::object({{"type", json::object()}})};
+  return kAll;
 }
 
 /// The pointer that a complaint begins with, "/" being the root.

@@ -19,9 +19,9 @@ PolicyTerm term(PolicyOutcome then, const std::function<void(PolicyTerm&)>& chan
 PolicyResult run(const config::Policy& policy, const PathAttributes& attributes = route({65001}),
                  const std::string& prefix = "10.1.0.0/16") {
   static Policies policies;
-  static const std::vector<std::string> names{"p"};
+  static const std::vector<std::string> kNames{"p"};
   policies["p"] = policy;
-  return evaluate(policies, names, {.prefix = net(prefix), .source = config::RouteSource::Ebgp, .neighbor = "tor1"},
+  return evaluate(policies, kNames, {.prefix = net(prefix), .source = config::RouteSource::Ebgp, .neighbor = "tor1"},
                   std::make_shared<const PathAttributes>(attributes), kOwnAs);
 }
 

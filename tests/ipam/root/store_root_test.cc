@@ -21,9 +21,9 @@ using testing::HasSubstr;
 
 /// Mounts in a namespace of this test process: nobody else sees them, and they go with it.
 void own_mounts() {
-  static const bool done =
+  static const bool kDone =
       ::unshare(CLONE_NEWNS) == 0 && ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
-  ASSERT_TRUE(done) << "needs root";
+  ASSERT_TRUE(kDone) << "needs root";
 }
 
 class TinyDisk {
