@@ -1,9 +1,9 @@
 // slash32-bgpd: command line and nothing else. Stays in the foreground, logs to standard error.
-#include <signal.h>
 #include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <iostream>

@@ -49,7 +49,8 @@ const std::vector<Library> kLibraries = {
     {"boost/", {"bgpd/transport", "bgpd/control", "bgpd", "ctl"}},
     {"openssl/", {}},
     {"CLI/", {"bgpd", "ctl"}},
-    {"sys/socket.h", {"common", "common/cni", "common/netlink", "plugin", "bgpd/transport", "bgpd/control", "ctl"}},
+    {"sys/socket.h",
+     {"common", "common/cni", "common/netlink", "plugin", "bgpd/transport", "bgpd/control", "bgpd", "ctl"}},
 };
 // The protocol core is pure: no socket, clock, file, log, thread.
 const Folders kPure = {"bgpd/wire", "bgpd/fsm", "bgpd/peer", "bgpd/rib"};
