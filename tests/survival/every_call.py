@@ -64,7 +64,7 @@ def work(part, step, shard, shards):
     """Tries the points that are this shard's; prints one JSON line."""
     node = part.node()
     trial = part.trial(node, part.verb, measured=shard == 0)
-    out = {"counted": trial.counted, "strace": trial.by_strace() if shard == 0 else None,
+    out = {"counted": trial.counted, "steady": trial.steady, "strace": trial.by_strace() if shard == 0 else None,
            "tried": 0, "failed": [], "notes": {}}
     for point in trial.share(step, shard, shards):
         out["tried"] += 1
@@ -99,12 +99,12 @@ def run_part(part, step, jobs):
         for what, count in result["notes"].items():
             notes[what] = notes.get(what, 0) + count
     first = next((result for result in results if result["strace"] is not None), None)
-    if first and abs(first["counted"] - first["strace"]) > 0.05 * first["strace"]:
-        failed.append(f"counted {first['counted']} system calls, strace -c -f counts {first['strace']}")
+    if first and abs(first["steady"] - first["strace"]) > 0.05 * first["strace"]:
+        failed.append(f"counted {first['steady']} system calls, strace -c -f counts {first['strace']}")
     tried = sum(result["tried"] for result in results)
     if not tried:
         failed.append("no point was tried")
-    calls = f"N={first['counted']} (strace {first['strace']})" if first else "N unknown"
+    calls = f"N={first['counted']} ({first['steady']} compared, strace {first['strace']})" if first else "N unknown"
     more = "".join(f"; {what}: {count}" for what, count in sorted(notes.items()))
     print(f"{part.name}: {calls}, {tried} points tried, {len(failed)} failed, "
           f"{time.monotonic() - begin:.1f} s{more}", flush=True)

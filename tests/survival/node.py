@@ -163,10 +163,11 @@ class Node:
         return run
 
     def count_by_strace(self, verb, container="pod"):
-        """How many system calls strace counts."""
+        """How many system calls strace counts, by name."""
         self.call(verb, container, tracer=["strace", "-c", "-f", "-o", "/run/strace"])
         with open("/run/strace", encoding="utf-8") as file:
-            return int(file.read().splitlines()[-1].split()[3])
+            rows = [line.split() for line in file if line[:1].isspace() and line.split()[-1] not in ("syscall", "total")]
+        return {row[-1]: int(row[3]) for row in rows if row[3].isdigit()}
 
     def ok(self, verb, container="pod", **more):
         run = self.call(verb, container, **more)
