@@ -10,6 +10,7 @@ The range is small and has no cool-down, so that addresses are used again at onc
 
 import argparse
 import collections
+import contextlib
 import json
 import os
 import random
@@ -53,8 +54,9 @@ class Storm:
             killer = threading.Timer(kill_after, process.kill)
             killer.start()
         if meanwhile:
-            process.stdin.write(self.node.input(verb, pod))
-            process.stdin.close()
+            with contextlib.suppress(BrokenPipeError):  # killed before it had read
+                process.stdin.write(self.node.input(verb, pod))
+                process.stdin.close()
             process.stdin = None
             meanwhile()
         output, _ = process.communicate(None if meanwhile else self.node.input(verb, pod), timeout=60)
