@@ -59,6 +59,7 @@ void Daemon::look_after_files() {
     control_trouble_ = trouble;
   }
   if (!state_trouble_.empty()) note_state();
+  let_askers_go(table_lock_);
   files_timer_.after(kFilesCheck, [this] { look_after_files(); });
 }
 

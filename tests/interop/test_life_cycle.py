@@ -149,6 +149,44 @@ def test_a_second_daemon_for_the_same_routes_ends_and_touches_nothing(pair, bgpd
     assert pair.speaker.in_kernel(RANGE, 133)
 
 
+SQUATTER = """
+import signal, socket, sys
+name, how = "\\0slash32-bgpd/table 254", sys.argv[1]
+held = socket.socket(socket.AF_UNIX)
+held.bind(name)
+callers = []
+if how != "binds only":
+    held.listen(0)
+while how == "lets nobody in":
+    callers.append(socket.socket(socket.AF_UNIX))
+    callers[-1].setblocking(False)
+    try:
+        callers[-1].connect(name)
+    except BlockingIOError:
+        break
+print("ready", flush=True)
+signal.pause()
+"""
+
+
+@pytest.mark.parametrize("how", ["listens", "binds only", "lets nobody in"])
+def test_somebody_elses_socket_under_the_locks_name_keeps_no_daemon_from_starting(pair, how):
+    squatter = pair.node.spawn("setpriv", "--reuid", "65534", "--clear-groups", "/usr/bin/python3", "-c", SQUATTER, how)
+    wait_until(lambda: "ready" in squatter.log(), 10, "the socket")
+    pair.start(external(1), originate={"prefixes": [RANGE]})
+    pair.speaker.wait_in_kernel(RANGE, 133)
+    assert "somebody else holds our lock" in pair.speaker.process.log()
+
+
+def test_many_that_asked_for_the_lock_leave_room_for_one_more(pair, bgpd):
+    pair.start(external(1))
+    for _ in range(3):
+        with pair.node.socket(socket.AF_UNIX) as asker:
+            asker.settimeout(5)
+            asker.connect("\0slash32-bgpd/table 254")
+    assert f"(pid {pair.speaker.process.pid})" in does_not_start(pair, bgpd, second(pair, bgpd))
+
+
 def test_a_second_daemon_that_installs_nothing_may_run_until_it_wants_to(pair, bgpd):
     pair.start(external(1))
     other = second(pair, bgpd, kernel={"install": False}).start()
