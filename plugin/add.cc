@@ -108,6 +108,7 @@ Result<cni::AddResult> cmd_add(const cni::Call& call, const config::GetEnv& gete
   }};
   TRY(configure_host_end(host, link, plan));
   TRY(configure_pod_end(ns, link, plan));
+  TRY(await_addresses(ns, plan, call.deadline));
   TRY(call.deadline.check("the pod's route"));
   TRY(route_to_pod(host, link, plan));
   TRY(call.deadline.check("printing the result"));

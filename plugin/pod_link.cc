@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ctime>
 
 #include "common/cni/error.h"
 #include "common/log.h"
@@ -230,6 +231,20 @@ Status configure_pod_end(PodNamespace& ns, const PodLink& link, const PodPlan& p
       requests.push_back(netlink::add_route(default_route(gateway, link.pod)));
   }
   return ns.socket.run(requests);
+}
+
+Status await_addresses(PodNamespace& ns, const PodPlan& plan, const cni::Deadline& deadline) {
+  constexpr timespec kLook{.tv_sec = 0, .tv_nsec = 100'000};
+  for (const auto& address : plan.addresses) {
+    if (!address.is_v6()) continue;
+    for (;;) {
+      const auto route = TRY(netlink::find_route(ns.socket, netlink::look_up_route(address)));
+      if (route && route->type == netlink::RouteType::Local) break;
+      TRY(deadline.check("the kernel to make " + address.to_string() + " an address of the pod"));
+      (void)::nanosleep(&kLook, nullptr);  // a signal is the deadline's
+    }
+  }
+  return ok();
 }
 
 netlink::Route pod_route(const PodLink& link, const PodPlan& plan, const IpAddress& address) {

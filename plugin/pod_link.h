@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "common/cni/deadline.h"
 #include "common/fd.h"
 #include "common/netlink/socket.h"
 #include "common/netlink/types.h"
@@ -63,6 +64,9 @@ Result<PodLink> create_pair(netlink::Socket& host, PodNamespace& ns, const PodPl
 Status configure_host_end(netlink::Socket& host, const PodLink& link, const PodPlan& plan);
 /// Addresses, routes and the gateways' neighbour entries inside the pod.
 Status configure_pod_end(PodNamespace& ns, const PodLink& link, const PodPlan& plan);
+/// Returns once the pod takes in what comes for its addresses. The kernel makes an IPv6 address local from a work queue
+/// that waits for the networking lock, and drops what comes before. Error: CNI code 11 at the deadline.
+Status await_addresses(PodNamespace& ns, const PodPlan& plan, const cni::Deadline& deadline);
 /// The host routes, last of all: from here on the node sends to the pod, and bgpd announces it. A route of ours in the
 /// same place is replaced when its link is this one or dead; any other is a conflict and stays.
 /// A source that is pinned costs: the kernel removes every IPv4 route that names an address together with the address.

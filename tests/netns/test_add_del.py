@@ -2,7 +2,9 @@
 
 import ipaddress
 import os
+import signal
 import struct
+import subprocess
 
 import pytest
 
@@ -10,6 +12,10 @@ from world import FOREIGN, HOST4, HOST6, V4, V6, World, conf, ipam
 
 VERSIONS = ["0.3.1", "0.4.0", "1.0.0", "1.1.0"]
 FAMILIES = {"v4": [V4], "v6": [V6], "dual": [V4, V6]}
+# Fills namespaces with links and leaves them: what the kernel then does holds its networking lock for long.
+LOCK_TAKER = """while :; do
+  for i in $(seq 150); do echo "link add d$i type veth peer name e$i"; done | unshare --net ip -batch -
+done"""
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -114,6 +120,18 @@ def test_pod_routes_outlive_the_nodes_address(world):
 def test_ipv6_works_on_a_node_where_new_links_have_it_disabled(world):
     world.sh("echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6")
     assert world.pings(world.add("c1", "p1").addresses[1])
+
+
+def test_the_first_packet_to_a_new_pod_arrives_however_busy_the_networking_lock_is(world):
+    busy = [subprocess.Popen(["sh", "-c", LOCK_TAKER], start_new_session=True) for _ in range(6)]
+    try:
+        for i in range(60):
+            answer = world.add(f"c{i}", f"p{i}")
+            assert all(world.pings(address) for address in answer.addresses), f"pod {i}"
+    finally:
+        for process in busy:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def test_an_mtu_too_small_for_ipv6_is_refused(world):
