@@ -68,6 +68,7 @@ def one_at_a_time(ours, ptp, floor, pods):
                   f"{statistics.mean(t[1] for t in times):8.2f}")
     print(f"slash32 ADD / bare kernel work: {ratio(ours.adds, floor.adds)}")
     print(f"slash32 ADD / ptp+host-local: {ratio(ours.adds, ptp.adds)}")
+    print(f"bare kernel work / ptp+host-local ADD: {ratio(floor.adds, ptp.adds)}")
     print(f"slash32 DEL / (exec of an empty program + both names gone): {ratio(ours.dels, floor.dels)}")
     print(f"slash32 DEL / ptp+host-local: {ratio(ours.dels, ptp.dels)}")
 
@@ -86,34 +87,44 @@ def all_at_once(ours, floor, floors, first, rounds):
     print(f"slash32 ADD/s / bare kernel work at once: {rates[ours] / rates[floor]:.2f}")
 
 
-def median_add(ours, numbers):
-    """Of ADDs, each undone at once."""
-    times = []
+def in_turn(contenders, numbers):
+    """ADDs, each undone at once; the times of each contender."""
+    times = {c: [] for c in contenders}
     for i in numbers:
-        times.append(ours.add(i)[0])
-        ours.delete(i)
-    return statistics.median(times)
+        for c in contenders:
+            times[c].append(c.add(i))
+            c.delete(i)
+    return times
 
 
-def in_a_crowd(ours, binaries, numbers):
-    """ADD with 4,000 live pods: their records alone, then their links and routes as well."""
-    alone = median_add(ours, numbers)
+def over_median(times, other):
+    return statistics.median(t[0] for t in times) / statistics.median(t[0] for t in other)
+
+
+def in_a_crowd(ours, floor, binaries, numbers):
+    """ADD with 4,000 live pods: their records alone beside an empty store, then their links and routes as well."""
     with open(ours.conf, encoding="utf-8") as file:
         conf = json.load(file)
+    conf["ipam"]["dataDir"] = "/run/slash32/crowd"  # of both programs: their defaults differ
+    crowded = Plugin("crowded", ours.program, conf, binaries)
+    make_namespaces([crowded], numbers)
     for i in range(CROWD):
         env = {**ours.environment("ADD", 0), "CNI_CONTAINERID": f"crowd-{i}", "CNI_NETNS": "/run/netns/none"}
-        launch([f"{binaries}/slash32-ipam"], ours.conf, env)
-    records = median_add(ours, numbers)
+        launch([f"{binaries}/slash32-ipam"], crowded.conf, env)
+    before = in_turn((ours, crowded, floor), numbers)
     with tempfile.NamedTemporaryFile("w", dir="/run") as batch:
         for i in range(CROWD):
             address = f"10.247.{i // 250}.{i % 250 + 1}"
-            batch.write(f"link add s32crowd{i:05} type veth peer name crowd{i:05}\n"
+            batch.write(f"link add s32crowd{i:05} group {CROWD} type veth peer name crowd{i:05}\n"
                         f"link set s32crowd{i:05} up alias s32:1:{conf['name']}:crowd-{i}:eth0:{address}:\n"
                         f"route add {address}/32 dev s32crowd{i:05} proto 132 metric 64\n")
         batch.flush()
         sh(f"ip -batch {batch.name}")
-    links = median_add(ours, numbers)
-    print(f"\nADD p50 with {CROWD} live pods / with none: records alone {records / alone:.2f}, with links and routes {links / alone:.2f}")
+    after = in_turn((crowded, floor), numbers)
+    sh(f"ip link del group {CROWD}")
+    print(f"\nADD p50 with {CROWD} live pods / with none: records alone {over_median(before[crowded], before[ours]):.2f}; "
+          f"with links and routes {over_median(after[crowded], before[ours]):.2f}, "
+          f"bare kernel work there {over_median(after[floor], before[floor]):.2f}")
 
 
 def memory(ours, ptp, floors, i):
