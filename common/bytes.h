@@ -2,6 +2,7 @@
 // decoders read like the RFC's diagram, loops end, and failed() is asked once.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -75,6 +76,28 @@ class ByteWriter {
 
  private:
   std::vector<std::uint8_t> out_;
+};
+
+/// Builds a message whose size is known beforehand without allocating. What does not fit is not written.
+template <std::size_t Size>
+class FixedWriter {
+ public:
+  void u8(std::uint8_t v) {
+    if (at_ < Size) out_[at_++] = v;
+  }
+  void u16(std::uint16_t v) {
+    u8(static_cast<std::uint8_t>(v >> 8));
+    u8(static_cast<std::uint8_t>(v));
+  }
+  void u32(std::uint32_t v) {
+    u16(static_cast<std::uint16_t>(v >> 16));
+    u16(static_cast<std::uint16_t>(v));
+  }
+  const std::array<std::uint8_t, Size>& data() const { return out_; }
+
+ private:
+  std::array<std::uint8_t, Size> out_{};
+  std::size_t at_ = 0;
 };
 
 }  // namespace slash32

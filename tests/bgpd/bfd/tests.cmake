@@ -1,0 +1,1 @@
+slash32_test(bgp_bfd_tests bgpd/bfd bgp_bfd)
