@@ -1,6 +1,7 @@
 #include "common/log.h"
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <utility>
@@ -12,8 +13,8 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kNames = {"debug", "info", "warn", "error"};
 
-Level& threshold() {
-  static Level level = Level::Info;
+std::atomic<Level>& threshold() {  // set by one thread, read by all
+  static std::atomic<Level> level = Level::Info;
   return level;
 }
 
