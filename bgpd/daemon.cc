@@ -102,13 +102,15 @@ void Daemon::start() {
   if (warm) rib_->set_deferral(true);
   if (!warm) fib_.sweep();  // there is nothing to keep; what turns up later is not an earlier life's
   neighbors_.emplace(
-      Neighbors::Deps{.loop = &loop_,
-                      .rib = &*rib_,
-                      .watch = &watch_,
-                      .clocks = &*clocks_,
-                      .work = [this] { work(); },
-                      .set_listen_key = [this](const Prefix& peer,
-                                               const std::string& key) { return listeners_.set_key(peer, key); }},
+      Neighbors::Deps{
+          .loop = &loop_,
+          .rib = &*rib_,
+          .watch = &watch_,
+          .clocks = &*clocks_,
+          .work = [this] { work(); },
+          .set_listen_key = [this](const Prefix& peer,
+                                   const std::string& key) { return listeners_.set_key(peer, key); },
+          .order_bfd = [this](PeerId peer, const std::optional<BfdOrder>& wanted) { order_bfd(peer, wanted); }},
       std::move(preserved));
   read_kernel();
   set_aggregates();
@@ -140,6 +142,15 @@ void Daemon::meet_neighbors() {
   neighbors_->configure(conf_, router_id_);
   control_->serve();  // whoever gets an answer may count on the listeners
   work();
+}
+
+/// The thread is there from the first neighbour with BFD on.
+void Daemon::order_bfd(PeerId peer, const std::optional<BfdOrder>& wanted) {
+  if (!bfd_)
+    bfd_.emplace(loop_, [this](PeerId id, const BfdState& state, bool failed) {
+      if (neighbors_) neighbors_->bfd_told(id, state, failed);
+    });
+  bfd_->order(peer, wanted);
 }
 
 void Daemon::run() {

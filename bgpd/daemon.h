@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "bgpd/bfd_sessions.h"
 #include "bgpd/control/http_server.h"
 #include "bgpd/fib/fib_sync.h"
 #include "bgpd/fib/kernel_watch.h"
@@ -60,6 +61,7 @@ class Daemon {
   void start();
   bool own_routes_are_there() const;
   void meet_neighbors();
+  void order_bfd(PeerId peer, const std::optional<BfdOrder>& wanted);
   void work();
   void turn();
   void check_clocks(bool rib_is_idle);
@@ -114,6 +116,7 @@ class Daemon {
   std::optional<StartClocks> clocks_;
   std::optional<Rib> rib_;
   std::optional<Neighbors> neighbors_;
+  std::optional<BfdSessions> bfd_;  // once a neighbour wants it
   Listeners listeners_;
   UniqueFd table_lock_;  // while routes are installed
   std::optional<control::HttpServer> control_;

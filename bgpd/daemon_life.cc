@@ -159,6 +159,7 @@ void Daemon::stop_when_flushed() {
 void Daemon::end() {
   if (ended_) return;
   ended_ = true;
+  if (bfd_) bfd_->say_admin_down();  // before TCP closes: our silence must not look like a failure
   if (final_) {
     neighbors_->leave("node leaves: slash32ctl shutdown");
   } else {
@@ -178,6 +179,7 @@ void Daemon::end() {
   files_timer_.cancel();
   loop_.post([this] {  // after what is being called right now; connections flush and close on their own
     neighbors_.reset();
+    bfd_.reset();
     if (final_) {  // now, whatever the control's clients still have to read
       fib_.remove_all();
       remove_state_file(conf_.state_file);

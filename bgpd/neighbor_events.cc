@@ -71,6 +71,7 @@ void Neighbors::on_up(Neighbor& neighbor, const Session& session, const IpAddres
                            {"as", std::to_string(session.remote.asn.value)},
                            {"hold", std::to_string(session.hold_time.count())},
                            {"gracefulRestart", session.graceful_restart ? "yes" : "no"}});
+  order_bfd(neighbor);
   deps_.clocks->session_up(neighbor.id, session.graceful_restart, session.families, deps_.loop->now());
   deps_.rib->peer_up(neighbor.id, rib_peer(conf_, neighbor.conf, session, neighbor.conf.address, neighbor.local),
                      preserved_by(session));
@@ -82,11 +83,43 @@ void Neighbors::on_down(Neighbor& neighbor, const act::SessionDown& down) {
                              {"why", down.reason},
                              {"routes", down.retain.empty() ? "removed" : "kept as stale"}});
   neighbor.up.reset();
+  order_bfd(neighbor);
   deps_.clocks->session_down(neighbor.id);
   if (!ending_) deps_.rib->peer_down(neighbor.id, down.retain);  // a daemon that ends leaves the kernel as it is
   deps_.work();
   if (neighbor.range && down.retain.empty()) drop_dynamic_later(neighbor.id);
 }
+
+// ---------------------------------------------------------------- BFD
+
+/// A configured neighbour is watched from its start, one that called us while its session is Established.
+void Neighbors::order_bfd(Neighbor& neighbor) {
+  if (ending_) return;
+  std::optional<BfdOrder> wanted;
+  if (!neighbor.range)
+    wanted = bfd_order(conf_, neighbor.conf, std::nullopt);
+  else if (neighbor.up)
+    wanted = bfd_order(conf_, neighbor.conf, neighbor.session_end);
+  if (wanted == neighbor.bfd_order) return;
+  neighbor.bfd_order = wanted;
+  if (!wanted) neighbor.bfd.reset();
+  deps_.order_bfd(neighbor.id, wanted);
+}
+
+void Neighbors::bfd_told(PeerId id, const BfdState& state, bool failed) {
+  const auto found = neighbors_.find(id);
+  if (found == neighbors_.end() || !found->second->bfd_order || ending_) return;  // it was on its way meanwhile
+  auto& neighbor = *found->second;
+  const auto before = std::exchange(neighbor.bfd, state);
+  if (!before || before->state != state.state || before->trouble != state.trouble)
+    log::info("BFD", {{"peer", neighbor.conf.name},
+                      {"state", std::string(to_string(state.state))},
+                      {"why", state.trouble.empty() ? std::string(to_string(state.diagnostic)) : state.trouble}});
+  // RFC 5882 section 4.3: while the peer restarts, its stale routes stay, for our C is 0.
+  if (failed && neighbor.session) neighbor.session->bfd_down(std::string(to_string(state.diagnostic)));
+}
+
+// ---------------------------------------------------------------- routes and limits
 
 void Neighbors::on_update(Neighbor& neighbor, const Update& update) {
   if (update.verdict != Verdict::Accept) {  // RFC 7606 section 8: an operator must be able to see it

@@ -83,7 +83,7 @@ ListenKeys Neighbors::listen_keys(const config::BgpdConf& conf) const {
   return out;
 }
 
-/// Dynamic neighbours live as long as their range says the same.
+/// Dynamic neighbours live as long as their range says the same; BFD's settings alone end no session.
 void Neighbors::configure_ranges(const config::BgpdConf& old_conf) {
   std::vector<PeerId> gone;
   for (const auto& [peer, neighbor] : neighbors_) {
@@ -91,9 +91,17 @@ void Neighbors::configure_ranges(const config::BgpdConf& old_conf) {
     const auto same_range = [&range = *neighbor->range](const auto& dynamic) { return dynamic.range == range; };
     const auto before = std::ranges::find_if(old_conf.dynamic_neighbors, same_range);
     const auto now = std::ranges::find_if(conf_.dynamic_neighbors, same_range);
+    const auto same_but_bfd = [](config::NeighborConf one, const config::NeighborConf& other) {
+      one.bfd = other.bfd;
+      return one == other;
+    };
     if (now == conf_.dynamic_neighbors.end() || before == old_conf.dynamic_neighbors.end() ||
-        before->settings != now->settings)
+        !same_but_bfd(before->settings, now->settings)) {
       gone.push_back(peer);
+    } else {
+      neighbor->conf.bfd = now->settings.bfd;
+      order_bfd(*neighbor);
+    }
   }
   for (const auto peer : gone) remove(peer, cease_with_text(cease::kOtherConfigurationChange, ""));
   const auto keyed = [&](const Prefix& range) {
@@ -146,6 +154,7 @@ Status Neighbors::key_range(const config::DynamicNeighborConf& dynamic) {
 void Neighbors::apply_live(Neighbor& neighbor, const config::NeighborConf& conf) {
   const bool changed = neighbor.conf != conf;
   neighbor.conf = conf;
+  order_bfd(neighbor);
   if (conf.password_file) rotate_key(neighbor);
   if (!changed || !neighbor.up) return;
   deps_.rib->peer_changed(neighbor.id, rib_peer(conf_, conf, *neighbor.up, conf.address, neighbor.local));
@@ -194,6 +203,7 @@ void Neighbors::remove(PeerId id, const Notification& cease) {
   });
   if (neighbor.conf.password_file && !neighbor.range && !stays)
     (void)deps_.set_listen_key(Prefix::host(neighbor.conf.address), "");  // a key too many harms nobody
+  if (neighbor.bfd_order) deps_.order_bfd(id, std::nullopt);
   deps_.rib->peer_removed(id);
   deps_.clocks->session_down(id);
   neighbors_.erase(found);
@@ -222,6 +232,7 @@ void Neighbors::hold(Neighbor& neighbor, std::string why, std::optional<Seconds>
 
 void Neighbors::start(Neighbor& neighbor) {
   neighbor.retry.cancel();
+  order_bfd(neighbor);
   if (!neighbor.conf.enabled) return hold(neighbor, "disabled by configuration", std::nullopt);
   if (const auto good = take_key(neighbor); !good) return hold(neighbor, good.error().message, kKeyRetry);
   neighbor.held.clear();

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "bgpd/bfd_sessions.h"
 #include "bgpd/fib/kernel_watch.h"
 #include "bgpd/rib/rib.h"
 #include "bgpd/settings.h"
@@ -34,6 +35,8 @@ struct Neighbor {
   std::optional<Session> up;                 // while Established
   IpAddress session_end;                     // our end of the session
   LocalAddresses local;                      // what stands beside it, for next hops
+  std::optional<BfdOrder> bfd_order;         // what was asked of BFD
+  std::optional<BfdState> bfd;               // what BFD said last; nothing: not yet, or not asked for
   bool was_up = false;                       // Established once in this life: no longer restarting towards this one
   std::uint64_t complaints = 0;
   std::string last_complaint;  // about an UPDATE (RFC 7606), for show
@@ -48,6 +51,8 @@ class Neighbors {
     StartClocks* clocks = nullptr;
     std::function<void()> work;  // the RIB or the clocks have something to do
     std::function<Status(const Prefix& peer, const std::string& key)> set_listen_key;
+    /// Begins, changes or (nothing) ends BFD with a neighbour; what comes of it comes back by bfd_told().
+    std::function<void(PeerId, const std::optional<BfdOrder>&)> order_bfd;
   };
   /// `preserved`: families whose forwarding state survived a restart; nothing: this is no restart.
   Neighbors(Deps deps, std::optional<std::vector<AddressFamily>> preserved);
@@ -62,6 +67,8 @@ class Neighbors {
   /// Takes what the RIB has for each session that has room.
   void pull();
   bool has_output() const;
+  /// What BFD says of a neighbour. A failure ends the session now; its routes go ahead of what waits in the RIB.
+  void bfd_told(PeerId id, const BfdState& state, bool failed);
   /// The node's addresses changed: next hops self are derived again.
   void addresses_changed();
   /// The start is over: OPENs no longer say that we restart.
@@ -87,6 +94,7 @@ class Neighbors {
   Status take_key(Neighbor& neighbor);
   void apply_live(Neighbor& neighbor, const config::NeighborConf& conf);
   void rotate_key(Neighbor& neighbor);
+  void order_bfd(Neighbor& neighbor);
   void configure_ranges(const config::BgpdConf& old_conf);
   void key_ranges();
   Status key_range(const config::DynamicNeighborConf& dynamic);

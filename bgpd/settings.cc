@@ -48,6 +48,22 @@ SocketOptions socket_options(const config::BgpdConf& conf, const config::Neighbo
   return out;
 }
 
+std::optional<BfdOrder> bfd_order(const config::BgpdConf& conf, const config::NeighborConf& neighbor,
+                                  const std::optional<IpAddress>& session_end) {
+  if (!neighbor.bfd || !neighbor.enabled) return std::nullopt;
+  const auto& bfd = *neighbor.bfd;
+  const auto hops = neighbor.ttl_security.value_or(socket_options(conf, neighbor, {}).ttl);
+  BfdOrder out;
+  out.target.remote = neighbor.address;
+  out.target.local = neighbor.local_address ? neighbor.local_address : session_end;
+  out.target.interface = neighbor.bind_interface.value_or("");
+  out.target.multihop = bfd.multihop.value_or(hops > 1 && !neighbor.address.is_link_local());
+  out.settings.desired_min_tx = bfd.min_tx;
+  out.settings.required_min_rx = bfd.min_rx;
+  out.settings.detect_multiplier = bfd.multiplier;
+  return out;
+}
+
 RibPeer rib_peer(const config::BgpdConf& conf, const config::NeighborConf& neighbor, const Session& session,
                  const IpAddress& remote, const LocalAddresses& local) {
   RibPeer out;

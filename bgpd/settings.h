@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "bgpd/bfd/transport.h"
 #include "bgpd/fib/fib_sync.h"
 #include "bgpd/peer/peer.h"
 #include "bgpd/rib/rib.h"
@@ -19,6 +20,17 @@ PeerSettings peer_settings(const config::BgpdConf& conf, const config::NeighborC
 /// `key`: the content of passwordFile, or empty.
 SocketOptions socket_options(const config::BgpdConf& conf, const config::NeighborConf& neighbor,
                              const std::string& key);
+
+/// What BFD is asked for by one neighbour.
+struct BfdOrder {
+  bfd::Target target;
+  bfd::Settings settings;
+  bool operator==(const BfdOrder&) const = default;
+};
+/// Nothing where the neighbour has no `bfd` or is disabled. `session_end`: our end of the BGP session, for neighbours
+/// that are only known by it; nothing: `localAddress`, or the route's.
+std::optional<BfdOrder> bfd_order(const config::BgpdConf& conf, const config::NeighborConf& neighbor,
+                                  const std::optional<IpAddress>& session_end);
 
 /// Our addresses on a session: its own end, and what stands beside it.
 struct LocalAddresses {

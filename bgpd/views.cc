@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <cstdio>
 
 namespace slash32::bgp {
 namespace {
@@ -35,6 +37,38 @@ ordered_json graceful_restart_view(const Session& session) {
   out["remotePreserved"] = ordered_json::array();
   for (const auto& entry : remote->families)
     if (entry.forwarding_preserved) out["remotePreserved"].push_back(family_key(entry.family));
+  return out;
+}
+
+/// "2026-11-22T03:15:28Z".
+std::string time_text(std::chrono::sys_seconds at) {
+  const auto day = std::chrono::floor<std::chrono::days>(at);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss time(at - day);
+  std::array<char, 40> text{};
+  std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02dZ", static_cast<int>(date.year()),
+                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                static_cast<int>(time.hours().count()), static_cast<int>(time.minutes().count()),
+                static_cast<int>(time.seconds().count()));
+  return text.data();
+}
+
+ordered_json milliseconds(std::chrono::microseconds length) {
+  if (length.count() % 1000 == 0) return length.count() / 1000;
+  return static_cast<double>(length.count()) / 1000;
+}
+
+ordered_json bfd_view(const Neighbor& neighbor) {
+  const auto state = neighbor.bfd.value_or(BfdState{});
+  ordered_json out = {{"state", to_string(state.state)},
+                      {"remoteState", to_string(state.remote_state)},
+                      {"diagnostic", to_string(state.diagnostic)},
+                      {"remoteDiagnostic", to_string(state.remote_diagnostic)},
+                      {"transmitInterval", milliseconds(state.transmit_interval)},
+                      {"detectionTime", milliseconds(state.detection_time)},
+                      {"multihop", neighbor.bfd_order->target.multihop},
+                      {"since", neighbor.bfd ? ordered_json(time_text(state.since)) : ordered_json()}};
+  if (!state.trouble.empty()) out["trouble"] = state.trouble;
   return out;
 }
 
@@ -148,6 +182,7 @@ ordered_json neighbor_view(const config::BgpdConf& conf, const Neighbor& neighbo
   out["malformedUpdates"] = neighbor.complaints;
   if (!neighbor.last_complaint.empty()) out["lastMalformed"] = neighbor.last_complaint;
   out["policy"] = policy_view(neighbor.conf, external);
+  if (neighbor.bfd_order) out["bfd"] = bfd_view(neighbor);
   if (!neighbor.up) return out;
   out["remoteId"] = IpAddress::v4(neighbor.up->remote.id.value).to_string();
   out["localAddress"] = neighbor.session_end.to_string();

@@ -81,6 +81,15 @@ struct GracefulRestartConf {
   bool operator==(const GracefulRestartConf&) const = default;
 };
 
+/// BFD with a neighbour (RFC 5880).
+struct BfdConf {
+  Milliseconds min_tx{300};
+  Milliseconds min_rx{300};
+  std::uint8_t multiplier = 3;
+  std::optional<bool> multihop;  // RFC 5883; default: as the BGP session is
+  bool operator==(const BfdConf&) const = default;
+};
+
 struct MaxPrefixes {
   std::optional<std::uint32_t> in;  // per family; beyond it: Cease/1
   std::optional<std::uint32_t> out;
@@ -116,6 +125,7 @@ struct NeighborConf {
   std::optional<std::uint8_t> multihop;      // TTL; default: 1 for eBGP, 64 for iBGP
   std::vector<AddressFamily> families{AddressFamily::IPv4, AddressFamily::IPv6};
   GracefulRestartConf graceful_restart;
+  std::optional<BfdConf> bfd;
   bool route_reflector_client = false;
   std::uint8_t allow_own_as = 0;  // how often the own AS may occur in a received AS_PATH
   std::optional<Asn> local_as;

@@ -53,6 +53,7 @@ inline const List kIdentity = {"name", "address", "interface", "group"};
 /// Keys only a dynamic neighbour has, in the place of an address.
 inline const List kDynamic = {"range", "limit"};
 inline const List kGracefulRestart = {"enabled", "restartTime"};
+inline const List kBfd = {"minTx", "minRx", "multiplier", "multihop"};
 inline const List kMaxPrefixes = {"in", "out", "warn", "restart"};
 
 inline const List kTerm = {"name", "match", "set", "then"};
@@ -65,7 +66,6 @@ inline const List kSet = {"localPref",           "med",    "communities", "addCo
 inline const List kUnsupported = {"metrics",
                                   "neighbors[].interface",
                                   "neighbors[].addPath",
-                                  "neighbors[].bfd",
                                   "neighbors[].role",
                                   "neighbors[].maxPrefixes.out",
                                   "neighbors[].maxPrefixes.warn",

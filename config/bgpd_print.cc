@@ -77,6 +77,7 @@ std::vector<std::string> bgpd_conf_keys() {
   add_keys(out, "control.", keys::kControl);
   add_keys(out, "neighbors[].", keys::kNeighbor);
   add_keys(out, "neighbors[].gracefulRestart.", keys::kGracefulRestart);
+  add_keys(out, "neighbors[].bfd.", keys::kBfd);
   add_keys(out, "neighbors[].maxPrefixes.", keys::kMaxPrefixes);
   add_keys(out, "dynamicNeighbors[].", keys::kDynamic);
   add_keys(out, "policies{}[].", keys::kTerm);

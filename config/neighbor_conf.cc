@@ -85,6 +85,8 @@ Result<NeighborConf> read_neighbor(const JsonField& field, const NeighborContext
   out.name = TRY(field.optional("name", read_name, out.address.to_string()));
   if (out.address.is_v6() && out.address.is_link_local() && !out.bind_interface)
     return field.child("address").bad("is link-local: give bindInterface as well");
+  if (out.address.is_link_local() && out.bfd && out.bfd->multihop.value_or(false))
+    return place_of(field, "bfd").child("multihop").bad("cannot be: a link-local address is one hop away");
   TRY(check_whole(field, out, context, out.address.family()));
   if (out.local_address == out.address) return place_of(field, "localAddress").bad("is the neighbour's own address");
   return out;
@@ -132,6 +134,12 @@ ordered_json print_allow(const Allow& allow) {
   return out;
 }
 
+ordered_json print_bfd(const BfdConf& bfd) {
+  ordered_json out = {{"minTx", bfd.min_tx.count()}, {"minRx", bfd.min_rx.count()}, {"multiplier", bfd.multiplier}};
+  if (bfd.multihop) out["multihop"] = *bfd.multihop;
+  return out;
+}
+
 void print_session(const NeighborConf& n, ordered_json& out) {
   out["remoteAs"] = print_remote_as(n.remote_as);
   if (n.local_as) out["localAs"] = n.local_as->value;
@@ -150,6 +158,7 @@ void print_session(const NeighborConf& n, ordered_json& out) {
   for (const auto family : n.families) out["families"].push_back(print_family(family));
   out["gracefulRestart"] = {{"enabled", n.graceful_restart.enabled},
                             {"restartTime", n.graceful_restart.restart_time.count()}};
+  if (n.bfd) out["bfd"] = print_bfd(*n.bfd);
 }
 
 void print_routes(const NeighborConf& n, ordered_json& out) {

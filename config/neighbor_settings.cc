@@ -68,6 +68,22 @@ Result<GracefulRestartConf> read_graceful_restart(const JsonField& field, Gracef
   return conf;
 }
 
+/// `true`: with every default; `false`: none, where a group has it. An object goes over what is there, key by key.
+Result<std::optional<BfdConf>> read_bfd(const JsonField& field, const std::optional<BfdConf>& before) {
+  constexpr std::uint16_t kLeast = 10, kMost = 60000;
+  if (field.value().is_boolean()) return field.value().get<bool>() ? std::optional{BfdConf{}} : std::nullopt;
+  TRY(field.only(keys::kBfd));
+  BfdConf conf = before.value_or(BfdConf{});
+  const auto interval = [](const JsonField& value) -> Result<Milliseconds> {
+    return Milliseconds{TRY(json::integer<std::uint16_t>(kLeast, kMost)(value))};
+  };
+  conf.min_tx = TRY(field.optional("minTx", interval, conf.min_tx));
+  conf.min_rx = TRY(field.optional("minRx", interval, conf.min_rx));
+  conf.multiplier = TRY(field.optional("multiplier", json::integer<std::uint8_t>(1), conf.multiplier));
+  if (field.has("multihop")) conf.multihop = TRY(json::boolean(field.child("multihop")));
+  return std::optional{conf};
+}
+
 Result<MaxPrefixes> read_max_prefixes(const JsonField& field) {
   TRY(field.only(keys::kMaxPrefixes));
   for (const char* key : {"out", "warn", "restart"})
@@ -109,7 +125,7 @@ auto policy_names(const NeighborContext& context) {
 // ---------------------------------------------------------------- a neighbour's settings
 
 Status refuse_unsupported(const JsonField& field) {
-  for (const char* key : {"interface", "addPath", "bfd", "role"})
+  for (const char* key : {"interface", "addPath", "role"})
     if (field.has(key)) return not_supported(field.child(key));
   return ok();
 }
@@ -132,6 +148,7 @@ Status apply_session(const JsonField& field, NeighborConf& out) {
   out.families = TRY(field.optional("families", read_families, out.families));
   if (field.has("gracefulRestart"))
     out.graceful_restart = TRY(read_graceful_restart(field.child("gracefulRestart"), out.graceful_restart));
+  if (field.has("bfd")) out.bfd = TRY(read_bfd(field.child("bfd"), out.bfd));
   if (field.has("localAs")) out.local_as = TRY(as_number(field.child("localAs")));
   return ok();
 }

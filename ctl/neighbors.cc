@@ -53,6 +53,19 @@ std::string restart_text(const json& neighbor) {
   return negotiated.get<bool>() ? "graceful, negotiated" : "not graceful";
 }
 
+/// "Up, neighbor Up; sent every 50 ms, a failure after 150 ms; since 2026-11-22T03:15:28Z", or why there is none.
+std::string bfd_text(const json& bfd) {
+  if (!bfd.is_object()) return std::string{kNothing};
+  if (member(bfd, "trouble").is_string()) return field_text(bfd, "trouble");
+  std::string out = field_text(bfd, "state");
+  if (out != "Up") out += " (" + field_text(bfd, "diagnostic") + ")";
+  out += ", neighbor " + field_text(bfd, "remoteState");
+  if (field_text(bfd, "state") == "Up")
+    out += "; sent every " + field_text(bfd, "transmitInterval") + " ms, a failure after " +
+           field_text(bfd, "detectionTime") + " ms";
+  return out + "; since " + field_text(bfd, "since");
+}
+
 /// What a summary has to say beside the counts: why a session is down, or that no policy lets anything through.
 std::string note_text(const json& neighbor) {
   const bool is_up = field_text(neighbor, "state") == "Established";
@@ -122,6 +135,7 @@ std::string render_neighbor(const json& neighbor) {
                                                          {"flaps", field_text(neighbor, "flaps")},
                                                          {"malformed", field_text(neighbor, "malformedUpdates")},
                                                          {"restart", restart_text(neighbor)},
+                                                         {"BFD", bfd_text(member(neighbor, "bfd"))},
                                                          {"policy", policy_text(neighbor)},
                                                          {"last error", error_text(neighbor)}};
   for (const char* family : kFamilies) {

@@ -32,8 +32,8 @@ const std::map<std::string, Folders> kMayInclude = {
     {"bgpd/control", {"common"}},
     {"bgpd/bfd", {"common"}},
     {"bgpd",
-     {"bgpd/wire", "bgpd/fsm", "bgpd/peer", "bgpd/rib", "bgpd/fib", "bgpd/transport", "bgpd/control", "config",
-      "common", "common/netlink"}},
+     {"bgpd/wire", "bgpd/fsm", "bgpd/peer", "bgpd/rib", "bgpd/fib", "bgpd/transport", "bgpd/control", "bgpd/bfd",
+      "config", "common", "common/netlink"}},
     // ipam: `slash32ctl ipam show` reads the store through the library that owns its format.
     {"ctl", {"ipam", "config", "common"}},
 };

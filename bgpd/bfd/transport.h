@@ -22,6 +22,7 @@ struct Target {
   std::optional<IpAddress> local;  // source of our packets; nothing: the route's
   std::string interface;           // empty: any; needed for a link-local `remote`
   bool multihop = false;           // UDP port 4784, no hop limit asked for
+  bool operator==(const Target&) const = default;
 };
 
 class Transport {

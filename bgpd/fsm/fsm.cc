@@ -193,6 +193,14 @@ Step deliver(const Fsm& fsm, std::optional<Operation> operation) {
   return out;
 }
 
+/// RFC 9384 section 3. A NOTIFICATION, so nothing is retained (RFC 4724 section 4); RFC 8538 is not spoken.
+Step bfd_down(const Fsm& fsm, const std::string& why) {
+  const auto cease = notification(ErrorCode::Cease, cease::kBfdDown);
+  Step out = to_idle(fsm, Ending::NotificationSent, "BFD: " + why + "; sent " + describe(cease));
+  out.operations.insert(out.operations.begin(), op::SendNotification{cease});
+  return out;
+}
+
 Step on_established(const Fsm& fsm, const Event& event) {
   return std::visit(
       Overloaded{
@@ -218,6 +226,7 @@ Step on_established(const Fsm& fsm, const Event& event) {
           [&](const ev::SendHoldExpired&) -> Step {
             return notify_and_idle(fsm, notification(ErrorCode::SendHoldTimerExpired));
           },
+          [&](const ev::BfdDown& e) -> Step { return bfd_down(fsm, e.why); },
           [&](const auto&) -> Step { return fsm_error(fsm, fsm_error::kUnexpectedInEstablished); },
       },
       event);

@@ -59,12 +59,16 @@ struct RefreshReceived {
 };  // RFC 2918; no family: one to ignore
 struct Replaced {};         // RFC 4724 section 5: the peer is back on another connection
 struct SendHoldExpired {};  // 29 (RFC 9687): the peer takes nothing of what we send
+struct BfdDown {
+  std::string why;
+};  // RFC 9384: the path to the peer has failed
 }  // namespace ev
 
-using Event = std::variant<ev::Start, ev::Stop, ev::CloseForRestart, ev::ConnectRetryExpired, ev::HoldExpired,
-                           ev::KeepaliveExpired, ev::TcpConnected, ev::TcpFailed, ev::OpenReceived, ev::HeaderError,
-                           ev::OpenError, ev::CollisionLost, ev::NotificationReceived, ev::KeepaliveReceived,
-                           ev::UpdateReceived, ev::UpdateError, ev::RefreshReceived, ev::Replaced, ev::SendHoldExpired>;
+using Event =
+    std::variant<ev::Start, ev::Stop, ev::CloseForRestart, ev::ConnectRetryExpired, ev::HoldExpired,
+                 ev::KeepaliveExpired, ev::TcpConnected, ev::TcpFailed, ev::OpenReceived, ev::HeaderError,
+                 ev::OpenError, ev::CollisionLost, ev::NotificationReceived, ev::KeepaliveReceived, ev::UpdateReceived,
+                 ev::UpdateError, ev::RefreshReceived, ev::Replaced, ev::SendHoldExpired, ev::BfdDown>;
 
 /// How a connection, or the attempt at one, came to its end.
 enum class Ending : std::uint8_t {

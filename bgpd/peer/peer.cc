@@ -201,6 +201,11 @@ Actions Peer::on_send_hold_expired(Instant now) {
   return impl_->finish(now);
 }
 
+Actions Peer::on_bfd_down(const std::string& why, Instant now) {
+  if (Connection* c = impl_->established(); c != nullptr) impl_->dispatch(*c, ev::BfdDown{why}, now);
+  return impl_->finish(now);
+}
+
 std::optional<Instant> Peer::next_deadline() const { return impl_->next_deadline(); }
 
 Actions Peer::on_time(Instant now) {

@@ -102,6 +102,10 @@ class Peer {
   /// (RFC 9687).
   Actions on_send_hold_expired(Instant now);
 
+  /// BFD says that the path to the peer has failed, and why: Established ends with Cease/10 (RFC 9384), nothing is
+  /// retained. In any other state, and while the peer restarts, nothing happens (RFC 5882 section 4.3: our C is 0).
+  Actions on_bfd_down(const std::string& why, Instant now);
+
   /// When on_time() wants to be called next; nothing: no timer runs.
   std::optional<Instant> next_deadline() const;
   Actions on_time(Instant now);

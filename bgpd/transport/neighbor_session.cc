@@ -42,6 +42,8 @@ void NeighborSession::start() { carry_out(peer_.start(loop_.now())); }
 void NeighborSession::stop(Notification cease) { carry_out(peer_.stop(loop_.now(), std::move(cease))); }
 void NeighborSession::close_for_restart() { carry_out(peer_.close_for_restart(loop_.now())); }
 
+void NeighborSession::bfd_down(const std::string& why) { carry_out(peer_.on_bfd_down(why, loop_.now())); }
+
 void NeighborSession::accept(UniqueFd fd) {
   // Closed by the guard: a neighbour has no use for so many.
   if (connections_.size() >= kMaxConnections || sockets_.use_count() > kMaxSockets) return;

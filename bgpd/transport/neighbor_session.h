@@ -47,6 +47,8 @@ class NeighborSession {
   void stop(Notification cease);
   /// Without a NOTIFICATION, so that the peer keeps our routes (RFC 4724 section 4).
   void close_for_restart();
+  /// BFD says that the path has failed: as Peer::on_bfd_down. The session comes back on its own.
+  void bfd_down(const std::string& why);
   /// An incoming connection from the neighbour.
   void accept(UniqueFd fd);
   /// There may be something to send: takes it while the connection has room.

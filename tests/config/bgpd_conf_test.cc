@@ -54,6 +54,23 @@ TEST(BgpdConf, ANeighbourWinsOverItsGroupKeyByKey) {
   EXPECT_EQ(conf.neighbors[0].name, "10.0.0.1");
 }
 
+TEST(BgpdConf, BfdIsSharedByAGroupKeyByKeyAndCanBeTakenBack) {
+  const auto conf = must_read(
+      R"({"localAs": 1, "peerGroups": {"g": {"remoteAs": 2, "bfd": {"minTx": 50, "multihop": true}}},
+          "neighbors": [{"address": "10.0.0.1", "group": "g", "bfd": {"minRx": 60, "multiplier": 5}},
+                        {"address": "10.0.0.2", "group": "g", "bfd": false},
+                        {"address": "10.0.0.3", "remoteAs": 2, "bfd": true}, {"address": "10.0.0.4", "remoteAs": 2}],
+          "dynamicNeighbors": [{"range": "10.1.0.0/16", "group": "g"}]})");
+  ASSERT_EQ(conf.neighbors.size(), 4U);
+  EXPECT_EQ(conf.neighbors[0].bfd, (BfdConf{Milliseconds{50}, Milliseconds{60}, 5, true}));
+  EXPECT_EQ(conf.neighbors[1].bfd, std::nullopt);
+  EXPECT_EQ(conf.neighbors[2].bfd, (BfdConf{Milliseconds{300}, Milliseconds{300}, 3, std::nullopt}));
+  EXPECT_EQ(conf.neighbors[3].bfd, std::nullopt);
+  ASSERT_TRUE(conf.dynamic_neighbors.at(0).settings.bfd);
+  EXPECT_EQ(conf.dynamic_neighbors[0].settings.bfd->min_tx, Milliseconds{50});
+  EXPECT_EQ(must_read(print_bgpd_conf(conf)).neighbors[0].bfd, conf.neighbors[0].bfd);
+}
+
 TEST(BgpdConf, PrefixLengthsFollowGeAndLe) {
   const auto conf = must_read(
       R"({"localAs": 1, "policies": {"p": [{"match": {"prefix": ["10.0.0.0/8", {"prefix": "10.0.0.0/8", "ge": 16},

@@ -53,6 +53,21 @@ TEST(RenderNeighbor, TellsEverythingAboutOne) {
   }
 }
 
+TEST(RenderNeighbor, TellsHowBfdStands) {
+  const auto line = [](const char* bfd) {
+    const std::string text = render_neighbor(json::parse(std::string(R"({"name":"tor1","bfd":)") + bfd + "}"));
+    const auto start = text.find("BFD");
+    return text.substr(start, text.find('\n', start) - start);
+  };
+  EXPECT_EQ(line(R"({"state":"Up","remoteState":"Up","diagnostic":"no diagnostic","transmitInterval":50,
+      "detectionTime":150,"since":"2026-11-22T03:15:28Z"})"),
+            "BFD         Up, neighbor Up; sent every 50 ms, a failure after 150 ms; since 2026-11-22T03:15:28Z");
+  EXPECT_EQ(line(R"({"state":"Down","remoteState":"Down","diagnostic":"control detection time expired",
+      "since":"2026-11-22T03:15:28Z"})"),
+            "BFD         Down (control detection time expired), neighbor Down; since 2026-11-22T03:15:28Z");
+  EXPECT_EQ(line(R"({"state":"Down","trouble":"no interface \"up9\""})"), "BFD         no interface \"up9\"");
+}
+
 TEST(RenderRoutes, ShowsFlagsAttributesAndTheReason) {
   const json document = json::parse(R"({"routes":[
     {"prefix":"10.244.1.0/24","best":true,"multipath":false,"source":"local","neighbor":null,"installed":false,

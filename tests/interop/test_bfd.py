@@ -1,7 +1,9 @@
 """BFD (RFC 5880, 5881, 5883) on the wire: packets by hand, and BIRD 2 at 50 ms x 3."""
 
 import contextlib
+import copy
 import os
+import re
 import signal
 import time
 
@@ -11,6 +13,7 @@ from conftest import ROOT, binary_path
 from world import bfd
 from world.bfd import ADMIN_DOWN, DOWN, INIT, UP, FAR_LINK, LINK, OURS, THEIRS
 from world.host import wait_until
+from world.speaker import ASN, Speaker, neighbor as configured
 
 FINAL, POLL = 0x10, 0x20
 DETECT = 0.15
@@ -231,6 +234,122 @@ def test_retiring_says_admin_down_and_ends(hosts, program, bird):
     assert speaker.stop() == 0
     assert "failure=1" not in speaker.log()
     wait_until(lambda: bird.state() == "Down", 10, bird.sessions)
+
+
+# ---------------------------------------------------------------- slash32-bgpd with BIRD 2
+
+OWN = "10.244.1.0/24"  # what slash32-bgpd announces
+
+
+class Bgp:
+    """slash32-bgpd on one host, BIRD on the other; both with BFD for their BGP session."""
+
+    def __init__(self, hosts, bgpd, *, asn=bfd.ASN, detect=("bfd on",), interface=None, **settings):
+        self.hosts = hosts
+        one = configured("bird", THEIRS[4], asn, bindInterface=interface, bfd={"minTx": 50, "minRx": 50, **settings})
+        self.speaker = Speaker(hosts[0], bgpd, neighbors=[one], originate={"prefixes": [OWN]})
+        self.bird = bfd.BgpBird(hosts[1], 4, asn=asn, detect=detect)
+
+    def start(self):
+        """Both, until everything is up."""
+        self.speaker.start()
+        self.bird.start(f"{OURS[4]} as {ASN}")
+        self.speaker.wait_in_kernel(bfd.PREFIX, timeout=20)
+        wait_until(lambda: self.bird.has_route(OWN), 20, self.bird.protocol)
+        self.wait_bfd(state="Up", remoteState="Up", transmitInterval=50)
+        wait_until(lambda: self.bird.state() == "Up", 10, self.bird.sessions)
+        return self
+
+    def wait_bfd(self, **expected):
+        """Waits for what the control interface says of BFD."""
+        shown = lambda: self.speaker.neighbor("bird").get("bfd", {})
+        wait_until(lambda: expected.items() <= shown().items(), 15, lambda: f"{expected}: {shown()}")
+        return shown()
+
+    def reload(self, **settings):
+        """Another `bfd` of the neighbour."""
+        document = copy.deepcopy(self.speaker.document)
+        document["neighbors"][0]["bfd"] = settings
+        self.speaker.reload(document)
+
+    def is_untouched(self):
+        """Whether the session is still the first one."""
+        shown = self.speaker.neighbor("bird")
+        return shown["state"] == "Established" and shown["flaps"] == 0
+
+
+@pytest.fixture
+def make_bgp(hosts, bgpd):
+    """Makes and starts both speakers."""
+    return lambda **options: Bgp(hosts, bgpd, **options).start()
+
+
+def test_bgpd_shows_bfd_up_and_so_does_bird(make_bgp):
+    bgp = make_bgp()
+    shown = bgp.wait_bfd(transmitInterval=50, detectionTime=150)
+    assert shown["multihop"] is False and shown["diagnostic"] == "no diagnostic"
+    assert shown["since"].endswith("Z")
+    assert "0.150" in bgp.bird.sessions(), bgp.bird.sessions()
+
+
+def test_bgpd_with_ibgp_speaks_multihop_bfd_as_bird_does(make_bgp):
+    bgp = make_bgp(asn=ASN)
+    assert bgp.wait_bfd(state="Up", detectionTime=150)["multihop"] is True
+
+
+def test_a_failed_path_takes_session_and_routes_long_before_the_hold_time(make_bgp):
+    bgp = make_bgp(multiplier=40)  # of ours: BIRD itself would notice after 2 s
+    bgp.wait_bfd(detectionTime=150)
+    wait_until(lambda: "2.000" in bgp.bird.sessions(), 10, bgp.bird.sessions)
+    assert bgp.speaker.neighbor("bird")["holdTime"] == 90
+    when = bfd.cut(bgp.hosts[0])
+    bgp.speaker.wait_not_in_kernel(bfd.PREFIX)
+    took = time.monotonic() - when
+    assert took < DETECT + SLACK, took
+    shown = bgp.speaker.neighbor("bird")
+    assert shown["lastError"].startswith("BFD: control detection time expired; sent Cease/BFD Down"), shown
+    assert shown["flaps"] == 1
+    wait_until(lambda: re.search("slash32: Received: (BFD|Unknown error 6.10)", bgp.bird.log()), 5, bgp.bird.log)
+    bgp.speaker.wait_established("bird", 30)  # RFC 5882 section 4.1: a path without BFD keeps nobody away
+    assert bgp.wait_bfd(state="Down")["diagnostic"] == "control detection time expired"
+    bfd.uncut(bgp.hosts[0])
+    bgp.wait_bfd(state="Up")
+
+
+def test_a_restart_of_bgpd_says_admin_down_to_bird_and_routes_stay(make_bgp):
+    """BIRD 2.0 takes AdminDown for a failure as well (RFC 5882 section 4.2 does not), but with "graceful" no harm comes of
+    it."""
+    bgp = make_bgp(detect=("bfd graceful",))
+    assert bgp.speaker.terminate() == 0
+    wait_until(lambda: "Neighbor graceful restart active" in bgp.bird.protocol(), 5, bgp.bird.log)
+    wait_until(lambda: f"CTL received from {OURS[4]} [AdminDown" in bgp.bird.log(), 5, bgp.bird.log)
+    assert bgp.bird.has_route(OWN), bgp.bird.protocol()
+    assert bgp.speaker.in_kernel(bfd.PREFIX)
+    bgp.speaker.start()
+    bgp.speaker.wait_established("bird", 30)
+    bgp.wait_bfd(state="Up")
+    assert bgp.bird.has_route(OWN) and bgp.speaker.in_kernel(bfd.PREFIX)
+    assert "expired" not in bgp.bird.log(), "our silence was noticed"
+
+
+def test_a_reload_changes_bfd_and_leaves_the_session_alone(make_bgp):
+    bgp = make_bgp()
+    bgp.reload(minTx=50, minRx=200)
+    bgp.wait_bfd(state="Up", detectionTime=600)
+    assert bgp.is_untouched()
+    bgp.reload(minTx=100, minRx=50, multiplier=5)
+    bgp.wait_bfd(state="Up", transmitInterval=100, detectionTime=150)
+    wait_until(lambda: "0.500" in bgp.bird.sessions(), 10, bgp.bird.sessions)
+    assert bgp.is_untouched()
+
+
+def test_bfd_comes_back_on_an_interface_that_was_made_anew(make_bgp):
+    bgp = make_bgp(interface=LINK)
+    bgp.hosts[0].ip(f"link del {LINK}")
+    bgp.wait_bfd(state="Down")
+    bfd.connect(*bgp.hosts)
+    bgp.wait_bfd(state="Up")
+    bgp.speaker.wait_established("bird", 30)
 
 
 # ---------------------------------------------------------------- FRR

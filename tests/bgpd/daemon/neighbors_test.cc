@@ -40,13 +40,17 @@ class NeighborsTest : public testing::Test {
                                          keys_[peer] = key;
                                          key_calls_.push_back(key);
                                          return ok();
-                                       }},
+                                       },
+                                       .order_bfd =
+                                           [this](PeerId peer, const std::optional<BfdOrder>& wanted) {
+                                             bfd_orders_.emplace_back(peer, wanted);
+                                           }},
                        std::nullopt);
   }
   ~NeighborsTest() override { std::filesystem::remove_all(folder_); }
 
   config::NeighborConf& settings() { return conf_.dynamic_neighbors[0].settings; }
-  void add_static(const std::string& password_file) {
+  void add_static(const std::optional<std::string>& password_file) {
     auto& one = conf_.neighbors.emplace_back();
     one.name = "tor1";
     one.address = IpAddress::v4(0x7F000008);
@@ -74,6 +78,7 @@ class NeighborsTest : public testing::Test {
   std::string folder_;
   std::map<Prefix, std::string> keys_;
   std::vector<std::string> key_calls_;
+  std::vector<std::pair<PeerId, std::optional<BfdOrder>>> bfd_orders_;
   bool takes_no_key_ = false;
   std::optional<Rib> rib_;
   std::optional<Neighbors> neighbors_;
@@ -153,6 +158,120 @@ TEST_F(NeighborsTest, TheKeysForANewListenerAreThoseOfTheFilesOrElseTheOnesInUse
   conf_.neighbors[0].address = IpAddress::v4(0x7F000009);
   conf_.neighbors[0].password_file = folder_ + "/long";
   EXPECT_EQ(neighbors_->listen_keys(conf_), (ListenKeys{{range, "old"}})) << "who has no key is held";
+}
+
+TEST_F(NeighborsTest, BfdOfAConfiguredNeighborComesChangesAndGoesWithoutAReset) {
+  add_static(std::nullopt);
+  configure();
+  const auto id = neighbors_->all().begin()->first;
+  EXPECT_TRUE(bfd_orders_.empty());
+  conf_.neighbors[0].bfd = config::BfdConf{};
+  configure();
+  configure();
+  ASSERT_EQ(bfd_orders_.size(), 1U) << "told once";
+  EXPECT_EQ(bfd_orders_[0].first, id);
+  EXPECT_EQ(bfd_orders_[0].second->target.remote, conf_.neighbors[0].address);
+  conf_.neighbors[0].bfd->min_rx = Milliseconds{50};
+  configure();
+  ASSERT_EQ(bfd_orders_.size(), 2U);
+  EXPECT_EQ(bfd_orders_[1].second->settings.required_min_rx, Milliseconds{50});
+  conf_.neighbors[0].bfd.reset();
+  configure();
+  ASSERT_EQ(bfd_orders_.size(), 3U);
+  EXPECT_EQ(bfd_orders_[2].second, std::nullopt);
+  EXPECT_EQ(neighbors_->all().begin()->first, id) << "the neighbour was reset";
+}
+
+TEST_F(NeighborsTest, BfdOfANeighborThatIsRemovedOrDisabledEnds) {
+  add_static(std::nullopt);
+  conf_.neighbors[0].bfd = config::BfdConf{};
+  configure();
+  conf_.neighbors[0].enabled = false;
+  configure();
+  ASSERT_EQ(bfd_orders_.size(), 2U);
+  EXPECT_EQ(bfd_orders_[1], (std::pair{bfd_orders_[0].first, std::optional<BfdOrder>{}}));
+  conf_.neighbors[0].enabled = true;
+  configure();
+  conf_.neighbors.clear();
+  configure();
+  ASSERT_EQ(bfd_orders_.size(), 4U);
+  EXPECT_EQ(bfd_orders_[3], (std::pair{bfd_orders_[2].first, std::optional<BfdOrder>{}}));
+}
+
+TEST_F(NeighborsTest, WhatBfdSaysIsKeptForShowAndOfNobodyElse) {
+  add_static(std::nullopt);
+  conf_.neighbors[0].bfd = config::BfdConf{};
+  configure();
+  const auto& neighbor = *neighbors_->all().begin()->second;
+  neighbors_->bfd_told(neighbor.id + 1, {}, true);
+  EXPECT_EQ(neighbor.bfd, std::nullopt);
+  const BfdState up{.state = bfd::State::Up, .remote_state = bfd::State::Up, .trouble = {}};
+  neighbors_->bfd_told(neighbor.id, up, false);
+  EXPECT_EQ(neighbor.bfd, up);
+  const BfdState down{.diagnostic = bfd::Diagnostic::ControlDetectionTimeExpired, .trouble = {}};
+  neighbors_->bfd_told(neighbor.id, down, true);  // no session is there that could end
+  EXPECT_EQ(neighbor.bfd, down);
+  EXPECT_EQ(neighbor.session->status().last_error, "");
+  conf_.neighbors[0].bfd.reset();
+  configure();
+  neighbors_->bfd_told(neighbor.id, up, false);  // was on its way
+  EXPECT_EQ(neighbor.bfd, std::nullopt);
+}
+
+TEST_F(NeighborsTest, ADynamicNeighborIsWatchedWhileEstablishedAndAFailureEndsItsSession) {
+  settings().bfd = config::BfdConf{};
+  configure();
+  auto listener = Listener::open(loop_, {kHere, 0}, [&](UniqueFd fd, const Endpoint& remote, const Endpoint&) {
+    neighbors_->accepted(std::move(fd), remote);
+    EXPECT_TRUE(bfd_orders_.empty()) << "before Established";
+  });
+  ASSERT_TRUE(listener);
+  auto theirs = conf_;
+  theirs.local_as = Asn{65002};
+  auto them = settings();
+  them.remote_as.asn = Asn{65001};
+  them.passive = false;
+  std::optional<NeighborSession> client;
+  const auto end = [&] {
+    client.reset();
+    neighbors_.reset();
+    listener = fail(1, "done");
+  };
+  const auto fail_it = [&] {  // our side is Established as well
+    ASSERT_EQ(bfd_orders_.size(), 1U);
+    const auto& target = bfd_orders_[0].second->target;
+    EXPECT_EQ(target.remote, kHere);
+    EXPECT_EQ(target.local, kHere) << "as the session's";
+    settings().bfd->min_rx = Milliseconds{50};
+    configure();
+    ASSERT_EQ(bfd_orders_.size(), 2U);
+    EXPECT_TRUE(neighbors_->all().begin()->second->up) << "changed live";
+    const BfdState down{.diagnostic = bfd::Diagnostic::ControlDetectionTimeExpired, .trouble = {}};
+    neighbors_->bfd_told(bfd_orders_[0].first, down, true);
+    EXPECT_EQ(neighbors_->all().begin()->second->session->status().last_error,
+              "BFD: control detection time expired; sent Cease/BFD Down");
+  };
+  LoopTimer look(loop_);
+  std::function<void()> until_watched = [&] {
+    if (bfd_orders_.empty()) return look.after(Milliseconds{10}, until_watched);
+    fail_it();
+  };
+  client.emplace(loop_, peer_settings(theirs, them, RouterId{2}), *listener->bound(), SocketOptions{},
+                 SessionEvents{.up = [&](const Session&, const IpAddress&) { until_watched(); },
+                               .down =
+                                   [&](const act::SessionDown& down) {
+                                     EXPECT_EQ(down.reason, "received Cease/BFD Down");
+                                     ASSERT_EQ(bfd_orders_.size(), 3U);
+                                     EXPECT_EQ(bfd_orders_[2].second, std::nullopt);
+                                     loop_.post(end);
+                                   },
+                               .stale_expired = [](const auto&) {},
+                               .update = [](const Update&) {},
+                               .refresh = [](AddressFamily) {},
+                               .output = [](std::size_t) { return SessionEvents::Output{}; }});
+  client->start();
+  loop_.run();
+  EXPECT_EQ(bfd_orders_.size(), 3U);
 }
 
 TEST_F(NeighborsTest, ADynamicNeighborThatSentTooManyPrefixesRests) {

@@ -59,6 +59,7 @@ const std::array<Event, std::variant_size_v<Event>> kEvents{
     ev::RefreshReceived{AddressFamily::IPv4},
     ev::Replaced{},
     ev::SendHoldExpired{},
+    ev::BfdDown{"gone"},
 };
 
 Fsm in(PeerState state) {
@@ -117,6 +118,7 @@ const Cell kMatrix[][6] = {
     /* RefreshReceived      */ {{I, ""}, {I, "close"}, {I, "close"}, {I, "notify:5/1 close"}, {I, "notify:5/2 close"}, {E, "hold refresh"}},
     /* Replaced             */ {{I, ""}, {I, "close"}, {I, "close"}, {I, "notify:5/1 close"}, {I, "notify:5/2 close"}, {I, "close"}},
     /* SendHoldExpired      */ {{I, ""}, {I, "close"}, {I, "close"}, {I, "notify:5/1 close"}, {I, "notify:5/2 close"}, {I, "notify:8/0 close"}},
+    /* BfdDown              */ {{I, ""}, {I, "close"}, {I, "close"}, {I, "notify:5/1 close"}, {I, "notify:5/2 close"}, {I, "notify:6/10 close"}},
 };
 // clang-format on
 static_assert(std::size(kMatrix) == std::variant_size_v<Event>, "every event has a row");

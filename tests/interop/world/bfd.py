@@ -119,6 +119,60 @@ protocol bfd watch {{
         return time.monotonic()
 
 
+ASN, PREFIX = 65001, "20.1.0.0/16"
+
+
+class BgpBird(Bird):
+    """BIRD 2 that speaks BGP with slash32-bgpd, and BFD with it as BGP asks for; announces PREFIX."""
+
+    def __init__(self, host, family, *, asn=ASN, detect=("bfd on",)):
+        super().__init__(host)
+        self._family, self._asn, self._detect = family, asn, detect
+
+    def _configure(self, neighbor, interval, multiplier, disabled):
+        timers = f"interval {interval} ms; multiplier {multiplier}; idle tx interval 1 s;"
+        with open(f"/proc/{self._host.holder_pid()}/root/run/bird.conf", "w", encoding="utf-8") as file:
+            file.write(f"""
+log stderr all;
+debug protocols {{ states, events }};
+router id 10.8.0.1;
+protocol device {{ scan time 1; }}
+protocol direct {{ ipv4; ipv6; }}
+protocol bfd watch {{ debug all; interface "*" {{ {timers} }}; multihop {{ {timers} }}; }}
+protocol static {{ ipv4; route {PREFIX} blackhole; }}
+protocol bgp slash32 {{
+  local {THEIRS[self._family]} as {self._asn}; neighbor {neighbor}; {"; ".join(self._detect)};
+  ipv4 {{ import all; export where source = RTS_STATIC; next hop self; {"extended next hop;" * (self._family == 6)} }};
+  graceful restart on; hold time 90; connect delay time 1; connect retry time 1; error wait time 1, 2;
+}}
+""")
+
+    def protocol(self):
+        """`show protocols all`, of BGP."""
+        return self.ask("show", "protocols", "all", "slash32").stdout
+
+    def log(self):
+        """What it wrote."""
+        return self._process.log()
+
+    def has_route(self, prefix):
+        """Whether it has a prefix of ours."""
+        return "slash32" in self.ask("show", "route", prefix).stdout
+
+
+def cut(host):
+    """Drops BFD's packets in both directions at a host; when."""
+    rules = "".join(f"chain {hook} {{ type filter hook {hook} priority 0; udp dport {{ 3784, 4784 }} drop; }};"
+                    for hook in ("input", "output"))
+    host.run("nft", f"table inet cut {{ {rules} }}")
+    return time.monotonic()
+
+
+def uncut(host):
+    """Lets BFD's packets pass again."""
+    host.run("nft", "delete", "table", "inet", "cut")
+
+
 def _is_session(line):
     """Whether a line of `show bfd sessions` is a session's."""
     return line.startswith((OURS[4], OURS[6], "fe80:"))
@@ -217,11 +271,16 @@ def two_hosts(stack, directory):
     """Our host and the other one, cabled, with addresses of both families."""
     ours = stack.enter_context(Host("ours", directory))
     other = stack.enter_context(Host("other", directory))
+    connect(ours, other)
+    return ours, other
+
+
+def connect(ours, other):
+    """Lays the cable, and gives both ends their addresses."""
     cable(ours, LINK, other, FAR_LINK)
     for host, link, addresses in ((ours, LINK, OURS), (other, FAR_LINK, THEIRS)):
         host.ip(f"addr add {addresses[4]}/24 dev {link}", f"addr add {addresses[6]}/64 dev {link} nodad")
         wait_until(lambda: link_local(host, link), 10, "a link-local address")  # pylint: disable=cell-var-from-loop
-    return ours, other
 
 
 def link_local(host, link):
