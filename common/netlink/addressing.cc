@@ -35,6 +35,14 @@ void put_gateway(Request& request, AddressFamily family, const IpAddress& gatewa
   request.put(RTA_VIA, via);
 }
 
+void put_metrics(Request& request, const Route& route) {
+  if (route.mtu == 0 && route.advmss == 0) return;
+  request.open(RTA_METRICS);
+  if (route.mtu != 0) request.put_u32(RTAX_MTU, route.mtu);
+  if (route.advmss != 0) request.put_u32(RTAX_ADVMSS, route.advmss);
+  request.close();
+}
+
 Request route_request(const std::string& verb, const Route& route, std::uint16_t type, int flags) {
   rtmsg header{};
   header.rtm_family = family_number(route.destination.family());
@@ -53,6 +61,7 @@ Request route_request(const std::string& verb, const Route& route, std::uint16_t
   if (route.preferred_source) request.put_address(RTA_PREFSRC, *route.preferred_source);
   if (hop.link.value != 0) request.put_u32(RTA_OIF, static_cast<std::uint32_t>(hop.link.value));
   if (hop.gateway) put_gateway(request, route.destination.family(), *hop.gateway);
+  put_metrics(request, route);
   return request;
 }
 
@@ -162,6 +171,9 @@ std::optional<Route> parse_route(const Reply& reply) {
   route.scope = Scope{header.rtm_scope};
   route.metric = attributes.u32(RTA_PRIORITY);
   route.preferred_source = address_of(attributes.get(RTA_PREFSRC));
+  const auto metrics = attributes.nest(RTA_METRICS);
+  route.mtu = metrics.u32(RTAX_MTU);
+  route.advmss = metrics.u32(RTAX_ADVMSS);
   if (attributes.has(RTA_MULTIPATH))
     route.next_hops = multipath_of(attributes.get(RTA_MULTIPATH));
   else if (attributes.has(RTA_OIF) && route.type != RouteType::Blackhole)
@@ -245,7 +257,7 @@ Result<std::vector<Address>> list_addresses(Socket& socket, AddressFamily family
   return out;
 }
 
-Result<std::vector<Route>> list_routes(Socket& socket, AddressFamily family, TableId table) {
+Result<std::vector<Route>> list_routes(Socket& socket, AddressFamily family, std::optional<TableId> table) {
   std::vector<Route> out;
   const auto make = [&] {
     rtmsg header{};
@@ -256,7 +268,7 @@ Result<std::vector<Route>> list_routes(Socket& socket, AddressFamily family, Tab
       make, [&] { out.clear(); },
       [&](const Reply& reply) {
         auto route = parse_route(reply);
-        if (route && route->table == table) out.push_back(std::move(*route));
+        if (route && (!table || route->table == *table)) out.push_back(std::move(*route));
       }));
   return out;
 }

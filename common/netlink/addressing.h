@@ -38,7 +38,7 @@ Result<std::optional<Route>> route_in(const std::string& what, const Answer& ans
 Result<std::optional<Route>> find_route(Socket& socket, Request lookup);
 /// Every address of a family, of one link when given.
 Result<std::vector<Address>> list_addresses(Socket& socket, AddressFamily family, std::optional<IfIndex> link = {});
-/// Every route of a family's table.
-Result<std::vector<Route>> list_routes(Socket& socket, AddressFamily family, TableId table);
+/// Every route of a family, of one table when given.
+Result<std::vector<Route>> list_routes(Socket& socket, AddressFamily family, std::optional<TableId> table);
 
 }  // namespace slash32::netlink

@@ -48,6 +48,7 @@ Request create_veth(const VethPair& pair) {
   request.put_text(IFLA_IFNAME, pair.name);
   request.put(IFLA_ADDRESS, pair.mac.octets);
   request.put_u32(IFLA_MTU, pair.mtu.value);
+  if (pair.group != 0) request.put_u32(IFLA_GROUP, pair.group);
   request.open(IFLA_LINKINFO);
   request.put_text(IFLA_INFO_KIND, "veth");
   request.open(IFLA_INFO_DATA);
@@ -73,6 +74,7 @@ Request set_host_end(const HostEndSettings& settings) {
   put_ipv4_setting(request, IPV4_DEVCONF_FORWARDING, 1);
   put_ipv4_setting(request, IPV4_DEVCONF_PROXY_ARP, 1);
   put_ipv4_setting(request, IPV4_DEVCONF_RP_FILTER, kRpFilterStrict);
+  for (const auto& [number, value] : settings.more) put_ipv4_setting(request, number, value);  // the last one counts
   request.close();
   request.close();
   if (settings.ipv6) {
@@ -151,6 +153,7 @@ std::optional<Link> parse_link(const Reply& reply) {
   link.loopback = (header.ifi_flags & IFF_LOOPBACK) != 0;
   link.peer = IfIndex{static_cast<int>(attributes.u32(IFLA_LINK))};
   link.master = IfIndex{static_cast<int>(attributes.u32(IFLA_MASTER))};
+  link.group = attributes.u32(IFLA_GROUP);
   return link;
 }
 
@@ -164,16 +167,14 @@ std::optional<bool> parse_forwarding(const Reply& reply) {
 std::optional<Ipv4Settings> parse_ipv4_settings(const Reply& reply) {
   if (reply.type != RTM_NEWLINK) return std::nullopt;
   const auto conf = reply.attributes(sizeof(ifinfomsg)).nest(IFLA_AF_SPEC).nest(AF_INET).get(IFLA_INET_CONF);
-  const auto setting = [&](std::size_t number) {  // an array of 32-bit numbers; the first has number 1
-    std::uint32_t value = 0;
-    if (conf.size() >= number * sizeof value)
-      std::memcpy(&value, conf.data() + (number - 1) * sizeof value, sizeof value);
-    return value;
-  };
   if (conf.empty()) return std::nullopt;
+  std::vector<std::uint32_t> values(conf.size() / sizeof(std::uint32_t));
+  std::memcpy(values.data(), conf.data(), values.size() * sizeof(std::uint32_t));
+  const auto setting = [&](std::size_t number) { return number <= values.size() ? values[number - 1] : 0U; };
   return Ipv4Settings{.forwarding = setting(IPV4_DEVCONF_FORWARDING) != 0,
                       .proxy_arp = setting(IPV4_DEVCONF_PROXY_ARP) != 0,
-                      .rp_filter = setting(IPV4_DEVCONF_RP_FILTER)};
+                      .rp_filter = setting(IPV4_DEVCONF_RP_FILTER),
+                      .values = values};
 }
 
 Result<std::optional<Link>> find_link(Socket& socket, std::string_view name) { return find(socket, get_link(name)); }

@@ -19,20 +19,28 @@ struct VethPair {
   MacAddress mac;
   std::string peer_name;
   MacAddress peer_mac;
-  int peer_netns = -1;  // a descriptor
-  Mtu mtu;              // of both ends
+  int peer_netns = -1;      // a descriptor
+  Mtu mtu;                  // of both ends
+  std::uint32_t group = 0;  // of the host's end
+};
+
+/// A setting of net.ipv4.conf by its number in linux/ip.h (IPV4_DEVCONF_*).
+struct Ipv4Setting {
+  int number = 0;
+  std::uint32_t value = 0;
 };
 
 /// What a host's end is told once it exists: the kernel drops an alias and refuses per-link settings at creation.
 struct HostEndSettings {
   IfIndex link;
-  std::string alias;  // at most 255 bytes
-  bool ipv6 = false;  // no generated link-local address: fe80::1 is set by hand
+  std::string alias;                // at most 255 bytes
+  bool ipv6 = false;                // no generated link-local address: fe80::1 is set by hand
+  std::vector<Ipv4Setting> more{};  // beside and instead of ours
 };
 
 /// Exclusive. Asks for an echo, which since Linux 6.2 carries the host end's index and the peer's (as Link::peer).
 Request create_veth(const VethPair& pair);
-/// Alias, and by AF_SPEC forwarding, proxy_arp and strict rp_filter of IPv4.
+/// Alias, and by AF_SPEC forwarding, proxy_arp, strict rp_filter and `more` of IPv4.
 Request set_host_end(const HostEndSettings& settings);
 /// ARP answers for what proxy_arp covers go out at once.
 Request set_proxy_delay_zero(IfIndex link);
@@ -54,6 +62,7 @@ struct Ipv4Settings {
   bool forwarding = false;
   bool proxy_arp = false;
   std::uint32_t rp_filter = 0;
+  std::vector<std::uint32_t> values;  // all of them; the first has number 1
 };
 std::optional<Ipv4Settings> parse_ipv4_settings(const Reply& reply);
 

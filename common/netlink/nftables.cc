@@ -1,6 +1,7 @@
 #include "common/netlink/nftables.h"
 
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
@@ -90,15 +91,8 @@ void put_reverse_path_missing(Request& request) {
   put_compare(request, NFT_CMP_EQ, absent);
 }
 
-/// Compares the part of an address that `prefix` fixes, byte by byte and a mask for the rest.
-void put_prefix(Request& request, std::uint32_t offset, std::uint32_t op, const Prefix& prefix) {
+void put_mask(Request& request, const Prefix& prefix) {
   const auto size = prefix.address().bytes().size();
-  open_expression(request, "payload");
-  request.put_be32(NFTA_PAYLOAD_DREG, NFT_REG_1);
-  request.put_be32(NFTA_PAYLOAD_BASE, NFT_PAYLOAD_NETWORK_HEADER);
-  request.put_be32(NFTA_PAYLOAD_OFFSET, offset);
-  request.put_be32(NFTA_PAYLOAD_LEN, static_cast<std::uint32_t>(size));
-  close_expression(request);
   std::vector<std::uint8_t> mask(size);
   for (std::size_t bit = 0; bit < prefix.length(); ++bit)
     mask[bit / 8] = static_cast<std::uint8_t>(mask[bit / 8] | 0x80U >> bit % 8);
@@ -110,17 +104,51 @@ void put_prefix(Request& request, std::uint32_t offset, std::uint32_t op, const 
   put_value(request, NFTA_BITWISE_MASK, mask);
   put_value(request, NFTA_BITWISE_XOR, zero);
   close_expression(request);
-  put_compare(request, op, prefix.address().bytes());
 }
 
-void put_drop(Request& request) {
+/// Compares the part of an address that `prefix` fixes: whole bytes as they are, as nft(8) does it, so that a table it
+/// saved and restored is still the same; byte by byte under a mask where the prefix ends within one.
+void put_prefix(Request& request, std::uint32_t offset, std::uint32_t op, const Prefix& prefix) {
+  const bool whole = prefix.length() % 8 == 0 && prefix.length() != 0;
+  const auto size = whole ? prefix.length() / 8U : prefix.address().bytes().size();
+  open_expression(request, "payload");
+  request.put_be32(NFTA_PAYLOAD_DREG, NFT_REG_1);
+  request.put_be32(NFTA_PAYLOAD_BASE, NFT_PAYLOAD_NETWORK_HEADER);
+  request.put_be32(NFTA_PAYLOAD_OFFSET, offset);
+  request.put_be32(NFTA_PAYLOAD_LEN, static_cast<std::uint32_t>(size));
+  close_expression(request);
+  if (!whole) put_mask(request, prefix);
+  put_compare(request, op, prefix.address().bytes().first(size));
+}
+
+void put_verdict(Request& request, std::uint32_t verdict) {
   open_expression(request, "immediate");
   request.put_be32(NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
   request.open(NFTA_IMMEDIATE_DATA);
   request.open(NFTA_DATA_VERDICT);
-  request.put_be32(NFTA_VERDICT_CODE, NF_DROP);
+  request.put_be32(NFTA_VERDICT_CODE, verdict);
   request.close();
   request.close();
+  close_expression(request);
+}
+
+/// The name, but for the wildcard behind it.
+void put_name(Request& request, std::uint32_t key, const std::string& name) {
+  put_meta(request, key);
+  put_compare(request, NFT_CMP_EQ, {reinterpret_cast<const std::uint8_t*>(name.data()), name.size()});
+}
+
+void put_group(Request& request, std::uint32_t group) {
+  put_meta(request, NFT_META_IIFGROUP);
+  std::array<std::uint8_t, sizeof group> number{};  // as the kernel has it: in the machine's own order
+  std::memcpy(number.data(), &group, sizeof group);
+  put_compare(request, NFT_CMP_EQ, number);
+}
+
+/// A random port keeps two connections from asking for the same one at once, where the second's first packet is lost.
+void put_masquerade(Request& request) {
+  open_expression(request, "masq");
+  request.put_be32(NFTA_MASQ_FLAGS, NF_NAT_RANGE_PROTO_RANDOM_FULLY);
   close_expression(request);
 }
 
@@ -132,26 +160,32 @@ void put_bare(Request& request, std::string_view name) {
 void put_statement(Request& request, const Statement& statement) {
   const bool v4 = statement.prefix.family() == AddressFamily::IPv4;
   switch (statement.kind) {
-    case Statement::Kind::IfnameStarts: {
-      put_meta(request, NFT_META_IIFNAME);
-      const auto* text = reinterpret_cast<const std::uint8_t*>(statement.text.data());
-      return put_compare(request, NFT_CMP_EQ, {text, statement.text.size()});
-    }
+    case Statement::Kind::IfnameStarts:
+      return put_name(request, NFT_META_IIFNAME, statement.text);
+    case Statement::Kind::OutIfnameStarts:
+      return put_name(request, NFT_META_OIFNAME, statement.text);
+    case Statement::Kind::InGroup:
+      return put_group(request, statement.number);
     case Statement::Kind::ReversePathMissing:
       return put_reverse_path_missing(request);
     case Statement::Kind::FamilyIs:
       return put_family(request, statement.prefix.family());
     case Statement::Kind::SourceWithin:
       return put_prefix(request, v4 ? kNetworkHeaderSource4 : kNetworkHeaderSource6, NFT_CMP_EQ, statement.prefix);
+    case Statement::Kind::DestinationWithin:
+      return put_prefix(request, v4 ? kNetworkHeaderDestination4 : kNetworkHeaderDestination6, NFT_CMP_EQ,
+                        statement.prefix);
     case Statement::Kind::DestinationNotWithin:
       return put_prefix(request, v4 ? kNetworkHeaderDestination4 : kNetworkHeaderDestination6, NFT_CMP_NEQ,
                         statement.prefix);
     case Statement::Kind::Counter:
       return put_bare(request, "counter");
     case Statement::Kind::Drop:
-      return put_drop(request);
+      return put_verdict(request, NF_DROP);
+    case Statement::Kind::Return:
+      return put_verdict(request, static_cast<std::uint32_t>(NFT_RETURN));
     case Statement::Kind::Masquerade:
-      return put_bare(request, "masq");
+      return put_masquerade(request);
   }
 }
 
@@ -169,9 +203,11 @@ Request chain_request(const Table& table, const BaseChain& chain) {
   return request;
 }
 
-Request rule_request(const Table& table, const Rule& rule) {
+/// Hundreds of acknowledgements would not fit into the socket's buffer: the last rule's is enough, since one that is
+/// refused answers in any case, and before it.
+Request rule_request(const Table& table, const Rule& rule, bool acknowledged) {
   Request request("add an nftables rule to chain " + rule.chain, message_type(NFT_MSG_NEWRULE),
-                  NLM_F_ACK | NLM_F_CREATE | NLM_F_APPEND, header());
+                  static_cast<std::uint16_t>((acknowledged ? NLM_F_ACK : 0) | NLM_F_CREATE | NLM_F_APPEND), header());
   request.put_text(NFTA_RULE_TABLE, table.name);
   request.put_text(NFTA_RULE_CHAIN, rule.chain);
   request.open(NFTA_RULE_EXPRESSIONS);
@@ -226,8 +262,8 @@ bool same_rule(const Attributes& actual, const Attributes& wanted) {
   });
 }
 
-/// Every rule of the table, against ours as we would send them. Chain by chain, in order.
-Result<bool> rules_are_current(Socket& netfilter, const Table& table) {
+/// Every rule of the table, chain by chain, in order.
+Result<std::vector<Reply>> list_rules(Socket& netfilter, const Table& table) {
   std::vector<Reply> found;
   const auto make = [&] {
     Request request("list the rules of nftables table " + table.name, message_type(NFT_MSG_GETRULE), NLM_F_DUMP,
@@ -241,11 +277,14 @@ Result<bool> rules_are_current(Socket& netfilter, const Table& table) {
         // Kernels that do not know the filter send all tables' rules.
         if (reply.attributes(sizeof(nfgenmsg)).text(NFTA_RULE_TABLE) == table.name) found.push_back(reply);
       }));
-  return std::ranges::equal(found, table.rules, [&](const Reply& reply, const Rule& rule) {
-    auto request = rule_request(table, rule);
-    const auto wanted = request.finish(0).subspan(sizeof(nlmsghdr) + sizeof(nfgenmsg));
-    return same_rule(reply.attributes(sizeof(nfgenmsg)), Attributes(wanted));
-  });
+  return found;
+}
+
+/// Against ours as we would send it.
+bool is_rule(const Reply& reply, const Table& table, const Rule& rule) {
+  auto request = rule_request(table, rule, false);
+  const auto wanted = request.finish(0).subspan(sizeof(nlmsghdr) + sizeof(nfgenmsg));
+  return same_rule(reply.attributes(sizeof(nfgenmsg)), Attributes(wanted));
 }
 
 /// A comment as nft(8) keeps it in a table's user data: elements of a type, a length and a text that ends with 0.
@@ -272,9 +311,8 @@ std::string comment_of(std::span<const std::uint8_t> data) {
 /// "slash32 " of "slash32 1": what every version of ours begins with.
 std::string_view owner_of(std::string_view version) { return version.substr(0, version.rfind(' ') + 1); }
 
-}  // namespace
-
-Result<bool> table_is_current(Socket& netfilter, const Table& table) {
+/// Whether the table is there with this version and as many chains.
+Result<bool> table_stands(Socket& netfilter, const Table& table) {
   const auto what = "look up nftables table " + table.name;
   const auto answer = TRY(netfilter.ask(table_request(what, NFT_MSG_GETTABLE, 0, table)));
   if (answer.error == ENOENT) return false;
@@ -284,10 +322,26 @@ Result<bool> table_is_current(Socket& netfilter, const Table& table) {
     const auto version = comment_of(attributes.get(NFTA_TABLE_USERDATA));
     if (owner_of(version) != owner_of(table.version))
       return fail(999, "table inet " + table.name + " is not ours: remove it with nft delete table inet " + table.name);
-    if (version != table.version || attributes.be32(NFTA_TABLE_USE) != table.chains.size()) return false;
-    return rules_are_current(netfilter, table);
+    return version == table.version && attributes.be32(NFTA_TABLE_USE) == table.chains.size();
   }
   return false;
+}
+
+}  // namespace
+
+Result<bool> table_is_current(Socket& netfilter, const Table& table) {
+  if (!TRY(table_stands(netfilter, table))) return false;
+  const auto rules = TRY(list_rules(netfilter, table));
+  return std::ranges::equal(rules, table.rules,
+                            [&](const Reply& reply, const Rule& rule) { return is_rule(reply, table, rule); });
+}
+
+Result<bool> table_has_rules(Socket& netfilter, const Table& table) {
+  if (!TRY(table_stands(netfilter, table))) return false;
+  auto wanted = table.rules.begin();
+  for (const auto& reply : TRY(list_rules(netfilter, table)))
+    if (wanted != table.rules.end() && is_rule(reply, table, *wanted)) ++wanted;
+  return wanted == table.rules.end();
 }
 
 Status install_table(Socket& netfilter, const Table& table) {
@@ -303,7 +357,8 @@ Status install_table(Socket& netfilter, const Table& table) {
   add.put(NFTA_TABLE_USERDATA, comment(table.version));
   batch.push_back(std::move(add));
   for (const auto& chain : table.chains) batch.push_back(chain_request(table, chain));
-  for (const auto& rule : table.rules) batch.push_back(rule_request(table, rule));
+  for (std::size_t i = 0; i < table.rules.size(); ++i)
+    batch.push_back(rule_request(table, table.rules[i], i + 1 == table.rules.size()));
   batch.push_back(bracket("end an nftables transaction", NFNL_MSG_BATCH_END));
   return netfilter.run(batch);
 }

@@ -29,17 +29,22 @@ struct BaseChain {
 struct Statement {
   enum class Kind : std::uint8_t {
     IfnameStarts,          // iifname "TEXT*"
+    OutIfnameStarts,       // oifname "TEXT*"
+    InGroup,               // iifgroup NUMBER (since Linux 5.7 also behind the routing decision)
     ReversePathMissing,    // fib saddr . iif oif missing
     FamilyIs,              // meta nfproto ipv4|ipv6
     SourceWithin,          // ip saddr PREFIX
+    DestinationWithin,     // ip daddr PREFIX
     DestinationNotWithin,  // ip daddr != PREFIX
     Counter,
     Drop,
-    Masquerade,
+    Return,
+    Masquerade,  // with a source port of its own for every connection: fully-random
   };
   Kind kind;
   std::string text;
   Prefix prefix;
+  std::uint32_t number = 0;
 };
 
 struct Rule {
@@ -59,6 +64,8 @@ struct Table {
 /// Whether the table is there with this version, every chain and every rule, and no other. Asks, changes nothing.
 /// Error: CNI code 999 when a table of that name is there that we did not make (its comment is none of ours).
 Result<bool> table_is_current(Socket& netfilter, const Table& table);
+/// Whether the table is there, with this version, and has at least these rules in this order. Otherwise as the above.
+Result<bool> table_has_rules(Socket& netfilter, const Table& table);
 /// Puts the table in place in one transaction, instead of an older one of that name.
 Status install_table(Socket& netfilter, const Table& table);
 /// Success when there is none.

@@ -92,8 +92,9 @@ struct Link {
   bool up = false;       // administratively (IFF_UP)
   bool carrier = false;  // IFF_LOWER_UP
   bool loopback = false;
-  IfIndex peer;    // IFLA_LINK: of a veth the other end's index, in its own namespace
-  IfIndex master;  // bridge or bond it belongs to
+  IfIndex peer;             // IFLA_LINK: of a veth the other end's index, in its own namespace
+  IfIndex master;           // bridge or bond it belongs to
+  std::uint32_t group = 0;  // IFLA_GROUP
 };
 
 struct Address {
@@ -127,6 +128,8 @@ struct Route {
   std::optional<IpAddress> preferred_source;  // RTA_PREFSRC
   std::vector<NextHop> next_hops;             // none for blackholes and their like
   std::uint8_t tos = 0;                       // part of the kernel's key; 0 in all of ours
+  std::uint32_t mtu = 0;                      // RTAX_MTU; 0: the link's
+  std::uint32_t advmss = 0;                   // RTAX_ADVMSS; 0: from the MTU
   bool operator==(const Route&) const = default;
 };
 
