@@ -11,7 +11,9 @@ import subprocess
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN = os.environ.get("SLASH32_BIN") or os.path.join(REPOSITORY, "build/release/bin")
 FOREIGN = os.environ.get("CNI_PLUGINS") or "/usr/lib/cni"
-CLOSED = "mount -t tmpfs t /run && mkdir -p /run/netns /run/slash32 && mount -t tmpfs t /var/lib && " \
+# A namespace begins with the machine's own net.ipv4.ip_forward.
+CLOSED = "echo 0 > /proc/sys/net/ipv4/ip_forward && mount -t tmpfs t /run && mkdir -p /run/netns /run/slash32 && " \
+         "mount -t tmpfs t /var/lib && " \
          "mount -t tmpfs t /var/log && echo ready && exec cat"
 V4, V6 = "10.244.1.0/24", "fd00:10:244:1::/64"
 HOST4, HOST6 = "10.0.1.1", "fd00:1::1"
