@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "config/pod_routes_conf.h"
 #include "config/spec_keys.h"
 #include "config/special_address.h"
 
@@ -16,13 +17,18 @@ constexpr std::uint32_t kMaxMtu = 65535;
 constexpr std::uint64_t kMinLogSize = 4096;
 constexpr std::uint64_t kMaxLogSize = 1ULL << 40;
 
-constexpr std::array<std::string_view, 11> kOwnKeys = {"type",       "ipam",     "mtu",          "gateway",
-                                                       "hostSource", "log",      "antiSpoofing", "dns",
-                                                       "stateDir",   "nodeFile", "defaultRoute"};
+constexpr std::array<std::string_view, 16> kOwnKeys = {"type",         "ipam",
+                                                       "mtu",          "gateway",
+                                                       "hostSource",   "log",
+                                                       "antiSpoofing", "dns",
+                                                       "stateDir",     "nodeFile",
+                                                       "defaultRoute", "routes",
+                                                       "ipMasq",       "masqueradeExempt",
+                                                       "hostSysctl",   "allowIpForwarding"};
 // Keys of the specification and of runtimes (CNI 1.1.0 section 1, CONVENTIONS.md), which others read.
-constexpr std::array<std::string_view, 12> kForeignKeys = {
-    "cniVersion", "cniVersions", "name",         "capabilities", "args",     "runtimeConfig",
-    "prevResult", "ipMasq",      "disableCheck", "disableGC",    "deviceID", "pciBusID"};
+constexpr std::array<std::string_view, 11> kForeignKeys = {"cniVersion", "cniVersions",   "name",       "capabilities",
+                                                           "args",       "runtimeConfig", "prevResult", "disableCheck",
+                                                           "disableGC",  "deviceID",      "pciBusID"};
 
 Status check_keys(const JsonField& root) {
   TRY(root.is_object());
@@ -144,17 +150,30 @@ Status read_dns_section(const JsonField& root, NetConf& conf) {
   return ok();
 }
 
-Status read_masquerade(const JsonField& root, NetConf&) {
-  if (!TRY(root.optional("ipMasq", json::boolean, false))) return ok();
-  return fail(2, "/ipMasq: true is not supported: slash32 routes pods' own addresses");  // CNI 2: unsupported field
+Status read_routes(const JsonField& root, NetConf& conf) {
+  conf.routes = TRY(root.optional("routes", read_pod_routes, std::vector<cni::RouteConfig>{}));
+  return ok();
+}
+
+Status read_masquerade(const JsonField& root, NetConf& conf) {
+  conf.masquerade = TRY(root.maybe("ipMasq", json::boolean));
+  conf.masquerade_exempt = TRY(root.optional("masqueradeExempt", exempt_ranges, std::vector<Prefix>{}));
+  return ok();
+}
+
+Status read_settings(const JsonField& root, NetConf& conf) {
+  conf.host_sysctl = TRY(root.optional("hostSysctl", read_host_sysctl, std::vector<HostSetting>{}));
+  conf.allow_ip_forwarding = TRY(root.maybe("allowIpForwarding", json::boolean));
+  return ok();
 }
 
 Status read_spec_keys(const JsonField& root, NetConf&) { return check_spec_keys(root); }
 
 using Reader = Status (*)(const JsonField&, NetConf&);
-constexpr std::array<Reader, 11> kReaders = {read_spec_keys,     read_mtu,           read_gateway,   read_host_source,
-                                             read_anti_spoofing, read_default_route, read_paths,     read_log_section,
-                                             read_ipam_type,     read_dns_section,   read_masquerade};
+constexpr std::array<Reader, 13> kReaders = {read_spec_keys,     read_mtu,           read_gateway, read_host_source,
+                                             read_anti_spoofing, read_default_route, read_paths,   read_log_section,
+                                             read_ipam_type,     read_dns_section,   read_routes,  read_masquerade,
+                                             read_settings};
 
 }  // namespace
 

@@ -5,6 +5,11 @@
 //   hostSource  {"v4": ADDRESS, "v6": ADDRESS}: the source of what the node itself sends to its pods; else the node's
 //   antiSpoofing true: a pod cannot send from another's address
 //   defaultRoute true or false: whether the pod's default routes lead here; else where the pod has none yet
+//   routes      [{"dst": PREFIX, "gw": ADDRESS, "mtu", "advmss", "priority", "table", "scope"}]: further routes in the
+//   pod ipMasq      true or false: what pods send beyond the cluster carries the node's address; else as node.json says
+//   masqueradeExempt [PREFIX]: destinations that see the pod's own address all the same, beside node.json's
+//   hostSysctl  {"net.ipv4.conf.IFNAME.rp_filter": 2}: settings of the pod's host end; host_sysctl.h
+//   allowIpForwarding true or false: whether the pod's namespace forwards; else as it was made
 //   log         {"level": "info", "file": "/var/log/slash32/cni.log", "maxSize": 10485760}; "file": "" for none
 //   stateDir    where found.json stands        nodeFile  where node.json stands
 // Environment, where a key is absent: SLASH32_LOG_FILE, SLASH32_STATE_DIR, SLASH32_NODE_FILE, SLASH32_DATA_DIR.
@@ -23,6 +28,7 @@
 #include "common/log.h"
 #include "common/result.h"
 #include "common/strong.h"
+#include "config/host_sysctl.h"
 #include "config/ipam_conf.h"
 
 namespace slash32::config {
@@ -46,6 +52,11 @@ struct NetConf {
   PerFamily host_source;
   bool anti_spoofing = true;
   std::optional<bool> default_route;  // nothing: in each family where the pod has none yet
+  std::vector<cni::RouteConfig> routes;
+  std::optional<bool> masquerade;  // nothing: as node.json says
+  std::vector<Prefix> masquerade_exempt;
+  std::vector<HostSetting> host_sysctl;
+  std::optional<bool> allow_ip_forwarding;  // nothing: as the namespace was made
   LogConf log;
   std::filesystem::path state_dir{"/var/lib/slash32"};
   std::filesystem::path node_file{kDefaultNodeFile};
@@ -59,8 +70,8 @@ struct NetConf {
 
 using GetEnv = std::function<std::optional<std::string>(const std::string&)>;
 
-/// Strict, for ADD, CHECK and STATUS: unknown keys and bad values are errors with their JSON path. CNI code 7 (2 for a
-/// key of the specification that we do not implement). `root` is what stdin held.
+/// Strict, for ADD, CHECK and STATUS: unknown keys and bad values are errors with their JSON path. CNI code 7.
+/// `root` is what stdin held.
 Result<NetConf> read_net_conf(const JsonField& root, const GetEnv& getenv);
 
 /// For DEL and GC, which a typo must not hold up: whatever is readable, defaults for the rest, and what is wrong as

@@ -14,7 +14,7 @@
 namespace slash32::config {
 namespace {
 
-constexpr std::array<std::string_view, 4> kKeys = {"nodeName", "podCidrs", "mtu", "masquerade"};
+constexpr std::array<std::string_view, 5> kKeys = {"nodeName", "podCidrs", "mtu", "masquerade", "masqueradeExempt"};
 constexpr std::uint32_t kMinMtu = 68;  // RFC 791 section 3.2: every module must forward 68 octets unfragmented
 constexpr std::uint32_t kMaxMtu = 65535;
 
@@ -29,6 +29,7 @@ Result<NodeConf> read_node(const JsonField& field) {
   const auto mtu = TRY(field.maybe("mtu", json::integer<std::uint32_t>(kMinMtu, kMaxMtu)));
   if (mtu) node.mtu = Mtu{*mtu};
   node.masquerade = TRY(field.optional("masquerade", json::boolean, false));
+  node.masquerade_exempt = TRY(field.optional("masqueradeExempt", exempt_ranges, std::vector<Prefix>{}));
   for (std::size_t i = 0; i < node.pod_cidrs.size(); ++i)
     for (std::size_t j = 0; j < i; ++j)
       if (node.pod_cidrs[i].overlaps(node.pod_cidrs[j]))

@@ -1,6 +1,7 @@
 // node.json: what this node is, as the agent or the admin wrote it. Read by the plugin and the IPAM, never written
 // here.
-//   {"nodeName": "n1", "podCidrs": ["10.244.1.0/24", "fd00:10:244:1::/64"], "mtu": 1500, "masquerade": false}
+//   {"nodeName": "n1", "podCidrs": ["10.244.1.0/24", "fd00:10:244:1::/64"], "mtu": 1500, "masquerade": false,
+//    "masqueradeExempt": ["10.244.0.0/16"]}
 #pragma once
 
 #include <filesystem>
@@ -23,6 +24,7 @@ struct NodeConf {
   std::vector<Prefix> pod_cidrs;          // every range pods of this node get addresses from; both families may occur
   std::optional<Mtu> mtu;                 // of pod interfaces
   bool masquerade = false;                // what pods send outside the pod ranges leaves with the node's address
+  std::vector<Prefix> masquerade_exempt;  // beside the pod ranges, what pods reach under their own address
   std::vector<std::string> unknown_keys;  // a newer agent's; passed over
 };
 

@@ -65,4 +65,16 @@ Result<Prefix> pod_range(const JsonField& field) {
   return range;
 }
 
+Result<std::vector<Prefix>> exempt_ranges(const JsonField& field) {
+  constexpr std::size_t kMax = 256;  // each is a rule that the first packet of a connection passes
+  auto ranges = TRY(field.each(json::prefix));
+  if (ranges.size() > kMax) return field.bad("must have at most " + std::to_string(kMax) + " ranges");
+  for (std::size_t i = 0; i < ranges.size(); ++i)
+    if (ranges[i].is_default()) return field.element(i).bad("must be longer than /0, which would exempt everything");
+  std::ranges::sort(ranges);
+  const auto repeated = std::ranges::unique(ranges);
+  ranges.erase(repeated.begin(), repeated.end());
+  return ranges;
+}
+
 }  // namespace slash32::config

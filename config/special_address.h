@@ -4,6 +4,7 @@
 
 #include <initializer_list>
 #include <string_view>
+#include <vector>
 
 #include "common/ip.h"
 #include "common/json_field.h"
@@ -35,5 +36,8 @@ const SpecialBlock* special_within(const Prefix& prefix);
 Result<IpAddress> host_address(const JsonField& field, std::initializer_list<Special> allowed = {});
 /// A reader of a range that pods get their addresses from: none of them special, and not a whole family.
 Result<Prefix> pod_range(const JsonField& field);
+
+/// A reader of `masqueradeExempt`: destinations, at most 256 of them and none of them everything. Sorted, each once.
+Result<std::vector<Prefix>> exempt_ranges(const JsonField& field);
 
 }  // namespace slash32::config

@@ -5,9 +5,12 @@
 #include "common/netlink/links.h"
 #include "common/scope_guard.h"
 #include "plugin/address_source.h"
+#include "plugin/masquerade.h"
 #include "plugin/names.h"
 #include "plugin/node.h"
 #include "plugin/pod_link.h"
+#include "plugin/pod_routes.h"
+#include "plugin/pod_settings.h"
 #include "plugin/verbs.h"
 
 namespace slash32::plugin {
@@ -58,30 +61,67 @@ cni::AddResult describe(cni::AddResult result, const cni::Call& call, const PodL
                              .table = {},
                              .scope = {}});
   }
+  result.routes.insert(result.routes.end(), plan.routes.begin(), plan.routes.end());
   return result;
+}
+
+/// Where the pod's default route is to be made: where the configuration or the pod's state says, and none of `routes`
+/// takes its place.
+Result<Unrouted> plan_default_route(const config::NetConf& conf, PodNamespace& ns,
+                                    const std::vector<IpAddress>& addresses) {
+  const bool wanted = conf.default_route.value_or(true);
+  auto out = conf.default_route ? Unrouted{.v4 = wanted, .v6 = wanted} : TRY(find_unrouted(ns, addresses));
+  out.v4 = out.v4 && !has_pod_default(conf.routes, AddressFamily::IPv4);
+  out.v6 = out.v6 && !has_pod_default(conf.routes, AddressFamily::IPv6);
+  return out;
 }
 
 Result<PodPlan> plan_for(const cni::Call& call, const config::NetConf& conf, netlink::Socket& host, PodNamespace& ns,
                          const std::vector<IpAddress>& addresses) {
-  const bool wanted = conf.default_route.value_or(true);
   const auto uplink = TRY(find_uplink(host, conf, families_of(addresses)));
-  return PodPlan{
-      .key = key_of(call),
-      .addresses = addresses,
-      .mac = TRY(mac_for(call, addresses)),
-      .mtu = uplink.mtu,
-      .host_source = conf.host_source,
-      .node_address = uplink.address,
-      .gateway4 = conf.gateway4,
-      .gateway6 = conf.gateway6,
-      .default_route = conf.default_route ? Unrouted{.v4 = wanted, .v6 = wanted} : TRY(find_unrouted(ns, addresses))};
+  return PodPlan{.key = key_of(call),
+                 .addresses = addresses,
+                 .mac = TRY(mac_for(call, addresses)),
+                 .mtu = uplink.mtu,
+                 .host_source = conf.host_source,
+                 .node_address = uplink.address,
+                 .gateway4 = conf.gateway4,
+                 .gateway6 = conf.gateway6,
+                 .default_route = TRY(plan_default_route(conf, ns, addresses)),
+                 .routes = TRY(plan_routes(conf, families_of(addresses), uplink.mtu)),
+                 .host_settings = conf.host_sysctl,
+                 .group = conf.masquerade.value_or(false) ? masquerade_group(call.network) : 0};
+}
+
+/// What the node itself must have before the pod's link is there.
+Status prepare(const cni::Call& call, const config::NetConf& conf, netlink::Socket& host, const PodPlan& plan) {
+  TRY(call.deadline.check("the node's settings"));
+  TRY(prepare_node(host, conf, families_of(plan.addresses), call.deadline));
+  if (plan.group != 0) {
+    const auto exempt = TRY(exempt_destinations(call, conf));
+    TRY(prepare_masquerade(call.network, exempt, call.deadline));
+  }
+  return call.deadline.check("the pod's link");
+}
+
+/// `allowIpForwarding`, where it says anything.
+Result<Families> set_forwarding(PodNamespace& ns, const config::NetConf& conf, Families families) {
+  if (!conf.allow_ip_forwarding) return Families{};
+  return set_pod_forwarding(ns, families, *conf.allow_ip_forwarding);
+}
+
+/// What came before us in a chain stays unless the runtime, the configuration or the IPAM has something to say.
+void choose_dns(cni::AddResult& result, const cni::Dns& asked, const config::NetConf& conf, const Granted& granted) {
+  const auto& configured = conf.dns.empty() ? granted.dns : conf.dns;
+  const auto& dns = asked.empty() ? configured : asked;
+  if (!dns.empty()) result.dns = dns;
 }
 
 }  // namespace
 
 Result<cni::AddResult> cmd_add(const cni::Call& call, const config::GetEnv& getenv) {
   auto conf = TRY(config::read_net_conf(call.root(), getenv));
-  conf.mtu = TRY(configured_mtu(conf));
+  TRY(complete_from_node_file(conf));
   auto result = TRY(result_so_far(call));
   const auto asked_dns = TRY(cni::requested_dns(call.root()));
   auto host = TRY(netlink::Socket::open(netlink::Family::Route, call.deadline.remaining()));
@@ -97,10 +137,8 @@ Result<cni::AddResult> cmd_add(const cni::Call& call, const config::GetEnv& gete
   }};
   // A wrong value is told before anything of the node changes.
   const auto plan = TRY(plan_for(call, conf, host, ns, granted.addresses));
-  TRY(call.deadline.check("the node's settings"));
-  TRY(prepare_node(host, conf, families_of(granted.addresses), call.deadline));
+  TRY(prepare(call, conf, host, plan));
 
-  TRY(call.deadline.check("the pod's link"));
   const auto link = TRY(create_pair(host, ns, plan));
   ScopeGuard remove{[&] {
     if (const auto done = remove_link(host, link.host); !done)
@@ -108,17 +146,17 @@ Result<cni::AddResult> cmd_add(const cni::Call& call, const config::GetEnv& gete
   }};
   TRY(configure_host_end(host, link, plan));
   TRY(configure_pod_end(ns, link, plan));
+  const auto forwarding = TRY(set_forwarding(ns, conf, families_of(granted.addresses)));
+  ScopeGuard put_back{[&] { undo_pod_forwarding(ns, forwarding, conf.allow_ip_forwarding.value_or(false)); }};
   TRY(await_addresses(ns, plan, call.deadline));
   TRY(call.deadline.check("the pod's route"));
   TRY(route_to_pod(host, link, plan));
   TRY(call.deadline.check("printing the result"));
 
+  put_back.dismiss();
   remove.dismiss();
   give_back.dismiss();
-  // What came before us in a chain stays unless the runtime, the configuration or the IPAM has something to say.
-  const auto& configured_dns = conf.dns.empty() ? granted.dns : conf.dns;
-  const auto& dns = asked_dns.empty() ? configured_dns : asked_dns;
-  if (!dns.empty()) result.dns = dns;
+  choose_dns(result, asked_dns, conf, granted);
   return describe(std::move(result), call, link, plan);
 }
 

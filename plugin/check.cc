@@ -7,9 +7,12 @@
 #include "common/netlink/addressing.h"
 #include "common/netlink/links.h"
 #include "plugin/address_source.h"
+#include "plugin/masquerade.h"
 #include "plugin/names.h"
 #include "plugin/node.h"
 #include "plugin/pod_link.h"
+#include "plugin/pod_routes.h"
+#include "plugin/pod_settings.h"
 #include "plugin/verbs.h"
 
 namespace slash32::plugin {
@@ -19,15 +22,18 @@ std::unexpected<Error> missing(const std::string& what) { return fail(cni::kInte
 
 /// The part of prevResult that is ours: the pod's interface, and those of its addresses that we gave.
 struct Expected {
-  std::vector<cni::IpConfig> ips;        // IPv4 first
-  std::vector<cni::RouteConfig> routes;  // all of them
+  std::vector<cni::IpConfig> ips;            // IPv4 first
+  std::vector<cni::RouteConfig> routes;      // all of them
+  std::vector<cni::RouteConfig> configured;  // those of today's `routes` that are among them
   std::string mac;
 
-  /// ADD made the default route through this gateway: a second interface may have none.
+  /// ADD made the default route through this gateway: a second interface may have none, and `routes` may have one in
+  /// its place or in another table.
   bool has_default_route(const IpAddress& gateway) const {
-    return std::ranges::any_of(routes, [&](const cni::RouteConfig& route) {
+    const auto leads_out = [&](const cni::RouteConfig& route) {
       return route.dst.is_default() && route.dst.family() == gateway.family() && route.gw.value_or(gateway) == gateway;
-    });
+    };
+    return std::ranges::count_if(routes, leads_out) > std::ranges::count_if(configured, leads_out);
   }
 };
 
@@ -57,7 +63,7 @@ Result<Expected> expected_of(const cni::Call& call, const cni::AddResult& result
   const auto alias = parse_alias(host_end.alias);
   if (!alias || !alias_is_of(*alias, key_of(call)) || alias->addresses.empty())
     return missing("link " + host_end.name + " has alias \"" + host_end.alias + "\", not that of this container");
-  Expected out{.ips = {}, .routes = result.routes, .mac = pod->mac};
+  Expected out{.ips = {}, .routes = result.routes, .configured = {}, .mac = pod->mac};
   for (const auto& address : alias->addresses) {
     const auto ip = std::ranges::find_if(
         result.ips, [&](const cni::IpConfig& i) { return i.address == address && i.interface == index; });
@@ -65,6 +71,18 @@ Result<Expected> expected_of(const cni::Call& call, const cni::AddResult& result
     out.ips.push_back(*ip);
   }
   return out;
+}
+
+/// What `routes` says, where ADD's result has it: the configuration may be another by now.
+void expect_routes(Expected& expected, const config::NetConf& conf) {
+  for (auto route : conf.routes) {
+    const auto ip = std::ranges::find_if(
+        expected.ips, [&](const cni::IpConfig& one) { return one.address.family() == route.dst.family(); });
+    if (ip == expected.ips.end()) continue;
+    route.gw = gateway_of(route, ip->gateway.value_or(conf.gateway(route.dst.family())));
+    const auto given = [&](const cni::RouteConfig& one) { return one.dst == route.dst && one.gw == route.gw; };
+    if (std::ranges::any_of(expected.routes, given)) expected.configured.push_back(route);
+  }
 }
 
 std::vector<IpAddress> addresses_of(const Expected& expected) {
@@ -107,7 +125,7 @@ Status check_pod_end(PodNamespace& ns, const netlink::Link& link, const Expected
     if (expected.has_default_route(*gateway)) TRY(check_default_route(ns.socket, link.index, *gateway));
     TRY(check_neighbor(ns.socket, link.index, *gateway, kHostMac.to_string(), "in the pod"));
   }
-  return ok();
+  return check_routes(ns.socket, link.index, expected.configured);
 }
 
 Status check_host_route(netlink::Socket& host, IfIndex link, const IpAddress& address) {
@@ -120,18 +138,29 @@ Status check_host_route(netlink::Socket& host, IfIndex link, const IpAddress& ad
   return ok();
 }
 
-Status check_host_settings(netlink::Socket& host, const netlink::Link& link) {
+Status check_settings(netlink::Socket& host, const netlink::Link& link, const config::NetConf& conf) {
   const auto answer = TRY(host.ask(netlink::get_link(link.index)));
   for (const auto& reply : answer.replies) {
     const auto settings = netlink::parse_ipv4_settings(reply);
-    if (settings && !settings->forwarding) return missing("forwarding is off on " + link.name);
+    if (!settings) continue;
+    if (!settings->forwarding) return missing("forwarding is off on " + link.name);
+    TRY(check_host_settings(*settings, link.name, conf.host_sysctl));
   }
   return ok();
 }
 
-Status check_host_end(netlink::Socket& host, const netlink::Link& link, const Expected& expected) {
+/// The pod's link says whether it is masqueraded; with `ipMasq` it must.
+Status check_masqueraded(const cni::Call& call, const netlink::Link& link, const config::NetConf& conf) {
+  if (link.group == masquerade_group(call.network)) return check_masquerade(call.network, call.deadline.remaining());
+  if (!conf.masquerade.value_or(false)) return ok();
+  return missing("link " + link.name + " has group " + std::to_string(link.group) + ", not " +
+                 std::to_string(masquerade_group(call.network)) + ": the pod is not masqueraded, as ipMasq has it");
+}
+
+Status check_host_end(netlink::Socket& host, const netlink::Link& link, const Expected& expected,
+                      const config::NetConf& conf) {
   if (link.mac != kHostMac) return missing("link " + link.name + " does not have MAC " + kHostMac.to_string());
-  TRY(check_host_settings(host, link));
+  TRY(check_settings(host, link, conf));
   for (const auto& [address, length, gateway, interface] : expected.ips) {
     TRY(check_host_route(host, link.index, address));
     TRY(check_neighbor(host, link.index, address, expected.mac, "on the node"));
@@ -154,11 +183,15 @@ Status cmd_check(const cni::Call& call, const config::GetEnv& getenv) {
   auto ns = TRY(PodNamespace::open(call.args.netns, call.deadline.remaining()));
   const auto pod_end = TRY(existing_link(ns.socket, call.args.ifname, "in the pod"));
   const auto host_end = TRY(existing_link(host, host_ifname(key), "on the node"));
-  const auto expected = TRY(expected_of(call, result, host_end));
+  auto expected = TRY(expected_of(call, result, host_end));
+  expect_routes(expected, conf);
   const auto given = addresses_of(expected);
   TRY(check_node(host, conf, families_of(given), call.deadline.remaining()));
   TRY(check_pod_end(ns, pod_end, expected));
-  TRY(check_host_end(host, host_end, expected));
+  // What turned it on later is the pod's own business: a sysctl of its own, say.
+  if (conf.allow_ip_forwarding.value_or(false)) TRY(check_pod_forwarding(ns, families_of(given)));
+  TRY(check_host_end(host, host_end, expected, conf));
+  TRY(check_masqueraded(call, host_end, conf));
   return addresses.check(key, given);
 }
 

@@ -34,25 +34,6 @@ std::string trimmed(std::string text) {
 
 Result<std::string> read_setting(const std::filesystem::path& path) { return trimmed(TRY(read_file(path))); }
 
-struct Forwarding {
-  bool v4 = false;
-  bool v6 = false;
-};
-
-/// What is on for all interfaces. A kernel without IPv6 says no to that half.
-Result<Forwarding> read_forwarding(netlink::Socket& host, Families families) {
-  std::vector<netlink::Request> requests;
-  if (families.v4) requests.push_back(netlink::get_all_forwarding(AddressFamily::IPv4));
-  if (families.v6) requests.push_back(netlink::get_all_forwarding(AddressFamily::IPv6));
-  Forwarding out{.v4 = !families.v4, .v6 = !families.v6};
-  const auto answers = TRY(host.exchange(requests));
-  for (std::size_t i = 0; i < answers.size(); ++i) {
-    bool& on = families.v4 && i == 0 ? out.v4 : out.v6;
-    for (const auto& reply : answers[i].replies) on = netlink::parse_forwarding(reply).value_or(on);
-  }
-  return out;
-}
-
 std::filesystem::path accept_ra_of(const std::string& link) {
   return std::filesystem::path("/proc/sys/net/ipv6/conf") / link / "accept_ra";
 }
@@ -151,20 +132,35 @@ Status check_is_local(netlink::Socket& host, const char* key, const std::optiona
 
 }  // namespace
 
-Result<std::optional<Mtu>> configured_mtu(const config::NetConf& conf) {
+Status complete_from_node_file(config::NetConf& conf) {
   const auto node = config::read_node_conf(conf.node_file);
   if (!node && !conf.mtu) return fail(node.error());
   if (!node) log::warn("node.json cannot be read; not needed here", {{"error", node.error().message}});
-  if (node && *node && (*node)->masquerade)
-    return fail(cni::kUnsupportedField,
-                conf.node_file.string() + ": /masquerade: true is not supported: slash32 routes pods' own addresses");
-  if (conf.mtu || !node || !*node) return conf.mtu;
-  return (*node)->mtu;
+  if (!node || !*node) return ok();
+  const config::NodeConf& said = **node;
+  if (!conf.mtu) conf.mtu = said.mtu;
+  if (!conf.masquerade) conf.masquerade = said.masquerade;
+  for (const auto* ranges : {&said.masquerade_exempt, &said.pod_cidrs})
+    conf.masquerade_exempt.insert(conf.masquerade_exempt.end(), ranges->begin(), ranges->end());
+  return ok();
 }
 
 Families families_of(const std::vector<IpAddress>& addresses) {
   Families out;
   for (const auto& address : addresses) (address.is_v4() ? out.v4 : out.v6) = true;
+  return out;
+}
+
+Result<Families> read_forwarding(netlink::Socket& socket, Families families) {
+  std::vector<netlink::Request> requests;
+  if (families.v4) requests.push_back(netlink::get_all_forwarding(AddressFamily::IPv4));
+  if (families.v6) requests.push_back(netlink::get_all_forwarding(AddressFamily::IPv6));
+  Families out{.v4 = !families.v4, .v6 = !families.v6};
+  const auto answers = TRY(socket.exchange(requests));
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    bool& on = families.v4 && i == 0 ? out.v4 : out.v6;
+    for (const auto& reply : answers[i].replies) on = netlink::parse_forwarding(reply).value_or(on);
+  }
   return out;
 }
 

@@ -22,6 +22,10 @@ struct Families {
 };
 Families families_of(const std::vector<IpAddress>& addresses);
 
+/// In which of the families the socket's namespace forwards at all; true for one that is not asked for. A kernel
+/// without IPv6 says no to that half.
+Result<Families> read_forwarding(netlink::Socket& socket, Families families);
+
 /// The table of the anti-spoofing rule: what comes from a host end with a source that is not routed back there is
 /// dropped, in both families. IPv6 has no rp_filter, and `all` can loosen IPv4's.
 netlink::Table anti_spoofing_table();
@@ -42,9 +46,10 @@ struct Uplink {
   Mtu mtu;                    // of the pod's interface
   config::PerFamily address;  // of the node itself, where one is known and no hostSource configured
 };
-/// The MTU of pods: the configuration's, else node.json's, else none. A node.json that cannot be read is an error only
-/// where its MTU is needed, else a logged warning; `masquerade` in it is CNI code 2.
-Result<std::optional<Mtu>> configured_mtu(const config::NetConf& conf);
+/// Takes over from node.json what the configuration leaves open (`mtu`, `ipMasq`), and its pod ranges and exemptions as
+/// destinations that see pods' own addresses. A node.json that cannot be read is an error only where its MTU is needed,
+/// else a logged warning, and nothing of it counts.
+Status complete_from_node_file(config::NetConf& conf);
 /// From the configuration, else the default route. CNI code 7: a hostSource that is no address of the node, an MTU too
 /// small for IPv6.
 Result<Uplink> find_uplink(netlink::Socket& host, const config::NetConf& conf, Families families);

@@ -11,6 +11,8 @@
 #include "common/netns.h"
 #include "plugin/names.h"
 #include "plugin/node.h"
+#include "plugin/pod_routes.h"
+#include "plugin/pod_settings.h"
 
 namespace slash32::plugin {
 namespace {
@@ -182,7 +184,8 @@ Result<PodLink> create_pair(netlink::Socket& host, PodNamespace& ns, const PodPl
                                        .peer_name = plan.key.ifname,
                                        .peer_mac = plan.mac,
                                        .peer_netns = ns.pod.get(),
-                                       .mtu = plan.mtu});
+                                       .mtu = plan.mtu,
+                                       .group = plan.group});
   const std::string what = request.what();
   const auto created = host.ask(std::move(request));
   if (!created) {
@@ -199,9 +202,12 @@ Result<PodLink> create_pair(netlink::Socket& host, PodNamespace& ns, const PodPl
 
 Status configure_host_end(netlink::Socket& host, const PodLink& link, const PodPlan& plan) {
   TRY(prepare_host_ipv6(link.host_name, plan.has_v6()));
+  TRY(write_host_settings(link.host_name, plan.host_settings));
   std::vector<Request> requests;
-  requests.push_back(netlink::set_host_end(
-      {.link = link.host, .alias = format_alias(plan.key, plan.addresses), .ipv6 = plan.has_v6()}));
+  requests.push_back(netlink::set_host_end({.link = link.host,
+                                            .alias = format_alias(plan.key, plan.addresses),
+                                            .ipv6 = plan.has_v6(),
+                                            .more = netlink_settings(plan.host_settings)}));
   requests.push_back(netlink::set_proxy_delay_zero(link.host));
   requests.push_back(netlink::set_link_up(link.host));
   if (plan.has_v6())
@@ -230,6 +236,8 @@ Status configure_pod_end(PodNamespace& ns, const PodLink& link, const PodPlan& p
     if (plan.has_default_route(address.family()))
       requests.push_back(netlink::add_route(default_route(gateway, link.pod)));
   }
+  // In the order given: one may lead to the next one's gateway.
+  for (const auto& route : plan.routes) requests.push_back(netlink::add_route(kernel_route(route, link.pod)));
   return ns.socket.run(requests);
 }
 

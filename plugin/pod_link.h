@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/cni/deadline.h"
+#include "common/cni/result.h"
 #include "common/fd.h"
 #include "common/netlink/socket.h"
 #include "common/netlink/types.h"
@@ -42,7 +43,10 @@ struct PodPlan {
   config::PerFamily node_address;  // pinned only where the kernel would choose another source
   IpAddress gateway4;
   IpAddress gateway6;
-  Unrouted default_route;  // where it is to be made: a second interface leaves the first one's
+  Unrouted default_route;                          // where it is to be made: a second interface leaves the first one's
+  std::vector<cni::RouteConfig> routes;            // beside it, each with its gateway
+  std::vector<config::HostSetting> host_settings;  // of the host end
+  std::uint32_t group = 0;                         // of the host end: masquerade_group(), or none
 
   bool has_v6() const;
   bool has_default_route(AddressFamily family) const {

@@ -47,9 +47,9 @@ Status cmd_status(const cni::Call& call, const config::GetEnv& getenv) {
     error.code = cni::kNotAvailable;
     return fail(std::move(error));
   };
-  const auto conf = config::read_net_conf(call.root(), getenv);
+  auto conf = config::read_net_conf(call.root(), getenv);
   if (!conf) return unusable(conf.error());
-  if (const auto mtu = configured_mtu(*conf); !mtu) return unusable(mtu.error());
+  if (const auto complete = complete_from_node_file(*conf); !complete) return unusable(complete.error());
   auto host = TRY(netlink::Socket::open(netlink::Family::Route, call.deadline.remaining()));
   auto addresses = AddressSource::open(call, *conf, host);
   if (!addresses) return unusable(addresses.error());

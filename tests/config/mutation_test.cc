@@ -77,6 +77,9 @@ constexpr const char* kPlugin = R"({
   "gateway": {"v4": "169.254.1.1", "v6": "fe80::1"}, "hostSource": {"v4": "10.0.0.1", "v6": "fd00::1"},
   "antiSpoofing": true, "log": {"level": "info", "file": "/l", "maxSize": 4096}, "stateDir": "/s", "nodeFile": "/n",
   "dns": {"nameservers": ["10.0.0.53"], "domain": "d", "search": ["s"], "options": ["ndots:5"]}, "ipMasq": false,
+  "masqueradeExempt": ["10.244.0.0/16", "fd00::/8"], "allowIpForwarding": true, "defaultRoute": true,
+  "hostSysctl": {"net.ipv4.conf.IFNAME.rp_filter": 2, "net.ipv6.neigh.IFNAME.gc_stale_time": "60"},
+  "routes": [{"dst": "10.8.0.0/16", "gw": "10.1.0.1", "mtu": 1400, "advmss": 1360, "priority": 1, "table": 2, "scope": 0}],
   "capabilities": {"ips": true}, "args": {"cni": {"ips": ["10.0.0.7"]}}, "runtimeConfig": {"mac": "ee:ee:ee:ee:ee:ee"},
   "disableCheck": false, "disableGC": false, "deviceID": "d", "pciBusID": "p",
   "ipam": {"type": "slash32-ipam", "dataDir": "/d", "nodeFile": "/n", "coolDown": 30,
@@ -88,7 +91,8 @@ constexpr const char* kPlugin = R"({
                  "exclude": ["10.2.0.6", "10.2.0.8/30"], "gateway": "10.2.0.1"}], [{"subnet": "fd00::/64"}]]}})";
 
 constexpr const char* kNode =
-    R"({"nodeName": "n1", "podCidrs": ["10.244.1.0/24", "fd00::/64"], "mtu": 1500, "masquerade": false})";
+    R"({"nodeName": "n1", "podCidrs": ["10.244.1.0/24", "fd00::/64"], "mtu": 1500, "masquerade": false,
+        "masqueradeExempt": ["10.244.0.0/16"]})";
 
 struct Kind {
   const char* name;

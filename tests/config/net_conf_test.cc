@@ -26,6 +26,10 @@ TEST(NetConf, NeedsNoMoreThanAnIpam) {
   EXPECT_FALSE(conf.host_source.v4);
   EXPECT_TRUE(conf.anti_spoofing);
   EXPECT_FALSE(conf.default_route);
+  EXPECT_TRUE(conf.routes.empty());
+  EXPECT_FALSE(conf.masquerade);
+  EXPECT_TRUE(conf.host_sysctl.empty());
+  EXPECT_FALSE(conf.allow_ip_forwarding);
   EXPECT_EQ(conf.state_dir, "/var/lib/slash32");
   EXPECT_EQ(conf.node_file, "/run/slash32/node.json");
   EXPECT_EQ(conf.log.file, "/var/log/slash32/cni.log");
@@ -169,10 +173,77 @@ TEST(NetConf, TakesALinkLocalNameserverWithItsLink) {
   EXPECT_EQ(conf->dns.nameservers, (std::vector<std::string>{"fe80::1%eth0", "::1"}));
 }
 
-TEST(NetConf, RefusesMasqueradingAsUnsupported) {
-  const auto conf = read(R"({"type": "slash32", "ipam": {"type": "x"}, "ipMasq": true})");
-  ASSERT_FALSE(conf);
-  EXPECT_EQ(conf.error().code, 2);
+TEST(NetConf, ReadsRoutesAsAResultHasThem) {
+  const auto conf = read(R"({"type": "slash32", "ipam": {"type": "x"}, "routes": [{"dst": "10.8.0.0/16"},
+    {"dst": "fd08::/32", "gw": "fe80::1", "mtu": 1400, "advmss": 1340, "priority": 7, "table": 77, "scope": 0},
+    {"dst": "224.0.0.0/4", "scope": 253}]})");
+  ASSERT_TRUE(conf) << conf.error().message;
+  ASSERT_EQ(conf->routes.size(), 3U);
+  EXPECT_FALSE(conf->routes[0].gw);
+  EXPECT_EQ(conf->routes[1].gw->to_string(), "fe80::1");
+  EXPECT_EQ(conf->routes[1].table, std::optional(77U));
+  EXPECT_EQ(conf->routes[2].scope, std::optional(253U));
+}
+
+TEST(NetConf, ReadsMasqueradingWithItsExemptionsSortedAndOnce) {
+  const auto conf = read(R"({"type": "slash32", "ipam": {"type": "x"}, "ipMasq": true,
+    "masqueradeExempt": ["fd00::/8", "10.0.0.0/8", "fd00::/8"]})");
+  ASSERT_TRUE(conf) << conf.error().message;
+  EXPECT_EQ(conf->masquerade, std::optional(true));
+  ASSERT_EQ(conf->masquerade_exempt.size(), 2U);
+  EXPECT_EQ(conf->masquerade_exempt[0].to_string(), "10.0.0.0/8");
+}
+
+TEST(NetConf, ReadsSettingsOfTheHostEndAsNumbersOrTexts) {
+  const auto conf = read(R"({"type": "slash32", "ipam": {"type": "x"}, "allowIpForwarding": false, "hostSysctl":
+    {"net.ipv4.conf.IFNAME.rp_filter": 2, "net.ipv6.conf.IFNAME.keep_addr_on_down": "-1", "_why": "asymmetric"}})");
+  ASSERT_TRUE(conf) << conf.error().message;
+  EXPECT_EQ(conf->allow_ip_forwarding, std::optional(false));
+  ASSERT_EQ(conf->host_sysctl.size(), 2U);
+  EXPECT_EQ(conf->host_sysctl[0].path("s32x"), "net/ipv4/conf/s32x/rp_filter");
+  EXPECT_EQ(conf->host_sysctl[0].value, 2);
+  EXPECT_NE(conf->host_sysctl[0].devconf, 0);
+  EXPECT_EQ(conf->host_sysctl[1].path("s32x"), "net/ipv6/conf/s32x/keep_addr_on_down");
+  EXPECT_EQ(conf->host_sysctl[1].value, -1);
+}
+
+/// A section that is right but for `more`.
+std::string with(const std::string& more) { return R"({"type": "slash32", "ipam": {"type": "x"}, )" + more + "}"; }
+
+TEST(NetConf, NamesWhatIsWrongWithARoute) {
+  const auto told = [](const std::string& route) {
+    return read(with(R"("routes": [{"dst": "10.0.0.0/8"}, )" + route + "]")).error().message;
+  };
+  EXPECT_THAT(told(R"({"gw": "10.0.0.1"})"), HasSubstr("/routes/1/dst: is missing"));
+  EXPECT_THAT(told(R"({"dst": "10.1.2.3/16"})"), HasSubstr("/routes/1/dst: "));
+  EXPECT_THAT(told(R"({"dst": "127.0.0.0/16"})"), HasSubstr("/routes/1/dst: no route leads to 127.0.0.0/16"));
+  EXPECT_THAT(told(R"({"dst": "10.0.0.0/8"})"), HasSubstr("/routes/1/dst: 10.0.0.0/8 is there twice"));
+  EXPECT_THAT(told(R"({"dst": "11.0.0.0/8", "gw": "fe80::1"})"), HasSubstr("/routes/1/gw: must be of the family"));
+  EXPECT_THAT(told(R"({"dst": "11.0.0.0/8", "via": "10.0.0.1"})"), HasSubstr("/routes/1/via: unknown key"));
+  EXPECT_THAT(told(R"({"dst": "11.0.0.0/8", "mtu": 67})"), HasSubstr("/routes/1/mtu: must be an integer from 68"));
+  EXPECT_THAT(told(R"({"dst": "fd00::/8", "mtu": 1279})"), HasSubstr("/routes/1/mtu: must be an integer from 1280"));
+  EXPECT_THAT(told(R"({"dst": "11.0.0.0/8", "advmss": 65496})"), HasSubstr("/routes/1/advmss: must be an integer"));
+  EXPECT_THAT(told(R"({"dst": "11.0.0.0/8", "table": 0})"), HasSubstr("/routes/1/table: must be an integer from 1"));
+  EXPECT_THAT(told(R"({"dst": "11.0.0.0/8", "table": 255})"), HasSubstr("/routes/1/table: must not be 255"));
+  EXPECT_THAT(told(R"({"dst": "11.0.0.0/8", "scope": 254})"), HasSubstr("/routes/1/scope: must be 0"));
+  EXPECT_THAT(told(R"({"dst": "11.0.0.0/8", "scope": 253, "gw": "10.0.0.1"})"), HasSubstr("/routes/1/scope: "));
+}
+
+TEST(NetConf, NamesWhatIsWrongWithOtherKeysOfThePod) {
+  const auto told = [](const std::string& more) { return read(with(more)).error().message; };
+  EXPECT_THAT(told(R"("masqueradeExempt": ["0.0.0.0/0"])"), HasSubstr("/masqueradeExempt/0: must be longer than /0"));
+  EXPECT_THAT(told(R"("masqueradeExempt": ["10.0.0.0"])"), HasSubstr("/masqueradeExempt/0: "));
+  EXPECT_THAT(told(R"("allowIpForwarding": 1)"), HasSubstr("/allowIpForwarding: must be true or false"));
+  EXPECT_THAT(told(R"("hostSysctl": [])"), HasSubstr("/hostSysctl: must be an object"));
+  const auto setting = [&](const std::string& name, const std::string& value) {
+    return told(R"("hostSysctl": {")" + name + "\": " + value + "}");
+  };
+  EXPECT_THAT(setting("net.ipv4.conf.IFNAME.rp_filter", "3"),
+              HasSubstr("/hostSysctl/net.ipv4.conf.IFNAME.rp_filter: must be an integer from 0 to 2"));
+  EXPECT_THAT(setting("net.ipv4.conf.IFNAME.rp_filter", R"("2x")"), HasSubstr("must be an integer from 0 to 2"));
+  EXPECT_THAT(setting("net.ipv4.conf.IFNAME.forwarding", "0"), HasSubstr("is not to be changed"));
+  EXPECT_THAT(setting("net.ipv4.conf.eth0.rp_filter", "1"), HasSubstr("must be a setting of the pod's host end"));
+  EXPECT_THAT(setting("net.ipv4.conf.IFNAME.rp_filters", "1"), HasSubstr("is none of the settings"));
 }
 
 TEST(NetConf, LetsKeysOfRuntimesAndCommentsPass) {

@@ -27,6 +27,7 @@ TEST(NodeConf, NamesThePlaceOfAMistake) {
               HasSubstr("/podCidrs/1: 10.1.0.0/16 overlaps"));
   EXPECT_THAT(complaint(R"({"podCidrs": [], "mtu": 1})"), HasSubstr("/mtu: must be an integer"));
   EXPECT_THAT(complaint(R"({"podCidrs": [], "masquerade": 1})"), HasSubstr("/masquerade: must be true or false"));
+  EXPECT_THAT(complaint(R"({"podCidrs": [], "masqueradeExempt": ["::/0"]})"), HasSubstr("/masqueradeExempt/0: "));
 }
 
 TEST(NodeConf, PassesOverKeysOfANewerAgent) {

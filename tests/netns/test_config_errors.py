@@ -105,12 +105,6 @@ def test_no_directory_or_file_is_writable_for_all_whatever_the_umask(world):
     assert world.sh("find /run/slash32 /var/lib/slash32 /var/log/slash32 -perm -o+w ! -type l").stdout == ""
 
 
-def test_masquerading_is_refused_as_unsupported_rather_than_ignored(world):
-    world.pod("p1")
-    answer = world.cni("ADD", "c1", "p1", conf(ipMasq=True))
-    assert answer.json["code"] == 2 and "/ipMasq" in answer.json["msg"]
-
-
 def test_keys_of_the_specification_and_of_runtimes_pass(world):
     world.add("c1", "p1", conf(capabilities={"ips": True, "portMappings": True}, args={"cni": {"ips": ["10.244.1.9"]}},
                                runtimeConfig={"portMappings": [{"HostPort": 1}], "bandwidth": {}}, ipMasq=False,

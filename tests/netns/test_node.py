@@ -196,17 +196,17 @@ def test_the_table_of_the_first_version_is_replaced_by_one_with_a_comment(world)
     assert 'comment "slash32 ' in world.run("nft", "list", "table", "inet", "slash32").stdout
 
 
-def test_a_node_file_with_unknown_keys_is_read_and_masquerade_is_refused(world):
+def test_a_node_file_with_unknown_keys_is_read_and_a_wrong_one_refused(world):
     put = lambda text: world.run("tee", "/run/slash32/node.json", input=text)
     put('{"podCidrs": ["10.244.1.0/24"], "mtu": 1400, "zone": "a"}')
     world.add("c1", "p1")
     assert world.show("link show eth0", pod="p1")[0]["mtu"] == 1400 and "zone" in world.log()
-    put('{"podCidrs": [], "masquerade": true}')
+    put('{"podCidrs": [], "masqueradeExempt": ["::/0"]}')
     world.pod("p2")
     answer = world.cni("ADD", "c2", "p2")
-    assert answer.json["code"] == 2 and "/masquerade" in answer.json["msg"]
+    assert answer.json["code"] == 7 and "/masqueradeExempt/0" in answer.json["msg"]
     status = world.cni("STATUS")
-    assert status.json["code"] == 50 and "/masquerade" in status.json["msg"]
+    assert status.json["code"] == 50 and "/masqueradeExempt/0" in status.json["msg"]
 
 
 def test_a_broken_node_file_is_a_warning_where_nothing_of_it_is_needed(world):

@@ -1,0 +1,37 @@
+// `ipMasq`: what a network's pods send beyond the cluster carries the node's address. A table of our own for each such
+// network stays on the node like the anti-spoofing one; which pods it means is told by the link group of their host
+// ends. The kernel takes the group away together with the link: DEL has nothing to undo, a killed call leaves nothing,
+// and a change of the configuration strands nothing.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/cni/deadline.h"
+#include "common/cni/skel.h"
+#include "common/netlink/nftables.h"
+#include "config/net_conf.h"
+
+namespace slash32::plugin {
+
+/// The link group of the host ends whose pods are masqueraded: 0x73 and 24 bits of a hash of the network's name.
+std::uint32_t masquerade_group(const std::string& network);
+
+/// Table `slash32-masq-NETWORK`, a hash in the name's place where it is too long. In the order of its rules: what goes
+/// to another pod of the node passes, what goes to an exempt destination passes, the rest of the group is masqueraded.
+netlink::Table masquerade_table(const std::string& network, const std::vector<Prefix>& exempt);
+
+/// Destinations that see pods' own addresses: those of the configuration and of node.json (see
+/// complete_from_node_file()), and the subnets of our own IPAM's section. The same for every pod of the network,
+/// whatever the runtime adds for one.
+Result<std::vector<Prefix>> exempt_destinations(const cni::Call& call, const config::NetConf& conf);
+
+/// Puts the network's table in place where it is not as it should be. Error: 999 when a table of that name is not ours.
+Status prepare_masquerade(const std::string& network, const std::vector<Prefix>& exempt, const cni::Deadline& deadline);
+
+/// Whether what masquerades the group stands. Exemptions are not compared: they may have changed since, and the next
+/// ADD brings them up to date for every pod.
+Status check_masquerade(const std::string& network, std::chrono::milliseconds patience);
+
+}  // namespace slash32::plugin
