@@ -21,23 +21,30 @@ INSIDE = ["setpriv", "--pdeathsig", "KILL", "--", "unshare", "--net", "--mount",
 SHOWN = 20  # failures of a part that are printed
 
 
+# Whatever the plugin's section can ask of the kernel beside a plain pod.
+MASQ = {"ipMasq": True, "masqueradeExempt": ["10.0.0.0/8", "fd00::/8"], "allowIpForwarding": True,
+        "routes": [{"dst": "10.9.0.0/16", "mtu": 1400}, {"dst": "fd09::/32", "table": 77}],
+        "hostSysctl": {"net.ipv4.conf.IFNAME.rp_filter": 2, "net.ipv6.conf.IFNAME.proxy_ndp": 1}}
+
+
 class Part:
     """A configuration and what is tried on it. `sample`: every how many-th point without --full (0: none). Odd for errors:
     each call has eight of them, and each of these is to have its turn."""
 
-    def __init__(self, name, verb, trial, sample, families="4", foreign=False, cold=False):
+    def __init__(self, name, verb, trial, sample, families="4", foreign=False, cold=False, keys=None):
         self.name, self.verb, self.trial, self.sample = name, verb, trial, sample
-        self.families, self.foreign, self.cold = families, foreign, cold
+        self.families, self.foreign, self.cold, self.keys = families, foreign, cold, keys
 
     def node(self):
-        return Node(network(self.families, self.foreign), self.cold)
+        return Node(network(self.families, self.foreign, self.keys), self.cold)
 
 
 def parts():
     kinds = {"ipv4": {}, "dual": {"families": "46"}, "first-ever": {"families": "46", "cold": True},
+             "masq": {"families": "46", "keys": MASQ}, "first-masq": {"families": "46", "cold": True, "keys": MASQ},
              "host-local": {"foreign": True}, "host-local-dual": {"families": "46", "foreign": True}}
-    rates = {"ipv4": (1, 1, 0), "dual": (1, 1, 4), "first-ever": (12, 0, 0), "host-local": (32, 32, 0),
-             "host-local-dual": (0, 0, 0)}
+    rates = {"ipv4": (1, 1, 0), "dual": (1, 1, 4), "first-ever": (12, 0, 0), "masq": (8, 16, 0),
+             "first-masq": (24, 0, 0), "host-local": (32, 32, 0), "host-local-dual": (0, 0, 0)}
     for kind, more in kinds.items():
         for verb, sample in zip(("ADD", "DEL", "GC"), rates[kind]):
             if not (more.get("cold") and verb != "ADD"):
@@ -48,7 +55,8 @@ def parts():
         yield Part(f"kill-but-not-children-{kind}", "ADD", points.KillButNotChildren, sample, **kinds[kind])
     for kind, sample in (("ipv4", 0), ("dual", 4), ("first-ever", 24), ("host-local", 48)):
         yield Part(f"stop-ADD-{kind}", "ADD", points.Stop, sample, **kinds[kind])
-    for kind, sample in (("ipv4", 0), ("dual", 9), ("first-ever", 73), ("host-local", 0)):
+    for kind, sample in (("ipv4", 0), ("dual", 9), ("first-ever", 73), ("masq", 41), ("first-masq", 0),
+                         ("host-local", 0)):
         yield Part(f"error-in-ADD-{kind}", "ADD", points.Error, sample, **kinds[kind])
     for verb in ("DEL", "GC"):
         for kind, sample in (("dual", 17), ("host-local", 0)):

@@ -7,6 +7,7 @@ Being in the namespaces ourselves saves a program per call: there are tens of th
 import ctypes
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -44,12 +45,12 @@ class Failed(AssertionError):
     """What must hold does not."""
 
 
-def network(families="4", foreign=False):
-    """The configuration of a case: "4", "46"; host-local gives the addresses when `foreign`."""
+def network(families="4", foreign=False, more=None):
+    """The configuration of a case: "4", "46"; host-local gives the addresses when `foreign`; `more` keys."""
     subnets = [{"4": V4, "6": V6}[family] for family in families]
     section = {"type": "host-local", "dataDir": HOST_LOCAL} if foreign else {"type": "slash32-ipam"}
     section["ranges"] = [[{"subnet": subnet}] for subnet in subnets]
-    return {"cniVersion": "1.0.0" if foreign else "1.1.0", "name": "k8s", "type": "slash32", "ipam": section}
+    return {"cniVersion": "1.0.0" if foreign else "1.1.0", "name": "k8s", "type": "slash32", "ipam": section, **(more or {})}
 
 
 def environment(verb, container="", netns=""):
@@ -230,11 +231,16 @@ class Node:
         """What is not as it was before the pod; a node whose first ADD was killed may lack what that would have left."""
         now = self.state()
         what = {key for key in now if now[key] != self.before[key]}
-        if self.cold and not now["node's nftables"]:
+        if self.cold and now["node's nftables"] in self._first_tables():
             what.discard("node's nftables")
         if self.cold and not now["allocations"]:  # no store yet: the witness's alias keeps its address
             what.discard("allocations")
         return {key: (self.before[key], now[key]) for key in what}
+
+    def _first_tables(self):
+        """What of the node's tables may be there when the first ADD was killed: they are made one after the other."""
+        whole = self.before["node's nftables"]
+        return [whole[:at] for at in (0, *(match.start() for match in re.finditer("^table ", whole, re.MULTILINE)))]
 
     def expect_as_before(self, when):
         end = time.monotonic() + PATIENCE
@@ -249,8 +255,8 @@ class Node:
         """Takes away what the first ADD leaves for good."""
         shutil.rmtree(STORE, ignore_errors=True)
         shutil.rmtree(os.path.dirname(FOUND), ignore_errors=True)
-        if "inet slash32" in self._host.state()["nftables"]:
-            subprocess.run(["nft", "delete", "table", "inet", "slash32"], check=True)
+        for table in re.findall(r"^table inet (slash32\S*) {", self._host.state()["nftables"], re.MULTILINE):
+            subprocess.run(["nft", "delete", "table", "inet", table], check=True)
         for path, value in FORWARDING.items():
             with open(path, "w", encoding="ascii") as file:
                 file.write(value)
