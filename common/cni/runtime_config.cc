@@ -60,6 +60,37 @@ Result<std::string> mac_of(std::string_view text) {
   return out;
 }
 
+/// Addresses parted by commas, with or without spaces around them.
+Result<std::vector<IpAddress>> addresses_in(std::string_view text) {
+  constexpr std::string_view kSpace = " \t";
+  std::vector<IpAddress> addresses;
+  while (!text.empty()) {
+    const auto end = std::min(text.find(','), text.size());
+    auto word = text.substr(0, end);
+    word.remove_prefix(std::min(word.find_first_not_of(kSpace), word.size()));
+    word = word.substr(0, word.find_last_not_of(kSpace) + 1);
+    addresses.push_back(TRY(address_of(word)));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  if (has_repeated_family(addresses)) return fail(kInvalidConfig, "at most one address of each family");
+  return addresses;
+}
+
+/// What the pod's annotation asks for. Annotations are the users' own names: their case counts, and what is not a text
+/// is none of ours.
+Result<std::vector<IpAddress>> annotated_addresses(const JsonField& config) {
+  const auto runtime = find_ignoring_case(config, "runtimeConfig");
+  const auto annotations = runtime ? find_ignoring_case(*runtime, kPodAnnotations) : std::nullopt;
+  const std::string key(kIpAnnotation);
+  if (!annotations || !annotations->has(key)) return std::vector<IpAddress>{};
+  const auto field = annotations->child(key);
+  if (!field.value().is_string()) return std::vector<IpAddress>{};
+  const auto text = TRY(json::text(field));
+  auto addresses = addresses_in(text);
+  if (!addresses) return field.bad(addresses.error().message);
+  return addresses;
+}
+
 std::string list_text(const std::map<std::string, std::string>& args, const char* key) {
   const auto it = args.find(key);
   return it == args.end() ? "" : it->second;
@@ -91,18 +122,11 @@ Result<std::vector<IpAddress>> requested_addresses(const JsonField& config,
     if (has_repeated_family(addresses)) return field->bad("at most one address of each family");
     if (!addresses.empty()) return addresses;
   }
-  std::vector<IpAddress> addresses;
-  std::string text = list_text(cni_args, "IP");
-  while (!text.empty()) {
-    const auto end = std::min(text.find(','), text.size());
-    auto address = address_of(std::string_view(text).substr(0, end));
-    if (!address) return fail(kInvalidEnvironment, "CNI_ARGS: IP: " + address.error().message);
-    addresses.push_back(*address);
-    text.erase(0, end + 1);
-  }
-  if (has_repeated_family(addresses))
-    return fail(kInvalidEnvironment, "CNI_ARGS: IP: at most one address of each family");
-  return addresses;
+  const auto text = list_text(cni_args, "IP");
+  const auto addresses = addresses_in(text);
+  if (!addresses) return fail(kInvalidEnvironment, "CNI_ARGS: IP: " + addresses.error().message);
+  if (!addresses->empty()) return addresses;
+  return annotated_addresses(config);
 }
 
 Result<std::optional<std::string>> requested_mac(const JsonField& config,

@@ -20,8 +20,14 @@ namespace slash32::cni {
 /// null.
 std::optional<JsonField> find_ignoring_case(const JsonField& object, std::string_view key);
 
-/// Addresses asked for by name: capability `ips` beats `args.cni.ips` beats CNI_ARGS `IP` (CNI CONVENTIONS.md). Each
-/// may carry a length ("10.0.0.7/24"), which is dropped. At most one of each family. CNI code 7 (4 for CNI_ARGS).
+/// The capability by which runtimes hand in a pod's annotations (containerd, CRI-O).
+inline constexpr std::string_view kPodAnnotations = "io.kubernetes.cri.pod-annotations";
+/// The annotation that asks for addresses: "10.244.1.7" or "10.244.1.7,fd00:10:244:1::7".
+inline constexpr std::string_view kIpAnnotation = "slash32.io/ip";
+
+/// Addresses asked for by name: capability `ips` beats `args.cni.ips` beats CNI_ARGS `IP` (CNI CONVENTIONS.md) beats
+/// the pod's annotation `slash32.io/ip`; the first that names any counts alone. Each may carry a length
+/// ("10.0.0.7/24"), which is dropped. At most one of each family. CNI code 7 (4 for CNI_ARGS).
 Result<std::vector<IpAddress>> requested_addresses(const JsonField& config,
                                                    const std::map<std::string, std::string>& cni_args);
 

@@ -67,6 +67,46 @@ TEST(RuntimeConfig, NamesWhereABadAddressStands) {
   EXPECT_THAT(joined(addresses("{}", {{"IP", "x"}})), testing::HasSubstr("error 4: CNI_ARGS: IP"));
 }
 
+TEST(RuntimeConfig, TheAnnotationAsksWhereNothingElseDoes) {
+  constexpr const char* kBoth =
+      R"({"runtimeConfig":{"io.kubernetes.cri.pod-annotations":{"slash32.io/ip":" 10.0.0.4 , fd00::4/64"}}})";
+  EXPECT_EQ(joined(addresses(kBoth)), "10.0.0.4 fd00::4");
+  EXPECT_EQ(joined(addresses(kBoth, {{"IP", "10.0.0.3"}})), "10.0.0.3");
+  EXPECT_EQ(joined(addresses(
+                R"({"runtimeConfig":{"ips":["10.0.0.1"],
+                "io.kubernetes.cri.pod-annotations":{"slash32.io/ip":"10.0.0.4"}}})")),
+            "10.0.0.1");
+  EXPECT_EQ(joined(addresses(
+                R"({"runtimeConfig":{"io.kubernetes.cri.pod-annotations":{"slash32.io/ip":"10.0.0.4"}},
+                "args":{"cni":{"ips":["10.0.0.2"]}}})")),
+            "10.0.0.2");
+}
+
+TEST(RuntimeConfig, AnnotationsOfOtherNamesAndKindsArePassedOver) {
+  for (const char* annotations :
+       {R"({"Slash32.io/ip":"x"})", R"({"slash32.io/IP":"x"})", R"({"slash32.io/ip":7})", R"({"slash32.io/ip":null})",
+        R"({"slash32.io/ip":""})", R"({"a/b":{"c":[]}})", "{}", "null", "7", R"(["slash32.io/ip"])"}) {
+    const auto config = std::string(R"({"runtimeConfig":{"io.kubernetes.cri.pod-annotations":)") + annotations + "}}";
+    EXPECT_EQ(joined(addresses(config.c_str())), "") << annotations;
+  }
+  EXPECT_EQ(
+      joined(addresses(R"({"runtimeConfig":{"IO.Kubernetes.cri.Pod-Annotations":{"slash32.io/ip":"10.0.0.4"}}})")),
+      "10.0.0.4")
+      << "the capability's name is runtimeConfig's, whose case does not count";
+}
+
+TEST(RuntimeConfig, NamesTheAnnotationThatCannotBeRead) {
+  for (const char* bad : {"x", "10.0.0.4,,fd00::4", "10.0.0.4,10.0.0.5", ",", "10.0.0.4 fd00::4", "10.0.0.4/33", " "}) {
+    const auto document = json({{"runtimeConfig", {{"io.kubernetes.cri.pod-annotations", {{"slash32.io/ip", bad}}}}}});
+    const auto got = requested_addresses(JsonField(document), {});
+    ASSERT_FALSE(got) << bad;
+    EXPECT_EQ(got.error().code, kInvalidConfig);
+    EXPECT_THAT(got.error().message,
+                testing::HasSubstr("/runtimeConfig/io.kubernetes.cri.pod-annotations/slash32.io~1ip: "))
+        << bad;
+  }
+}
+
 TEST(RuntimeConfig, ReadsAMac) {
   const auto mac = [](const char* config, const Args& args = {}) -> std::string {
     const auto document = json::parse(config);
