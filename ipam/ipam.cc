@@ -72,6 +72,27 @@ bool is_old(const Entry& entry, std::chrono::nanoseconds now) {
   return entry.use == Use::Taken && entry.watched && now - entry.stamp > kGrace;
 }
 
+/// What a search left out because the kernel says that somebody has it: told in one line, whatever becomes of it.
+class PassedOver {
+ public:
+  explicit PassedOver(const Key& key) : key_(&key) {}
+  PassedOver(const PassedOver&) = delete;
+  PassedOver& operator=(const PassedOver&) = delete;
+  ~PassedOver() {
+    if (count_ == 0) return;
+    log::warn("addresses passed over: local to the node, or somebody's host route leads there",
+              {{"count", std::to_string(count_)}, {"first", first_.to_string()}, {"container", key_->container_id}});
+  }
+  void add(const IpAddress& address) {
+    if (count_++ == 0) first_ = address;
+  }
+
+ private:
+  const Key* key_;
+  unsigned count_ = 0;
+  IpAddress first_;
+};
+
 /// The directory itself, or the nearest above it that exists.
 std::filesystem::path nearest_existing(std::filesystem::path path) {
   struct stat info{};
@@ -161,7 +182,14 @@ Result<Lease> Ipam::acquire(const Key& key, const Request& request) {
     TRY(clear_own(store, key));
     Search search{
         .family = {}, .ranges = ranges, .last = {}, .now = now_(), .cool_down = conf_.cool_down, .in_use = {}};
-    if (kernel_.in_use) search.in_use = [&](const IpAddress& address) { return kernel_.in_use(key, address); };
+    PassedOver passed_over(key);
+    if (kernel_.in_use)
+      search.in_use = [&](const IpAddress& address) {
+        const bool used = kernel_.in_use(key, address);
+        const bool asked_for = std::ranges::find(request.addresses, address) != request.addresses.end();
+        if (used && !asked_for) passed_over.add(address);  // what was asked for by name is refused with the reason
+        return used;
+      };
     std::vector<Entry> entries;
     for (const auto family : kFamilies) {
       if (!has_family(ranges, family)) continue;

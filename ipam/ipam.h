@@ -13,18 +13,14 @@
 #include <vector>
 
 #include "common/ip.h"
+#include "common/pod/key.h"
 #include "common/result.h"
 #include "config/ipam_conf.h"
 
 namespace slash32::ipam {
 
-/// Who holds an address. CNI: network name, CNI_CONTAINERID, CNI_IFNAME; never a pod's name.
-struct Key {
-  std::string network;
-  std::string container_id;
-  std::string ifname;
-  auto operator<=>(const Key&) const = default;
-};
+/// Who holds an address.
+using Key = pod::Key;
 
 /// One address of a lease and the range's subnet it came from.
 struct LeasedAddress {

@@ -4,8 +4,8 @@
 
 #include "common/cni/error.h"
 #include "common/log.h"
+#include "ipam/kernel_view.h"
 #include "plugin/delegate.h"
-#include "plugin/kernel_view.h"
 
 namespace slash32::plugin {
 namespace {
@@ -76,7 +76,7 @@ AddressSource AddressSource::open_leniently(const cni::Call& call, const config:
 }
 
 ipam::Ipam AddressSource::own(std::chrono::milliseconds lock_wait) const {
-  return {ipam_conf_, kernel_view(*host_), ipam::boot_time, lock_wait};
+  return {ipam_conf_, ipam::kernel_view(*host_), ipam::boot_time, lock_wait};
 }
 
 /// Where our own store may be: the configured directory, and the default one where another IPAM is named now (then a
@@ -86,7 +86,7 @@ std::vector<ipam::Ipam> AddressSource::own_stores(std::chrono::milliseconds lock
   if (is_own() || ipam_conf_.data_dir == conf_->data_dir) return stores;
   auto usual = ipam_conf_;
   usual.data_dir = conf_->data_dir;
-  stores.emplace_back(std::move(usual), kernel_view(*host_), ipam::boot_time, lock_wait);
+  stores.emplace_back(std::move(usual), ipam::kernel_view(*host_), ipam::boot_time, lock_wait);
   return stores;
 }
 

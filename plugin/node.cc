@@ -1,19 +1,13 @@
 #include "plugin/node.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <map>
-#include <set>
 
 #include "common/cni/error.h"
 #include "common/fd.h"
 #include "common/log.h"
 #include "common/netlink/addressing.h"
 #include "common/netlink/links.h"
+#include "common/pod/node_address.h"
 #include "config/node_conf.h"
 #include "plugin/found.h"
 #include "plugin/names.h"
@@ -26,13 +20,6 @@ constexpr std::string_view kForward6 = "/proc/sys/net/ipv6/conf/all/forwarding";
 constexpr std::int32_t kPriorityRaw = -300;  // NF_IP_PRI_RAW: before conntrack remembers a spoofed packet
 constexpr Mtu kEthernetMtu{1500};
 constexpr Mtu kMinMtu6{1280};  // RFC 8200 section 5
-
-std::string trimmed(std::string text) {
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-  return text;
-}
-
-Result<std::string> read_setting(const std::filesystem::path& path) { return trimmed(TRY(read_file(path))); }
 
 std::filesystem::path accept_ra_of(const std::string& link) {
   return std::filesystem::path("/proc/sys/net/ipv6/conf") / link / "accept_ra";
@@ -70,45 +57,6 @@ Result<netlink::Socket> open_netfilter(std::chrono::milliseconds patience) {
 }
 
 // ---- the uplink
-
-// An address outside (RFC 5737, RFC 3849): the path to it is the default route's, or a learned one's that covers it.
-const IpAddress& outside(AddressFamily family) {
-  static const IpAddress kV4 = IpAddress::v4(0xc0000201);  // 192.0.2.1
-  static const IpAddress kV6 = IpAddress::v6({0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1});
-  return family == AddressFamily::IPv4 ? kV4 : kV6;
-}
-
-/// The path to such an address. A lab's node may have the documentation's first address itself: then a second one.
-Result<std::optional<netlink::Route>> path_outside(netlink::Socket& host, AddressFamily family) {
-  auto path = TRY(netlink::find_route(host, netlink::look_up_path(outside(family))));
-  if (!path || path->type != netlink::RouteType::Local) return path;
-  static const IpAddress kV4 = IpAddress::v4(0xcb0071fe);  // 203.0.113.254
-  static const IpAddress kV6 = IpAddress::v6({0x20, 0x01, 0x0d, 0xb8, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfe});
-  return netlink::find_route(host, netlink::look_up_path(family == AddressFamily::IPv4 ? kV4 : kV6));
-}
-
-/// Without a default route: the first global address in the kernel's own order (loopback's first, then by index), but
-/// never a bridge's: docker's and its like are not the node.
-Result<std::optional<IpAddress>> first_node_address(netlink::Socket& host, AddressFamily family) {
-  std::multimap<int, netlink::Address> by_link;  // within a link in the kernel's order
-  for (const auto& address : TRY(netlink::list_addresses(host, family))) by_link.emplace(address.link.value, address);
-  std::set<int> passed_over;
-  for (const auto& [index, address] : by_link) {
-    if (address.scope != netlink::Scope::Universe || address.tentative || address.duplicate || address.secondary ||
-        address.address.is_loopback() || passed_over.contains(index))
-      continue;
-    const auto link = TRY(netlink::find_link(host, address.link));
-    if (link && link->up && link->kind != "bridge" && !is_host_ifname(link->name)) return address.address;
-    passed_over.insert(index);
-  }
-  return std::optional<IpAddress>{};
-}
-
-Result<std::optional<IpAddress>> node_address(netlink::Socket& host, AddressFamily family,
-                                              const std::optional<netlink::Route>& path) {
-  if (path && path->preferred_source && !path->preferred_source->is_link_local()) return path->preferred_source;
-  return first_node_address(host, family);
-}
 
 /// The MTU of the links that lead outside: the smallest, so that either family fits.
 Result<Mtu> uplink_mtu(netlink::Socket& host, const std::vector<std::optional<netlink::Route>>& paths) {
@@ -177,18 +125,6 @@ netlink::Table anti_spoofing_table() {
                                     {.kind = Kind::Drop, .text = {}, .prefix = {}}}}}};
 }
 
-Status write_setting(const std::filesystem::path& path, const std::string& value) {
-  const UniqueFd fd{::open(path.c_str(), O_RDWR | O_CLOEXEC)};
-  if (!fd) return sys_fail("open " + path.string());
-  // Changing or not, a write to some of these (disable_ipv6) is tried again and again until nobody else holds the
-  // kernel's networking lock: seconds, on a busy node.
-  std::array<char, 32> now{};
-  const ssize_t size = ::pread(fd.get(), now.data(), now.size(), 0);
-  if (size >= 0 && trimmed(std::string(now.data(), static_cast<std::size_t>(size))) == value) return ok();
-  if (auto put = write_all(fd.get(), value); !put) return fail(in(path.string(), std::move(put).error()));
-  return ok();
-}
-
 Status prepare_node(netlink::Socket& host, const config::NetConf& conf, Families families,
                     const cni::Deadline& deadline) {
   const auto forwarding = TRY(read_forwarding(host, families));
@@ -224,10 +160,10 @@ Result<Uplink> find_uplink(netlink::Socket& host, const config::NetConf& conf, F
   const bool ask6 = families.v6 && !(mtu && source.v6);
   std::optional<netlink::Route> path4;
   std::optional<netlink::Route> path6;
-  if (ask4) path4 = TRY(path_outside(host, AddressFamily::IPv4));
-  if (ask6) path6 = TRY(path_outside(host, AddressFamily::IPv6));
-  if (ask4 && !source.v4) uplink.address.v4 = TRY(node_address(host, AddressFamily::IPv4, path4));
-  if (ask6 && !source.v6) uplink.address.v6 = TRY(node_address(host, AddressFamily::IPv6, path6));
+  if (ask4) path4 = TRY(pod::path_outside(host, AddressFamily::IPv4));
+  if (ask6) path6 = TRY(pod::path_outside(host, AddressFamily::IPv6));
+  if (ask4 && !source.v4) uplink.address.v4 = TRY(pod::node_address(host, AddressFamily::IPv4, path4));
+  if (ask6 && !source.v6) uplink.address.v6 = TRY(pod::node_address(host, AddressFamily::IPv6, path6));
   uplink.mtu = mtu ? *mtu : TRY(uplink_mtu(host, {path4, path6}));
   if (families.v6 && uplink.mtu < kMinMtu6)
     return fail(cni::kInvalidConfig, "/mtu: " + std::to_string(uplink.mtu.value) +

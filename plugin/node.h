@@ -11,6 +11,7 @@
 #include "common/cni/deadline.h"
 #include "common/netlink/nftables.h"
 #include "common/netlink/socket.h"
+#include "common/pod/settings.h"
 #include "config/net_conf.h"
 
 namespace slash32::plugin {
@@ -38,8 +39,8 @@ Status prepare_node(netlink::Socket& host, const config::NetConf& conf, Families
 Status check_node(netlink::Socket& host, const config::NetConf& conf, Families families,
                   std::chrono::milliseconds patience);
 
-/// Writes `value` to a file of /proc/sys, unless it already holds it.
-Status write_setting(const std::filesystem::path& path, const std::string& value);
+using pod::read_setting;
+using pod::write_setting;
 
 /// Facts about the node that a pod's wiring takes over.
 struct Uplink {

@@ -9,6 +9,8 @@
 #include "common/netlink/addressing.h"
 #include "common/netlink/links.h"
 #include "common/netns.h"
+#include "common/pod/host_route.h"
+#include "common/pod/settings.h"
 #include "plugin/names.h"
 #include "plugin/node.h"
 #include "plugin/pod_routes.h"
@@ -18,10 +20,6 @@ namespace slash32::plugin {
 namespace {
 
 using netlink::Request;
-
-std::filesystem::path conf6(const std::string& link, const char* setting) {
-  return std::filesystem::path("/proc/sys/net/ipv6/conf") / link / setting;
-}
 
 netlink::Route on_link_route(const IpAddress& destination, IfIndex link) {
   return {.destination = Prefix::host(destination),
@@ -48,10 +46,10 @@ netlink::Address host_address(const IpAddress& address, IfIndex link) {
 /// the caller's.
 Status prepare_ipv6(const PodNamespace& ns, const std::string& ifname) {
   const auto inside = TRY(NetnsGuard::enter(ns.pod.get(), ns.node.get()));
-  TRY(write_setting(conf6("lo", "disable_ipv6"), "0"));
-  TRY(write_setting(conf6(ifname, "disable_ipv6"), "0"));
-  TRY(write_setting(conf6(ifname, "accept_ra"), "0"));
-  return write_setting(conf6(ifname, "accept_dad"), "0");
+  TRY(write_setting(pod::ipv6_setting("lo", "disable_ipv6"), "0"));
+  TRY(write_setting(pod::ipv6_setting(ifname, "disable_ipv6"), "0"));
+  TRY(write_setting(pod::ipv6_setting(ifname, "accept_ra"), "0"));
+  return write_setting(pod::ipv6_setting(ifname, "accept_dad"), "0");
 }
 
 /// The indices from the echo of a creation (Linux 6.2 and later), else looked up by name.
@@ -76,52 +74,8 @@ Status find_indices(netlink::Socket& host, PodNamespace& ns, const PodPlan& plan
   return ok();
 }
 
-/// The route that is in the way of an exclusive one, as the kernel has it.
-Result<std::optional<netlink::Route>> standing_route(netlink::Socket& host, const netlink::Route& wanted) {
-  for (auto& route : TRY(netlink::list_routes(host, wanted.destination.family(), wanted.table)))
-    if (route.destination == wanted.destination && route.metric == wanted.metric) return std::move(route);
-  return std::optional<netlink::Route>{};
-}
-
-/// Whether we may replace it: ours, and on our own link or on one that is dead.
-Result<bool> may_replace(netlink::Socket& host, const netlink::Route& standing, IfIndex own) {
-  if (standing.protocol != netlink::RouteProtocol::Slash32Pod || standing.type != netlink::RouteType::Unicast)
-    return false;
-  for (const auto& hop : standing.next_hops) {
-    if (hop.link == own) continue;
-    const auto link = TRY(netlink::find_link(host, hop.link));
-    if (link && link->up && link->carrier) return false;
-  }
-  return true;
-}
-
-Status resolve_conflict(netlink::Socket& host, const netlink::Route& wanted, IfIndex own) {
-  const auto standing = TRY(standing_route(host, wanted));
-  if (!standing) return host.run(netlink::add_route(wanted));  // it went meanwhile
-  if (TRY(may_replace(host, *standing, own))) return host.run(netlink::replace_route(wanted));
-  const auto via = standing->next_hops.empty() ? IfIndex{} : standing->next_hops.front().link;
-  return fail(
-      999,
-      "route " + wanted.destination.to_string() + " metric " + std::to_string(wanted.metric) +
-          " already exists and is not ours to replace",
-      "protocol " + std::to_string(static_cast<int>(standing->protocol)) + ", link index " + std::to_string(via.value));
-}
-
 const std::optional<IpAddress>& of_family(const config::PerFamily& sources, const IpAddress& address) {
   return address.is_v4() ? sources.v4 : sources.v6;
-}
-
-/// What the node sends to its pods carries the node's address. Left to itself the kernel takes the first one it finds,
-/// which may be a bridge's: only then is the source written into the route. `path` is the kernel's way to `address`
-/// now.
-Status pin_source_if_needed(netlink::Socket& host, const PodLink& link, const PodPlan& plan, const IpAddress& address,
-                            const std::optional<netlink::Route>& path) {
-  const auto& wanted = of_family(plan.node_address, address);
-  if (of_family(plan.host_source, address) || !wanted) return ok();
-  if (path && path->preferred_source == wanted) return ok();
-  auto pinned = pod_route(link, plan, address);
-  pinned.preferred_source = wanted;
-  return host.run(netlink::replace_route(pinned));
 }
 
 /// The answer to a creation was lost, so the pair may exist. No alias: nobody has configured it yet, a live pod's link
@@ -134,20 +88,6 @@ void remove_unanswered(const std::string& name) {
     return link && link->alias.empty() ? remove_link(fresh, link->index) : ok();
   }();
   if (!done) log::error("link perhaps left behind", {{"link", name}, {"error", done.error().message}});
-}
-
-/// The host end's IPv6 settings, before it comes up.
-Status prepare_host_ipv6(const std::string& link, bool has_v6) {
-  std::error_code ec;
-  const bool there = std::filesystem::exists(conf6(link, "accept_ra"), ec);
-  if (!there && !has_v6) return ok();  // no IPv6 in this kernel, and none needed
-  if (!there)
-    return fail(cni::kInternal, "IPv6 is off in this kernel (ipv6.disable=1?): there is no " +
-                                    conf6(link, "disable_ipv6").string() + ", and the pod has an IPv6 address");
-  // A pod must not be able to advertise itself as the node's router.
-  TRY(write_setting(conf6(link, "accept_ra"), "0"));
-  if (!has_v6) return ok();
-  return write_setting(conf6(link, "disable_ipv6"), "0");  // net.ipv6.conf.default may have it on
 }
 
 }  // namespace
@@ -201,7 +141,7 @@ Result<PodLink> create_pair(netlink::Socket& host, PodNamespace& ns, const PodPl
 }
 
 Status configure_host_end(netlink::Socket& host, const PodLink& link, const PodPlan& plan) {
-  TRY(prepare_host_ipv6(link.host_name, plan.has_v6()));
+  TRY(pod::prepare_host_ipv6(link.host_name, plan.has_v6()));
   TRY(write_host_settings(link.host_name, plan.host_settings));
   std::vector<Request> requests;
   requests.push_back(netlink::set_host_end({.link = link.host,
@@ -256,12 +196,7 @@ Status await_addresses(PodNamespace& ns, const PodPlan& plan, const cni::Deadlin
 }
 
 netlink::Route pod_route(const PodLink& link, const PodPlan& plan, const IpAddress& address) {
-  return {.destination = Prefix::host(address),
-          .protocol = netlink::RouteProtocol::Slash32Pod,
-          .scope = address.is_v4() ? netlink::Scope::Link : netlink::Scope::Universe,
-          .metric = netlink::kPodMetric,
-          .preferred_source = of_family(plan.host_source, address),
-          .next_hops = {{.gateway = {}, .link = link.host}}};
+  return pod::host_route(link.host, address, of_family(plan.host_source, address));
 }
 
 Status route_to_pod(netlink::Socket& host, const PodLink& link, const PodPlan& plan) {
@@ -277,12 +212,13 @@ Status route_to_pod(netlink::Socket& host, const PodLink& link, const PodPlan& p
     const auto& address = plan.addresses[i];
     const auto& added = answers[2 * i];
     if (added.error == EEXIST)
-      TRY(resolve_conflict(host, pod_route(link, plan, address), link.host));
+      TRY(pod::resolve_conflict(host, pod_route(link, plan, address)));
     else if (added.error != 0)
       return fail(netlink::refusal(requests[2 * i].what(), added));
     const auto path = added.error == EEXIST ? TRY(netlink::find_route(host, netlink::look_up_path(address)))
                                             : TRY(netlink::route_in(requests[2 * i + 1].what(), answers[2 * i + 1]));
-    TRY(pin_source_if_needed(host, link, plan, address, path));
+    if (!of_family(plan.host_source, address))
+      TRY(pod::pin_source_if_needed(host, pod_route(link, plan, address), of_family(plan.node_address, address), path));
   }
   // The MAC is set in the creation message, which some kernels ignored and udev's MACAddressPolicy rewrites.
   for (const auto& reply : answers.back().replies) {

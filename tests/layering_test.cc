@@ -20,9 +20,11 @@ const std::map<std::string, Folders> kMayInclude = {
     {"common", {}},
     {"common/cni", {"common"}},
     {"common/netlink", {"common"}},
+    // What the plugin makes on the node's side of a pod and slash32ctl mends there.
+    {"common/pod", {"common", "common/netlink", "common/cni/error.h"}},
     {"config", {"common", "common/cni"}},
-    {"ipam", {"config", "common", "common/cni", "common/netlink"}},
-    {"plugin", {"ipam", "config", "common", "common/cni", "common/netlink"}},
+    {"ipam", {"config", "common", "common/cni", "common/netlink", "common/pod"}},
+    {"plugin", {"ipam", "config", "common", "common/cni", "common/netlink", "common/pod"}},
     {"bgpd/wire", {"common"}},
     {"bgpd/fsm", {"bgpd/wire", "common"}},
     {"bgpd/peer", {"bgpd/fsm", "bgpd/wire", "common"}},
@@ -34,8 +36,8 @@ const std::map<std::string, Folders> kMayInclude = {
     {"bgpd",
      {"bgpd/wire", "bgpd/fsm", "bgpd/peer", "bgpd/rib", "bgpd/fib", "bgpd/transport", "bgpd/control", "bgpd/bfd",
       "config", "common", "common/netlink"}},
-    // ipam: `slash32ctl ipam show` reads the store through the library that owns its format.
-    {"ctl", {"ipam", "config", "common"}},
+    // ipam: `slash32ctl ipam` reads the store through the library that owns its format.
+    {"ctl", {"ipam", "config", "common", "common/netlink", "common/pod"}},
 };
 
 // Headers of a library, and the only folders (or files) that may name them.

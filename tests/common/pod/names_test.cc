@@ -1,13 +1,13 @@
-#include "plugin/names.h"
+#include "common/pod/names.h"
 
 #include <gtest/gtest.h>
 
 #include <set>
 
-namespace slash32::plugin {
+namespace slash32::pod {
 namespace {
 
-const ipam::Key kKey{.network = "k8s", .container_id = "c0ffee", .ifname = "eth0"};
+const Key kKey{.network = "k8s", .container_id = "c0ffee", .ifname = "eth0"};
 const IpAddress kV4 = IpAddress::parse("10.244.1.7").value();
 const IpAddress kV6 = IpAddress::parse("fd00:10:244:1::7").value();
 
@@ -52,13 +52,15 @@ TEST(Alias, HashesWhatWouldNotFitAndStillKnowsItsKey) {
   const auto longest = IpAddress::parse("fd00:1111:2222:3333:4444:5555:6666:7777").value();
   for (const std::size_t network : {3U, 100U, 200U, 400U}) {
     for (const std::size_t container : {64U, 150U, 300U}) {
-      const ipam::Key key{std::string(network, 'n'), std::string(container, 'c'), "fifteen-bytes-x"};
+      const Key key{std::string(network, 'n'), std::string(container, 'c'), "fifteen-bytes-x"};
       const auto text = format_alias(key, {kV4, longest});
       ASSERT_LE(text.size(), kMaxAlias) << network << " " << container;
       const auto alias = parse_alias(text);
       ASSERT_TRUE(alias);
       EXPECT_TRUE(alias_is_of(*alias, key));
       EXPECT_TRUE(alias_is_of_network(*alias, key.network));
+      EXPECT_TRUE(alias_is_of_container(*alias, key.container_id));
+      EXPECT_EQ(is_shortened(alias->key), alias->key != key);
       EXPECT_FALSE(alias_is_of(*alias, {key.network, key.container_id + "d", key.ifname}));
       EXPECT_FALSE(alias_is_of(*alias, {key.network + "m", key.container_id, key.ifname}));
       EXPECT_EQ(alias->addresses, (std::vector{kV4, longest}));
@@ -81,4 +83,4 @@ TEST(PodMac, IsTheAddresssAndLocallyAdministered) {
 }
 
 }  // namespace
-}  // namespace slash32::plugin
+}  // namespace slash32::pod

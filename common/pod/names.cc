@@ -1,11 +1,11 @@
-#include "plugin/names.h"
+#include "common/pod/names.h"
 
 #include <algorithm>
 #include <array>
 
 #include "common/sha256.h"
 
-namespace slash32::plugin {
+namespace slash32::pod {
 namespace {
 
 constexpr std::string_view kAliasPrefix = "s32:1:";
@@ -24,7 +24,7 @@ std::string join(const std::string& network, const std::string& container, const
 
 }  // namespace
 
-std::string host_ifname(const ipam::Key& key) {
+std::string host_ifname(const Key& key) {
   // None of the three can hold a zero byte, so different keys give different texts.
   using namespace std::string_literals;
   return std::string(kHostPrefix) +
@@ -36,7 +36,7 @@ bool is_host_ifname(std::string_view name) {
          name.find_first_not_of("0123456789abcdef", kHostPrefix.size()) == std::string_view::npos;
 }
 
-std::string format_alias(const ipam::Key& key, const std::vector<IpAddress>& addresses) {
+std::string format_alias(const Key& key, const std::vector<IpAddress>& addresses) {
   std::string v4;
   std::string v6;
   for (const auto& address : addresses) (address.is_v4() ? v4 : v6) = address.to_string();
@@ -67,14 +67,20 @@ std::optional<Alias> parse_alias(std::string_view text) {
   return alias;
 }
 
-bool alias_is_of(const Alias& alias, const ipam::Key& key) {
-  return alias_is_of_network(alias, key.network) && stands_for(alias.key.container_id, key.container_id) &&
+bool alias_is_of(const Alias& alias, const Key& key) {
+  return alias_is_of_network(alias, key.network) && alias_is_of_container(alias, key.container_id) &&
          alias.key.ifname == key.ifname;
 }
 
 bool alias_is_of_network(const Alias& alias, const std::string& network) {
   return stands_for(alias.key.network, network);
 }
+
+bool alias_is_of_container(const Alias& alias, const std::string& container_id) {
+  return stands_for(alias.key.container_id, container_id);
+}
+
+bool is_shortened(const Key& key) { return key.network.starts_with('#') || key.container_id.starts_with('#'); }
 
 netlink::MacAddress pod_mac(const std::vector<IpAddress>& addresses) {
   const auto v4 = std::ranges::find_if(addresses, &IpAddress::is_v4);
@@ -86,4 +92,4 @@ netlink::MacAddress pod_mac(const std::vector<IpAddress>& addresses) {
   return {{0x06, 0x32, digest[0], digest[1], digest[2], digest[3]}};
 }
 
-}  // namespace slash32::plugin
+}  // namespace slash32::pod

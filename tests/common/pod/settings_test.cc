@@ -1,4 +1,4 @@
-#include "plugin/node.h"
+#include "common/pod/settings.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@
 
 #include "common/fd.h"
 
-namespace slash32::plugin {
+namespace slash32::pod {
 namespace {
 
 class WriteSetting : public testing::Test {
@@ -34,4 +34,4 @@ TEST_F(WriteSetting, WritesWhatIsNot) {
 }
 
 }  // namespace
-}  // namespace slash32::plugin
+}  // namespace slash32::pod

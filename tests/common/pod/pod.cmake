@@ -1,0 +1,1 @@
+slash32_test(pod_tests common/pod slash32_pod)
