@@ -1,9 +1,11 @@
 """What further keys of the plugin's section do: `routes`, `hostSysctl`, `allowIpForwarding`. `ipMasq` has test_masquerade.py."""
 
+import re
+
 import pytest
 
 from outside import NODE4, NODE6, OUTSIDE4, OUTSIDE6, checked, knows_the_way_to_pods, outside, seen, tellers  # noqa: F401
-from world import V4, V6, conf, ipam
+from world import REPOSITORY, V4, V6, conf, ipam
 
 # ---- routes
 
@@ -163,6 +165,24 @@ def test_settings_are_those_of_the_pods_host_end_alone(world, families):
     assert world.sh(everything, check=False).stdout == before
     assert checked(world, "c1", "p1", network, answer).ok
     assert all(world.pings(address) for address in answer.addresses)
+
+
+def documented():
+    """The names in the plugin's README."""
+    with open(f"{REPOSITORY}/plugin/README.md", encoding="utf-8") as file:
+        lists = file.read().split("## Settings", 1)[1].split("What the wiring lives on", 1)[0].split("\n- ")[1:]
+    for text in lists:
+        groups, names = re.findall(r"net[.]ipv[46][.]\w+[.]IFNAME[.]", text), re.findall(r"`(\w+)`", text)
+        yield from (group + name for group in groups for name in names)
+
+
+def test_every_setting_of_the_readme_is_what_its_name_says(world):
+    names = list(documented())
+    assert len(names) == 44 and "net.ipv6.neigh.IFNAME.ucast_solicit" in names
+    network = conf(hostSysctl={name: 1 for name in names})
+    answer = world.add("c1", "p1", network)
+    assert {name: sysctl(world, name, answer.host_link) for name in names} == dict.fromkeys(names, "1")
+    assert checked(world, "c1", "p1", network, answer).ok
 
 
 @pytest.mark.parametrize("name", SYSCTL)
