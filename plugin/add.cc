@@ -136,7 +136,7 @@ Result<cni::AddResult> cmd_add(const cni::Call& call, const config::GetEnv& gete
       log::error("address not given back", {{"container", key.container_id}, {"error", done.error().message}});
   }};
   // A wrong value is told before anything of the node changes.
-  const auto plan = TRY(plan_for(call, conf, host, ns, granted.addresses));
+  auto plan = TRY(plan_for(call, conf, host, ns, granted.addresses));
   TRY(prepare(call, conf, host, plan));
 
   const auto link = TRY(create_pair(host, ns, plan));
@@ -146,6 +146,7 @@ Result<cni::AddResult> cmd_add(const cni::Call& call, const config::GetEnv& gete
   }};
   TRY(configure_host_end(host, link, plan));
   TRY(configure_pod_end(ns, link, plan));
+  plan.routes = TRY(add_routes(ns.socket, link.pod, plan.routes));
   const auto forwarding = TRY(set_forwarding(ns, conf, families_of(granted.addresses)));
   ScopeGuard put_back{[&] { undo_pod_forwarding(ns, forwarding, conf.allow_ip_forwarding.value_or(false)); }};
   TRY(await_addresses(ns, plan, call.deadline));

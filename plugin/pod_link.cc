@@ -13,7 +13,6 @@
 #include "common/pod/settings.h"
 #include "plugin/names.h"
 #include "plugin/node.h"
-#include "plugin/pod_routes.h"
 #include "plugin/pod_settings.h"
 
 namespace slash32::plugin {
@@ -176,8 +175,6 @@ Status configure_pod_end(PodNamespace& ns, const PodLink& link, const PodPlan& p
     if (plan.has_default_route(address.family()))
       requests.push_back(netlink::add_route(default_route(gateway, link.pod)));
   }
-  // In the order given: one may lead to the next one's gateway.
-  for (const auto& route : plan.routes) requests.push_back(netlink::add_route(kernel_route(route, link.pod)));
   return ns.socket.run(requests);
 }
 

@@ -1,9 +1,11 @@
 #include "plugin/pod_routes.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <string>
 
 #include "common/cni/error.h"
+#include "common/log.h"
 #include "common/netlink/addressing.h"
 #include "config/pod_routes_conf.h"
 
@@ -70,6 +72,23 @@ netlink::Route kernel_route(const cni::RouteConfig& route, IfIndex link) {
           .next_hops = {{.gateway = route.gw, .link = link}},
           .mtu = route.mtu.value_or(0),
           .advmss = route.advmss.value_or(0)};
+}
+
+Result<std::vector<cni::RouteConfig>> add_routes(netlink::Socket& pod, IfIndex link,
+                                                 const std::vector<cni::RouteConfig>& routes) {
+  std::vector<netlink::Request> requests;
+  for (const auto& route : routes) requests.push_back(netlink::add_route(kernel_route(route, link)));
+  const auto answers = TRY(pod.exchange(requests));
+  std::vector<cni::RouteConfig> added;
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    if (answers[i].error == EEXIST)
+      log::warn("route passed over: the pod has one in its place", {{"dst", routes[i].dst.to_string()}});
+    else if (answers[i].error != 0)
+      return fail(netlink::refusal(requests[i].what(), answers[i]));
+    else
+      added.push_back(routes[i]);
+  }
+  return added;
 }
 
 Status check_routes(netlink::Socket& pod, IfIndex link, const std::vector<cni::RouteConfig>& routes) {

@@ -24,6 +24,12 @@ bool has_pod_default(const std::vector<cni::RouteConfig>& routes, AddressFamily 
 /// As the kernel is told; what is left open is the kernel's choice.
 netlink::Route kernel_route(const cni::RouteConfig& route, IfIndex link);
 
+/// Adds the routes in order; those that were added. One whose place (destination, table and metric) is taken is passed
+/// over and logged: the first one wins, as with upstream's plugins, for the same network may be there by another
+/// interface already.
+Result<std::vector<cni::RouteConfig>> add_routes(netlink::Socket& pod, IfIndex link,
+                                                 const std::vector<cni::RouteConfig>& routes);
+
 /// Every one of `routes` leads through `link` with what it asks for. One that names no table may have been moved to
 /// another by a later plugin (`sbr` does).
 Status check_routes(netlink::Socket& pod, IfIndex link, const std::vector<cni::RouteConfig>& routes);

@@ -72,6 +72,18 @@ def test_a_second_interface_reaches_what_its_routes_say(world, outside):
     assert "198.51.100.0/24" not in routes_of(world, "p1")
 
 
+def test_the_same_network_twice_in_a_pod_leaves_the_first_ones_routes(world):
+    network = conf(routes=[{"dst": "198.51.100.0/24"}, {"dst": "0.0.0.0/0"}, {"dst": "203.0.113.0/24", "table": 9}])
+    first = world.add("c1", "p1", network)
+    second = world.add("c1", "p1", network, ifname="net1")
+    assert len(first.json["routes"]) == 4 and "routes" not in second.json
+    assert [r["dev"] for r in world.show("-4 route show 198.51.100.0/24", "p1")] == ["eth0"]
+    assert [r["dev"] for r in world.show("-4 route show default", "p1")] == ["eth0"]
+    assert "198.51.100.0/24" in world.log()
+    for answer, ifname in ((first, "eth0"), (second, "net1")):
+        assert checked(world, "c1", "p1", network, answer, ifname=ifname).ok
+
+
 def test_without_a_default_route_routes_are_the_only_way(world, outside):
     network = conf(section=ipam(V4), defaultRoute=False, routes=[{"dst": "198.51.100.0/24"}])
     knows_the_way_to_pods(world)
