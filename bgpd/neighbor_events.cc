@@ -70,7 +70,8 @@ void Neighbors::on_up(Neighbor& neighbor, const Session& session, const IpAddres
                            {"address", neighbor.conf.address.to_string()},
                            {"as", std::to_string(session.remote.asn.value)},
                            {"hold", std::to_string(session.hold_time.count())},
-                           {"gracefulRestart", session.graceful_restart ? "yes" : "no"}});
+                           {"gracefulRestart", session.graceful_restart ? "yes" : "no"},
+                           {"gracefulNotification", session.graceful_notification ? "yes" : "no"}});
   order_bfd(neighbor);
   deps_.clocks->session_up(neighbor.id, session.graceful_restart, session.families, deps_.loop->now());
   deps_.rib->peer_up(neighbor.id, rib_peer(conf_, neighbor.conf, session, neighbor.conf.address, neighbor.local),
@@ -85,7 +86,8 @@ void Neighbors::on_down(Neighbor& neighbor, const act::SessionDown& down) {
   neighbor.up.reset();
   order_bfd(neighbor);
   deps_.clocks->session_down(neighbor.id);
-  if (!ending_) deps_.rib->peer_down(neighbor.id, down.retain);  // a daemon that ends leaves the kernel as it is
+  if (!ending_)  // a daemon that ends leaves the kernel as it is
+    deps_.rib->peer_down(neighbor.id, down.retain, down.keep_stale ? StaleBefore::Kept : StaleBefore::Deleted);
   deps_.work();
   if (neighbor.range && down.retain.empty()) drop_dynamic_later(neighbor.id);
 }

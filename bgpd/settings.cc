@@ -30,6 +30,8 @@ PeerSettings peer_settings(const config::BgpdConf& conf, const config::NeighborC
   out.families = neighbor.families;
   out.graceful_restart = neighbor.graceful_restart.enabled;
   out.restart_time = neighbor.graceful_restart.restart_time;
+  out.graceful_notification = neighbor.graceful_restart.notification;
+  out.stale_time = neighbor.graceful_restart.stale_time;
   return out;
 }
 

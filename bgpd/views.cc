@@ -29,10 +29,11 @@ ordered_json capabilities_view(const Session& session) {
 }
 
 ordered_json graceful_restart_view(const Session& session) {
-  ordered_json out = {{"negotiated", session.graceful_restart}};
+  ordered_json out = {{"negotiated", session.graceful_restart}, {"notification", session.graceful_notification}};
   const auto& remote = session.remote.capabilities.graceful_restart;
   if (!remote) return out;
   out["remoteRestarting"] = remote->restarting;
+  out["remoteNotification"] = remote->notification;
   out["remoteRestartTime"] = remote->restart_time;
   out["remotePreserved"] = ordered_json::array();
   for (const auto& entry : remote->families)

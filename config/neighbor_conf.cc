@@ -157,7 +157,9 @@ void print_session(const NeighborConf& n, ordered_json& out) {
   if (n.multihop) out["multihop"] = *n.multihop;
   for (const auto family : n.families) out["families"].push_back(print_family(family));
   out["gracefulRestart"] = {{"enabled", n.graceful_restart.enabled},
-                            {"restartTime", n.graceful_restart.restart_time.count()}};
+                            {"restartTime", n.graceful_restart.restart_time.count()},
+                            {"notification", n.graceful_restart.notification},
+                            {"staleTime", n.graceful_restart.stale_time.count()}};
   if (n.bfd) out["bfd"] = print_bfd(*n.bfd);
 }
 

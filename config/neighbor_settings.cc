@@ -61,10 +61,14 @@ Result<std::vector<AddressFamily>> read_families(const JsonField& field) {
 
 Result<GracefulRestartConf> read_graceful_restart(const JsonField& field, GracefulRestartConf conf) {
   constexpr std::uint16_t kMaxRestartTime = 4095;  // RFC 4724 section 3: 12 bits
+  constexpr std::uint16_t kMaxStaleTime = 3600;
   TRY(field.only(keys::kGracefulRestart));
   conf.enabled = TRY(field.optional("enabled", json::boolean, conf.enabled));
   if (const auto time = TRY(field.maybe("restartTime", json::integer<std::uint16_t>(0, kMaxRestartTime))))
     conf.restart_time = Seconds{*time};
+  conf.notification = TRY(field.optional("notification", json::boolean, conf.notification));
+  if (const auto time = TRY(field.maybe("staleTime", json::integer<std::uint16_t>(1, kMaxStaleTime))))
+    conf.stale_time = Seconds{*time};
   return conf;
 }
 

@@ -46,11 +46,15 @@ std::string error_text(const json& neighbor) {
   return error.is_object() ? field_text(error, "message") : scalar_text(error);
 }
 
-/// Whether graceful restart (RFC 4724) bridges a loss of this session.
+/// Whether graceful restart bridges a loss of this session (RFC 4724), and a NOTIFICATION too (RFC 8538).
 std::string restart_text(const json& neighbor) {
-  const json& negotiated = member(member(neighbor, "gracefulRestart"), "negotiated");
+  const json& restart = member(neighbor, "gracefulRestart");
+  const json& negotiated = member(restart, "negotiated");
   if (!negotiated.is_boolean()) return std::string{kNothing};
-  return negotiated.get<bool>() ? "graceful, negotiated" : "not graceful";
+  if (!negotiated.get<bool>()) return "not graceful";
+  const json& notification = member(restart, "notification");
+  const bool both = notification.is_boolean() && notification.get<bool>();
+  return both ? "graceful, negotiated, also after a NOTIFICATION" : "graceful, negotiated";
 }
 
 /// "Up, neighbor Up; sent every 50 ms, a failure after 150 ms; since 2026-11-22T03:15:28Z", or why there is none.

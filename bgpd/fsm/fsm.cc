@@ -37,9 +37,14 @@ Step collision_lost(const Fsm& fsm) {  // section 6.8
   return notify_and_idle(fsm, notification(ErrorCode::Cease, cease::kConnectionCollision), Ending::CollisionLost);
 }
 
+/// RFC 8538 section 3.1: where both sides set N, a NOTIFICATION that shall end everything goes inside of a Hard Reset.
+Notification for_good(const Fsm& fsm, const Notification& n) {
+  return fsm.session && fsm.session->graceful_notification ? hard_reset(n) : n;
+}
+
+/// Who stops us takes the neighbour's routes out, whatever the Cease says; the neighbour shall do the same with ours.
 Step stopped(const Fsm& fsm, const Notification& cease) {
-  Step out = notify_and_idle(fsm, cease, Ending::Stopped);
-  return out;
+  return notify_and_idle(fsm, for_good(fsm, cease), Ending::Stopped);
 }
 
 /// The pause before the next attempt: short at first, longer with every failure.
@@ -128,7 +133,8 @@ Step accept_open(const Fsm& fsm, const ev::OpenReceived& e, const FsmContext& co
 Step hold_expired(const Fsm& fsm) { return notify_and_idle(fsm, notification(ErrorCode::HoldTimerExpired)); }
 
 Step notified(const Fsm& fsm, const Notification& n) {
-  return to_idle(fsm, Ending::NotificationReceived, "received " + describe(n));
+  return to_idle(fsm, is_hard_reset(n) ? Ending::HardResetReceived : Ending::NotificationReceived,
+                 "received " + describe(n));
 }
 
 Step on_open_sent(const Fsm& fsm, const Event& event, const FsmContext& context) {
@@ -193,10 +199,10 @@ Step deliver(const Fsm& fsm, std::optional<Operation> operation) {
   return out;
 }
 
-/// RFC 9384 section 3. A NOTIFICATION, so nothing is retained (RFC 4724 section 4); RFC 8538 is not spoken.
+/// RFC 9384 section 3: the path is broken, so nothing is retained over it, of neither side.
 Step bfd_down(const Fsm& fsm, const std::string& why) {
-  const auto cease = notification(ErrorCode::Cease, cease::kBfdDown);
-  Step out = to_idle(fsm, Ending::NotificationSent, "BFD: " + why + "; sent " + describe(cease));
+  const auto cease = for_good(fsm, notification(ErrorCode::Cease, cease::kBfdDown));
+  Step out = to_idle(fsm, Ending::BfdDown, "BFD: " + why + "; sent " + describe(cease));
   out.operations.insert(out.operations.begin(), op::SendNotification{cease});
   return out;
 }

@@ -79,6 +79,8 @@ enum class Ending : std::uint8_t {
   Stopped,
   Replaced,
   ForRestart,
+  HardResetReceived,  // RFC 8538: other NOTIFICATIONs may leave routes to retain, this one none
+  BfdDown,            // nor does a broken path, of which the peer is told
 };
 
 namespace op {  // in the order they are to be done

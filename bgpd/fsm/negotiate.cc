@@ -77,6 +77,7 @@ void negotiate_restart(const Open& sent, const Open& received, Session& session)
   const auto& theirs = received.capabilities.graceful_restart;
   session.graceful_restart = sent.capabilities.graceful_restart.has_value() && theirs.has_value();
   if (!session.graceful_restart) return;
+  session.graceful_notification = sent.capabilities.graceful_restart->notification && theirs->notification;
   for (const GracefulRestartFamily& f : theirs->families) {
     if (!has(session.families, f.family) || has(session.restartable, f.family)) continue;
     session.restartable.push_back(f.family);
@@ -101,6 +102,7 @@ Open make_open(const PeerSettings& settings, const RestartState& restart, bool w
   if (!settings.graceful_restart) return open;
   GracefulRestartCapability gr;
   gr.restarting = restart.restarting;
+  gr.notification = settings.graceful_notification;
   gr.restart_time = static_cast<std::uint16_t>(std::min<Seconds::rep>(settings.restart_time.count(), 4095));
   for (const AddressFamily f : settings.families) gr.families.push_back({f, has(restart.preserved, f)});
   c.graceful_restart = gr;

@@ -33,8 +33,10 @@ struct PeerSettings {
   std::vector<AddressFamily> families;
   bool graceful_restart = true;
   Seconds restart_time{120};
-  Seconds send_hold_time{480};   // RFC 9687 section 4: the greater of this and twice the hold time
-  bool enforce_first_as = true;  // eBGP: a path must begin with the peer's AS (RFC 4271 section 6.3)
+  bool graceful_notification = true;  // with graceful restart: RFC 8538, so that a NOTIFICATION is a restart as well
+  Seconds stale_time{360};            // where RFC 8538 was agreed on: the longest time routes stay stale (section 4.1)
+  Seconds send_hold_time{480};        // RFC 9687 section 4: the greater of this and twice the hold time
+  bool enforce_first_as = true;       // eBGP: a path must begin with the peer's AS (RFC 4271 section 6.3)
   bool operator==(const PeerSettings&) const = default;
 };
 
@@ -48,11 +50,13 @@ struct Session {
   std::vector<AddressFamily> families;  // negotiated
   bool four_octet_as = false;           // both sides: AS_PATH carries four octets
   bool route_refresh = false;
-  bool graceful_restart = false;  // both sides sent the capability
+  bool graceful_restart = false;       // both sides sent the capability
+  bool graceful_notification = false;  // and set N in it (RFC 8538)
   /// Negotiated families whose forwarding state the peer says it preserved (F): stale routes of others go at once
   /// (RFC 4724 section 4.2). What Rib::peer_up() wants.
   std::vector<AddressFamily> preserved;
-  /// Negotiated families the peer's graceful restart capability lists: retained when the connection is lost.
+  /// Negotiated families the peer's graceful restart capability lists: retained when the connection is lost, and under
+  /// RFC 8538 also after a NOTIFICATION.
   std::vector<AddressFamily> restartable;
 };
 

@@ -11,7 +11,8 @@
 
 namespace slash32::bgp {
 
-Peer::Impl::Impl(PeerSettings s, Random r, void* context) : settings(std::move(s)), random(r), random_context(context) {
+Peer::Impl::Impl(PeerSettings s, Random r, void* context)
+    : settings(std::move(s)), random(r), random_context(context), retention(settings.stale_time) {
   connections.push_back(std::make_unique<Connection>());
   initiator().direction = Direction::Outgoing;
 }

@@ -1,8 +1,8 @@
 // One neighbour's sessions, sans I/O: bytes, events and times in; bytes, events and the next deadline out.
 // Framing over wire over fsm, for up to two connections at once (RFC 4271 section 6.8). Knows no socket and no clock:
 // whoever owns a Peer opens and closes TCP connections as the actions say, and calls on_time() when next_deadline() has
-// come. Graceful restart (RFC 4724) as helper: SessionDown says which families to retain, StaleExpired when to drop
-// them.
+// come. Graceful restart (RFC 4724, RFC 8538) as helper: SessionDown says which families to retain, StaleExpired when
+// to drop them.
 #pragma once
 
 #include <cstdint>
@@ -43,6 +43,7 @@ struct SessionUp {
 struct SessionDown {
   std::string reason;                 // for people: "hold timer expired", "received Cease/..."
   std::vector<AddressFamily> retain;  // keep these families' routes as stale (RFC 4724 section 4.2)
+  bool keep_stale = false;            // of these also what was stale before (RFC 8538 section 4.1)
 };
 struct StaleExpired {
   std::vector<AddressFamily> families;
@@ -83,7 +84,8 @@ class Peer {
 
   /// ManualStart (RFC 4271 section 8.1.2).
   Actions start(Instant now);
-  /// ManualStop: sends `cease` where a session or OPEN is there, closes, stays Idle. Nothing is retained.
+  /// ManualStop: sends `cease` where a session or OPEN is there (as a Hard Reset where RFC 8538 was agreed on), closes,
+  /// stays Idle. Nothing is retained.
   Actions stop(Instant now, Notification cease);
   /// Closes without a NOTIFICATION, so that a helper keeps our routes (RFC 4724 section 4: a restart). Stays Idle.
   Actions close_for_restart(Instant now);
@@ -102,8 +104,9 @@ class Peer {
   /// (RFC 9687).
   Actions on_send_hold_expired(Instant now);
 
-  /// BFD says that the path to the peer has failed, and why: Established ends with Cease/10 (RFC 9384), nothing is
-  /// retained. In any other state, and while the peer restarts, nothing happens (RFC 5882 section 4.3: our C is 0).
+  /// BFD says that the path to the peer has failed, and why: Established ends with Cease/10 (RFC 9384; as a Hard Reset
+  /// where RFC 8538 was agreed on), nothing is retained. In any other state, and while the peer restarts, nothing
+  /// happens (RFC 5882 section 4.3: our C is 0).
   Actions on_bfd_down(const std::string& why, Instant now);
 
   /// When on_time() wants to be called next; nothing: no timer runs.

@@ -105,22 +105,19 @@ void Peer::Impl::session_down(const Session& session, const op::Ended& how, Inst
   status.established_at.reset();
   std::vector<AddressFamily> retain = Retention::retained(session, how.how);
   std::vector<AddressFamily> stale_before;
-  if (how.how != Ending::ForRestart) {
-    const auto& gr = session.remote.capabilities.graceful_restart;
-    stale_before = retention.on_down(retain, Seconds{gr ? gr->restart_time : 0}, now);
-  }
+  if (how.how != Ending::ForRestart) stale_before = retention.on_down(session, retain, now);
   if (!stale_before.empty()) actions.emplace_back(act::StaleExpired{std::move(stale_before)});
-  actions.emplace_back(act::SessionDown{how.why, std::move(retain)});
+  actions.emplace_back(act::SessionDown{how.why, std::move(retain), session.graceful_notification});
 }
 
 /// How long to stay away. Lost connections and collisions are tried again soon; refusals and errors later and later.
 void Peer::Impl::plan_pause(const Connection& c, PeerState before, Ending how, Instant now) {
   const bool open_phase = before == PeerState::OpenSent || before == PeerState::OpenConfirm;
-  const Notification last = status.last_received.value_or(Notification{});
-  if (how == Ending::NotificationSent) {
+  const Notification last = cause_of(status.last_received.value_or(Notification{}));
+  if (how == Ending::NotificationSent || how == Ending::BfdDown) {
     if (open_phase) backoff.note_refusal(now);
     pause = backoff.next(!open_phase);
-  } else if (how == Ending::NotificationReceived) {
+  } else if (how == Ending::NotificationReceived || how == Ending::HardResetReceived) {
     if (is(last, ErrorCode::Cease, cease::kConnectionCollision) ||
         is(last, ErrorCode::Cease, cease::kAdministrativeReset))
       return;

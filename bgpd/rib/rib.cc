@@ -129,7 +129,7 @@ void Rib::Impl::hold_end_of_rib(bool on) {
 
 void Rib::Impl::peer_up(PeerId id, RibPeer given, const std::vector<AddressFamily>& preserved) {
   RibPeerState& peer = find_or_make(id);
-  if (peer.up) peer_down(peer, preserved);
+  if (peer.up) peer_down(peer, preserved, StaleBefore::Deleted);
   peer.conf = std::move(given);
   peer.up = true;
   peer.prefix_matters = depends_on_prefix(settings.policies, peer.conf.import_policies);
@@ -167,7 +167,7 @@ void Rib::Impl::evaluate_peer_again(RibPeerState& peer) {
     });
 }
 
-void Rib::Impl::peer_down(RibPeerState& peer, const std::vector<AddressFamily>& retain) {
+void Rib::Impl::peer_down(RibPeerState& peer, const std::vector<AddressFamily>& retain, StaleBefore before) {
   if (peer.up) leave_group(peer);
   peer.up = false;
   for (std::size_t family = 0; family < kFamilies; ++family) {
@@ -176,8 +176,7 @@ void Rib::Impl::peer_down(RibPeerState& peer, const std::vector<AddressFamily>& 
       if (!tables[family].used(id)) return false;
       Path* path = tables[family].node(id).paths.find(peer.out.slot);
       if (path == nullptr) return false;
-      // RFC 4724 section 4.2: a route that is stale already does not survive a second restart.
-      if (!retained || path->stale) {
+      if (!retained || (path->stale && before == StaleBefore::Deleted)) {
         remove_path(family, id, path);
         return false;
       }
@@ -190,7 +189,7 @@ void Rib::Impl::peer_down(RibPeerState& peer, const std::vector<AddressFamily>& 
 void Rib::Impl::peer_removed(PeerId id) {
   RibPeerState* peer = find(id);
   if (peer == nullptr) return;
-  peer_down(*peer, {});
+  peer_down(*peer, {}, StaleBefore::Deleted);
   forget_memos();
   const PeerSlot slot = peer->out.slot;
   slot_of.erase(id);
@@ -215,8 +214,8 @@ void Rib::peer_up(PeerId id, RibPeer peer, const std::vector<AddressFamily>& pre
   impl_->peer_up(id, std::move(peer), preserved);
 }
 void Rib::peer_changed(PeerId id, RibPeer peer) { impl_->peer_changed(id, std::move(peer)); }
-void Rib::peer_down(PeerId id, const std::vector<AddressFamily>& retain) {
-  if (RibPeerState* peer = impl_->find(id)) impl_->peer_down(*peer, retain);
+void Rib::peer_down(PeerId id, const std::vector<AddressFamily>& retain, StaleBefore before) {
+  if (RibPeerState* peer = impl_->find(id)) impl_->peer_down(*peer, retain, before);
 }
 void Rib::stale_expired(PeerId id, const std::vector<AddressFamily>& families) {
   if (RibPeerState* peer = impl_->find(id))

@@ -96,6 +96,10 @@ struct PrefixLimitExceeded {
   std::uint32_t limit = 0;
 };
 
+/// What becomes of routes that are stale already when their session is lost again: RFC 4724 section 4.2 deletes them,
+/// RFC 8538 section 4.1 keeps them.
+enum class StaleBefore : std::uint8_t { Deleted, Kept };
+
 class Rib {
  public:
   Rib(RibSettings settings, NextHopResolver resolve);
@@ -119,8 +123,8 @@ class Rib {
   void peer_up(PeerId id, RibPeer peer, const std::vector<AddressFamily>& preserved);
   /// The same session with other policies or flags (reload): evaluated again both ways.
   void peer_changed(PeerId id, RibPeer peer);
-  /// Routes of `retain` families become stale, all others go.
-  void peer_down(PeerId id, const std::vector<AddressFamily>& retain);
+  /// Routes of `retain` families become stale, all others go; `before` of those families that were stale already.
+  void peer_down(PeerId id, const std::vector<AddressFamily>& retain, StaleBefore before = StaleBefore::Deleted);
   /// Drops what is still stale.
   void stale_expired(PeerId id, const std::vector<AddressFamily>& families);
   /// The neighbour is no longer configured.

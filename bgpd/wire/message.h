@@ -22,7 +22,7 @@ struct Notification {
   bool operator==(const Notification&) const = default;
 };
 
-/// "Cease/Administrative Shutdown: going home", for people.
+/// "Cease/Administrative Shutdown: going home", for people; of a Hard Reset (RFC 8538) also what it carries.
 std::string describe(const Notification& notification);
 
 /// RFC 4724 section 3, one family's tuple.
@@ -34,7 +34,7 @@ struct GracefulRestartFamily {
 
 struct GracefulRestartCapability {
   bool restarting = false;         // R
-  bool notification = false;       // N (RFC 8538); not set by us yet
+  bool notification = false;       // N (RFC 8538 section 2)
   std::uint16_t restart_time = 0;  // seconds, 12 bits
   std::vector<GracefulRestartFamily> families;
   bool operator==(const GracefulRestartCapability&) const = default;

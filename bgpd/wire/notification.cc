@@ -1,4 +1,4 @@
-// Names of codes and subcodes as the IANA registry has them; the text of RFC 9003.
+// Names of codes and subcodes as the IANA registry has them; the text of RFC 9003; RFC 8538's Hard Reset.
 #include "bgpd/wire/notification.h"
 
 #include <algorithm>
@@ -124,6 +124,19 @@ std::string shutdown_text(const Notification& n) {
   return in.failed() || !in.empty() ? std::string{} : printable(text);
 }
 
+std::string describe_one(const Notification& n) {
+  std::string out = code_name(n.code);
+  const auto* row =
+      std::ranges::find_if(kSubcodes, [&](const CodeName& s) { return s.code == n.code && s.subcode == n.subcode; });
+  if (row != kSubcodes.end())
+    out += "/" + std::string{row->name};
+  else if (n.subcode != 0)
+    out += "/" + std::to_string(n.subcode);
+  if (n.code != static_cast<std::uint8_t>(ErrorCode::Cease) || !carries_text(n.subcode)) return out;
+  const std::string text = shutdown_text(n);
+  return text.empty() ? out : out + ": " + text;
+}
+
 }  // namespace
 
 Notification notification(ErrorCode code, std::uint8_t subcode, std::vector<std::uint8_t> data) {
@@ -139,6 +152,21 @@ Notification cease_with_text(std::uint8_t subcode, std::string_view text) {
   out.data.push_back(static_cast<std::uint8_t>(size));
   out.data.insert(out.data.end(), text.begin(), text.begin() + static_cast<std::ptrdiff_t>(size));
   return out;
+}
+
+bool is_hard_reset(const Notification& n) {
+  return n.code == static_cast<std::uint8_t>(ErrorCode::Cease) && n.subcode == cease::kHardReset;
+}
+
+Notification hard_reset(const Notification& cause) {
+  if (is_hard_reset(cause)) return cause;
+  Notification out = notification(ErrorCode::Cease, cease::kHardReset, {cause.code, cause.subcode});
+  out.data.insert(out.data.end(), cause.data.begin(), cause.data.end());
+  return out;
+}
+
+Notification cause_of(const Notification& n) {
+  return is_hard_reset(n) && n.data.size() >= 2 ? decode_notification(n.data) : n;
 }
 
 Notification decode_notification(std::span<const std::uint8_t> body) {
@@ -161,17 +189,10 @@ std::vector<std::uint8_t> encode_notification(const Notification& n) {
   return out.take();
 }
 
+// Of a Hard Reset inside of a Hard Reset only the name is shown: nobody has a use for one, and the depth stays bounded.
 std::string describe(const Notification& n) {
-  std::string out = code_name(n.code);
-  const auto* row =
-      std::ranges::find_if(kSubcodes, [&](const CodeName& s) { return s.code == n.code && s.subcode == n.subcode; });
-  if (row != kSubcodes.end())
-    out += "/" + std::string{row->name};
-  else if (n.subcode != 0)
-    out += "/" + std::to_string(n.subcode);
-  if (n.code != static_cast<std::uint8_t>(ErrorCode::Cease) || !carries_text(n.subcode)) return out;
-  const std::string text = shutdown_text(n);
-  return text.empty() ? out : out + ": " + text;
+  const Notification cause = cause_of(n);
+  return cause == n ? describe_one(n) : describe_one(n) + " (" + describe_one(cause) + ")";
 }
 
 }  // namespace slash32::bgp

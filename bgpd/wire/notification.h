@@ -1,4 +1,4 @@
-// The NOTIFICATION codec (RFC 4271 section 4.5) and its text (RFC 9003).
+// The NOTIFICATION codec (RFC 4271 section 4.5), its text (RFC 9003) and Hard Reset (RFC 8538 section 3).
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,14 @@ Notification notification(ErrorCode code, std::uint8_t subcode = 0, std::vector<
 /// Cease with a text for the other side's operator (RFC 9003): cut to 255 octets at a UTF-8 character. An empty text
 /// sends no data. Only subcodes 2 and 4 carry a text; for others it is left out.
 Notification cease_with_text(std::uint8_t subcode, std::string_view text);
+
+/// Cease/9 around `cause`, whose code, subcode and data are the data (RFC 8538 section 3.1). A Hard Reset is not
+/// wrapped again.
+Notification hard_reset(const Notification& cause);
+bool is_hard_reset(const Notification& notification);
+
+/// What a Hard Reset carries, where it carries anything; of any other NOTIFICATION itself.
+Notification cause_of(const Notification& notification);
 
 /// Reads the body of a NOTIFICATION (two octets at least; the header's length check saw to that). Never fails: an error
 /// in a NOTIFICATION is not answered (RFC 4271 section 6.4).

@@ -61,7 +61,7 @@ constexpr const char* kBgpd = R"({
     {"name": "b", "address": "fe80::1", "remoteAs": "internal", "port": 179, "passive": false, "enabled": true,
      "description": "d", "localAddress": "fe80::2", "bindInterface": "eth0", "passwordFile": "/k", "holdTime": 90,
      "keepaliveTime": 30, "connectRetryTime": 5, "multihop": 3, "families": ["ipv4", "ipv6"],
-     "gracefulRestart": {"enabled": true, "restartTime": 120},
+     "gracefulRestart": {"enabled": true, "restartTime": 120, "notification": true, "staleTime": 360},
      "bfd": {"minTx": 50, "minRx": 50, "multiplier": 3, "multihop": false}, "routeReflectorClient": true, "allowOwnAs": 1,
      "localAs": 64512, "nextHop": "self", "import": ["p"], "export": ["p", "q"], "allow": ["default"],
      "maxPrefixes": {"in": 5}}],

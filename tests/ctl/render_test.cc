@@ -53,6 +53,17 @@ TEST(RenderNeighbor, TellsEverythingAboutOne) {
   }
 }
 
+TEST(RenderNeighbor, TellsWhatGracefulRestartBridges) {
+  const auto text = [](const char* restart) {
+    return render_neighbor(json::parse(std::string(R"({"name":"tor1","gracefulRestart":)") + restart + "}"));
+  };
+  EXPECT_NE(
+      text(R"({"negotiated":true,"notification":true})").find("graceful, negotiated, also after a NOTIFICATION\n"),
+      std::string::npos);
+  EXPECT_NE(text(R"({"negotiated":true,"notification":false})").find("graceful, negotiated\n"), std::string::npos);
+  EXPECT_NE(text(R"({"negotiated":false,"notification":false})").find("not graceful\n"), std::string::npos);
+}
+
 TEST(RenderNeighbor, TellsHowBfdStands) {
   const auto line = [](const char* bfd) {
     const std::string text = render_neighbor(json::parse(std::string(R"({"name":"tor1","bfd":)") + bfd + "}"));

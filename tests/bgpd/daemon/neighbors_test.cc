@@ -249,7 +249,7 @@ TEST_F(NeighborsTest, ADynamicNeighborIsWatchedWhileEstablishedAndAFailureEndsIt
     const BfdState down{.diagnostic = bfd::Diagnostic::ControlDetectionTimeExpired, .trouble = {}};
     neighbors_->bfd_told(bfd_orders_[0].first, down, true);
     EXPECT_EQ(neighbors_->all().begin()->second->session->status().last_error,
-              "BFD: control detection time expired; sent Cease/BFD Down");
+              "BFD: control detection time expired; sent Cease/Hard Reset (Cease/BFD Down)");
   };
   LoopTimer look(loop_);
   std::function<void()> until_watched = [&] {
@@ -260,7 +260,7 @@ TEST_F(NeighborsTest, ADynamicNeighborIsWatchedWhileEstablishedAndAFailureEndsIt
                  SessionEvents{.up = [&](const Session&, const IpAddress&) { until_watched(); },
                                .down =
                                    [&](const act::SessionDown& down) {
-                                     EXPECT_EQ(down.reason, "received Cease/BFD Down");
+                                     EXPECT_EQ(down.reason, "received Cease/Hard Reset (Cease/BFD Down)");
                                      ASSERT_EQ(bfd_orders_.size(), 3U);
                                      EXPECT_EQ(bfd_orders_[2].second, std::nullopt);
                                      loop_.post(end);

@@ -1,4 +1,5 @@
-// RFC 4724 sections 4 and 5 as the helper: what is retained, for how long, and when it goes.
+// RFC 4724 sections 4 and 5 as the helper: what is retained, for how long, and when it goes. What RFC 8538 changes
+// where both sides speak it: rfc8538_test.cc.
 #include <gtest/gtest.h>
 
 #include "bgpd/wire/notification.h"
@@ -8,10 +9,15 @@
 namespace slash32::bgp {
 namespace {
 
-using testing::settings_of;
 using testing::World;
 
 const std::vector kBoth{AddressFamily::IPv4, AddressFamily::IPv6};
+
+PeerSettings settings_of(std::uint32_t as, std::uint32_t id, std::uint32_t remote_as) {
+  PeerSettings s = testing::settings_of(as, id, remote_as);
+  s.graceful_notification = false;
+  return s;
+}
 
 /// a helps, b restarts.
 World established() {

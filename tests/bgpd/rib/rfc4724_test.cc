@@ -93,6 +93,18 @@ TEST_F(Rfc4724, Section4_2_StaleRoutesDoNotSurviveASecondRestart) {
   EXPECT_FALSE(w.heard[2].knows("10.2.0.0/16"));
 }
 
+TEST_F(Rfc4724, Rfc8538Section4_1_KeptStaleRoutesSurviveASecondLossInUse) {
+  w.down(1, kBoth);
+  w.up(1, ebgp(1), kBoth);
+  w.say(1, announce({"10.1.0.0/16"}, route({65001})));
+  w.down(1, {AddressFamily::IPv4}, StaleBefore::Kept);
+  w.settle();
+  EXPECT_TRUE(w.heard[2].knows("10.1.0.0/16"));
+  EXPECT_TRUE(w.heard[2].knows("10.2.0.0/16"));
+  EXPECT_TRUE(w.paths("10.2.0.0/16").at(0).stale);
+  EXPECT_FALSE(w.heard[2].knows("2001:db8:1::/48")) << "this family is not retained any more";
+}
+
 TEST_F(Rfc4724, ARemovedNeighbourTakesItsStaleRoutesWithIt) {
   w.down(1, kBoth);
   w.rib.peer_removed(1);

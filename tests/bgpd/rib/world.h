@@ -165,8 +165,8 @@ struct World {
     heard[id] = std::move(listener);
     rib.peer_up(id, std::move(peer), preserved);
   }
-  void down(PeerId id, const std::vector<AddressFamily>& retain = {}) {
-    rib.peer_down(id, retain);
+  void down(PeerId id, const std::vector<AddressFamily>& retain = {}, StaleBefore before = StaleBefore::Deleted) {
+    rib.peer_down(id, retain, before);
     heard.erase(id);
   }
   void say(PeerId id, const Update& update) { EXPECT_FALSE(rib.update(id, update)); }
