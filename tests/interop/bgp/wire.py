@@ -37,12 +37,17 @@ def as4(asn):
     return capability(CAP_AS4, struct.pack("!I", asn))
 
 
-def graceful_restart(time, families=(IPV4, IPV6), *, restarting=False, forwarding=False):
-    """RFC 4724 section 3: the R bit, and the F bit of every family."""
-    value = struct.pack("!H", (0x8000 if restarting else 0) | time)
+def graceful_restart(time, families=(IPV4, IPV6), *, restarting=False, forwarding=False, notification=False):
+    """RFC 4724 section 3: the R bit, and the F bit of every family; RFC 8538 section 2: the N bit."""
+    value = struct.pack("!H", (0x8000 if restarting else 0) | (0x4000 if notification else 0) | time)
     for afi, safi in families:
         value += struct.pack("!HBB", afi, safi, 0x80 if forwarding else 0)
     return capability(CAP_GRACEFUL_RESTART, value)
+
+
+def says_n(value):
+    """Whether a graceful restart capability has RFC 8538's N bit."""
+    return bool(value[0] & 0x40)
 
 
 def parameter(kind, value, *, length=None):

@@ -19,6 +19,7 @@ class Router:
 
     programs = ()
     has_fib = False
+    extra = ""  # of its configuration, where the next class wants more
 
     def __init__(self, host, asn):
         self.host = host
@@ -54,6 +55,10 @@ class Router:
     def reset(self):
         """Drops the session as an operator would."""
         raise NotImplementedError
+
+    def last_notification(self):
+        """The name of the last NOTIFICATION, and whether it was a Hard Reset; nothing where it does not say."""
+        return None
 
     def kernel_has(self, prefix):
         """Whether its kernel has a route to a prefix."""
@@ -108,7 +113,7 @@ router bgp {self.asn}
  bgp router-id {SELF}
  no bgp ebgp-requires-policy
  no bgp network import-check
- neighbor {ADDRESS} remote-as {ASN}
+{self.extra} neighbor {ADDRESS} remote-as {ASN}
  neighbor {ADDRESS} shutdown
  neighbor {ADDRESS} timers 3 9
  neighbor {ADDRESS} timers connect 1
@@ -147,15 +152,34 @@ router bgp {self.asn}
     def reset(self):
         self._vtysh(f"clear bgp {ADDRESS}")
 
+    def configure(self, line):
+        """A line of `router bgp`."""
+        self._vtysh("configure terminal", f"router bgp {self.asn}", line)
+
+    def last_notification(self):
+        shown = json.loads(self._vtysh(f"show bgp neighbors {ADDRESS} json"))[ADDRESS]
+        return shown.get("lastNotificationReason"), shown.get("lastNotificationHardReset")
+
+
+class NotifyingFrr(Frr):
+    """FRR with RFC 8538, its own forwarding state kept, and a `clear bgp` that is a restart."""
+
+    extra = """ bgp graceful-restart
+ bgp graceful-restart preserve-fw-state
+ bgp graceful-restart notification
+ no bgp hard-administrative-reset
+"""
+
 
 class Gobgp(Router):
     """GoBGP: no FIB."""
 
     programs = ("gobgpd", "gobgp")
+    per_family = ""
 
     def start(self):
         families = "".join(f'[[neighbors.afi-safis]]\n[neighbors.afi-safis.config]\nafi-safi-name = "{name}-unicast"\n'
-                           for name in ("ipv4", "ipv6"))
+                           + self.per_family for name in ("ipv4", "ipv6"))
         conf = self.file("gobgpd.toml", f"""
 [global.config]
 as = {self.asn}
@@ -171,7 +195,7 @@ hold-time = 9
 keepalive-interval = 3
 [neighbors.transport.config]
 local-address = "{SELF}"
-{families}""")
+{self.extra}{families}""")
         self.host.spawn("gobgpd", "-f", conf, "--api-hosts", "127.0.0.1:50051", "--pprof-disable")
         self._announced = False
 
@@ -199,6 +223,17 @@ local-address = "{SELF}"
         # Not "reset": that keeps the neighbour idle for half a minute.
         self._gobgp("neighbor", ADDRESS, "disable")
         self._gobgp("neighbor", ADDRESS, "enable")
+
+
+class NotifyingGobgp(Gobgp):
+    """GoBGP with RFC 8538."""
+
+    extra = """[neighbors.graceful-restart.config]
+enabled = true
+notification-enabled = true
+restart-time = 60
+"""
+    per_family = "[neighbors.afi-safis.mp-graceful-restart.config]\nenabled = true\n"
 
 
 class Openbgpd(Router):
