@@ -238,24 +238,28 @@ def test_retiring_says_admin_down_and_ends(hosts, program, bird):
 
 # ---------------------------------------------------------------- slash32-bgpd with BIRD 2
 
-OWN = "10.244.1.0/24"  # what slash32-bgpd announces
+OWN, OWN6 = "10.244.1.0/24", "fd00:10:244:1::/64"  # what slash32-bgpd announces
 
 
 class Bgp:
     """slash32-bgpd on one host, BIRD on the other; both with BFD for their BGP session."""
 
-    def __init__(self, hosts, bgpd, *, asn=bfd.ASN, detect=("bfd on",), interface=None, **settings):
-        self.hosts = hosts
-        one = configured("bird", THEIRS[4], asn, bindInterface=interface, bfd={"minTx": 50, "minRx": 50, **settings})
-        self.speaker = Speaker(hosts[0], bgpd, neighbors=[one], originate={"prefixes": [OWN]})
-        self.bird = bfd.BgpBird(hosts[1], 4, asn=asn, detect=detect)
+    def __init__(self, hosts, bgpd, *, asn=bfd.ASN, detect=("bfd on",), interface=None, family=4, many=0, kernel=None,
+                 **settings):
+        self.hosts, self.family = hosts, family
+        self.own, self.learned = (OWN, bfd.PREFIX) if family == 4 else (OWN6, bfd.PREFIX6)
+        one = configured("bird", THEIRS[family], asn, bindInterface=interface, maxPrefixes={"in": 10_000 + many},
+                         bfd={"minTx": 50, "minRx": 50, **settings})
+        self.speaker = Speaker(hosts[0], bgpd, neighbors=[one], originate={"prefixes": [OWN, OWN6]},
+                               kernel={"maxRoutes": 10_000 + many, **(kernel or {})})
+        self.bird = bfd.BgpBird(hosts[1], family, asn=asn, detect=detect, many=many)
 
     def start(self):
         """Both, until everything is up."""
         self.speaker.start()
-        self.bird.start(f"{OURS[4]} as {ASN}")
-        self.speaker.wait_in_kernel(bfd.PREFIX, timeout=20)
-        wait_until(lambda: self.bird.has_route(OWN), 20, self.bird.protocol)
+        self.bird.start(f"{OURS[self.family]} as {ASN}")
+        self.speaker.wait_best(self.learned, timeout=20)
+        wait_until(lambda: self.bird.has_route(self.own), 20, self.bird.protocol)
         self.wait_bfd(state="Up", remoteState="Up", transmitInterval=50)
         wait_until(lambda: self.bird.state() == "Up", 10, self.bird.sessions)
         return self
@@ -290,6 +294,34 @@ def test_bgpd_shows_bfd_up_and_so_does_bird(make_bgp):
     assert shown["multihop"] is False and shown["diagnostic"] == "no diagnostic"
     assert shown["since"].endswith("Z")
     assert "0.150" in bgp.bird.sessions(), bgp.bird.sessions()
+
+
+def test_a_failed_path_takes_an_ipv6_session_too(make_bgp):
+    bgp = make_bgp(family=6, multiplier=40)
+    assert bgp.wait_bfd(state="Up", detectionTime=150)["multihop"] is False
+    bgp.speaker.wait_in_kernel(bfd.PREFIX6)
+    wait_until(lambda: "2.000" in bgp.bird.sessions(), 10, bgp.bird.sessions)
+    when = bfd.cut(bgp.hosts[0])
+    bgp.speaker.wait_not_in_kernel(bfd.PREFIX6)
+    took = time.monotonic() - when
+    assert took < DETECT + SLACK, took
+    assert bgp.speaker.neighbor("bird")["lastError"].startswith("BFD: control detection time expired; sent Cease/BFD")
+
+
+def test_stale_routes_of_a_restarting_neighbour_stay_when_its_bfd_fails(make_bgp):
+    """RFC 5882 section 4.3: BFD here is not independent of the control plane (C=0), so it ends with that of BIRD."""
+    bgp = make_bgp()
+    bgp.speaker.wait_in_kernel(bfd.PREFIX)
+    monitor = bgp.hosts[0].monitor_routes()
+    bgp.bird.kill()
+    assert bgp.wait_bfd(state="Down")["diagnostic"] == "control detection time expired"
+    shown = bgp.speaker.neighbor("bird")
+    assert shown["state"] != "Established" and shown["lastError"].startswith("connection lost"), shown
+    assert bgp.speaker.best(bfd.PREFIX)["stale"] is True
+    assert bgp.speaker.in_kernel(bfd.PREFIX) and f"Deleted {bfd.PREFIX}" not in monitor.log(), monitor.log()
+    bgp.bird.start(f"{OURS[4]} as {ASN}")
+    bgp.speaker.wait_established("bird", 30)
+    bgp.wait_bfd(state="Up")
 
 
 def test_bgpd_with_ibgp_speaks_multihop_bfd_as_bird_does(make_bgp):

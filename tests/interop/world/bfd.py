@@ -1,5 +1,6 @@
 """BFD between two hosts: our engine on one (the program bfd_speaker), BIRD 2 or raw packets on the other."""
 
+import ipaddress
 import json
 import os
 import signal
@@ -119,15 +120,19 @@ protocol bfd watch {{
         return time.monotonic()
 
 
-ASN, PREFIX = 65001, "20.1.0.0/16"
+ASN, PREFIX, PREFIX6 = 65001, "20.1.0.0/16", "2a00:1::/48"
+BIG = "big"  # BIRD's name for the many routes
 
 
 class BgpBird(Bird):
-    """BIRD 2 that speaks BGP with slash32-bgpd, and BFD with it as BGP asks for; announces PREFIX."""
+    """BIRD 2 that speaks BGP with slash32-bgpd, and BFD with it as BGP asks for; announces PREFIX, or over IPv6 PREFIX6.
 
-    def __init__(self, host, family, *, asn=ASN, detect=("bfd on",)):
+    `many`: so many /24 more, once `enable_many` says so.
+    """
+
+    def __init__(self, host, family, *, asn=ASN, detect=("bfd on",), many=0):
         super().__init__(host)
-        self._family, self._asn, self._detect = family, asn, detect
+        self._family, self._asn, self._detect, self._many = family, asn, detect, many
 
     def _configure(self, neighbor, interval, multiplier, disabled):
         timers = f"interval {interval} ms; multiplier {multiplier}; idle tx interval 1 s;"
@@ -139,10 +144,11 @@ router id 10.8.0.1;
 protocol device {{ scan time 1; }}
 protocol direct {{ ipv4; ipv6; }}
 protocol bfd watch {{ debug all; interface "*" {{ {timers} }}; multihop {{ {timers} }}; }}
-protocol static {{ ipv4; route {PREFIX} blackhole; }}
+protocol static {{ ipv{self._family}; route {PREFIX if self._family == 4 else PREFIX6} blackhole; }}
+protocol static {BIG} {{ disabled; ipv4; {many_routes(self._many)} }}
 protocol bgp slash32 {{
   local {THEIRS[self._family]} as {self._asn}; neighbor {neighbor}; {"; ".join(self._detect)};
-  ipv4 {{ import all; export where source = RTS_STATIC; next hop self; {"extended next hop;" * (self._family == 6)} }};
+  ipv{self._family} {{ import all; export where source = RTS_STATIC; next hop self; }};
   graceful restart on; hold time 90; connect delay time 1; connect retry time 1; error wait time 1, 2;
 }}
 """)
@@ -158,6 +164,11 @@ protocol bgp slash32 {{
     def has_route(self, prefix):
         """Whether it has a prefix of ours."""
         return "slash32" in self.ask("show", "route", prefix).stdout
+
+
+def many_routes(count):
+    """BIRD's lines for so many /24 from 30.0.0.0 on."""
+    return " ".join(f"route {ipaddress.IPv4Address((30 << 24) + (i << 8))}/24 blackhole;" for i in range(count))
 
 
 def cut(host):
