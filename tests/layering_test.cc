@@ -28,14 +28,15 @@ const std::map<std::string, Folders> kMayInclude = {
     {"bgpd/wire", {"common"}},
     {"bgpd/fsm", {"bgpd/wire", "common"}},
     {"bgpd/peer", {"bgpd/fsm", "bgpd/wire", "common"}},
-    {"bgpd/rib", {"bgpd/wire", "bgpd/fib/delta.h", "config", "common"}},
+    {"bgpd/policy", {"bgpd/wire", "config", "common"}},
+    {"bgpd/rib", {"bgpd/policy", "bgpd/wire", "bgpd/fib/delta.h", "config", "common"}},
     {"bgpd/fib", {"common", "common/netlink"}},
     {"bgpd/transport", {"bgpd/peer", "bgpd/wire", "common"}},
     {"bgpd/control", {"common"}},
     {"bgpd/bfd", {"common"}},
     {"bgpd",
-     {"bgpd/wire", "bgpd/fsm", "bgpd/peer", "bgpd/rib", "bgpd/fib", "bgpd/transport", "bgpd/control", "bgpd/bfd",
-      "config", "common", "common/netlink"}},
+     {"bgpd/wire", "bgpd/policy", "bgpd/fsm", "bgpd/peer", "bgpd/rib", "bgpd/fib", "bgpd/transport", "bgpd/control",
+      "bgpd/bfd", "config", "common", "common/netlink"}},
     // ipam: `slash32ctl ipam` reads the store through the library that owns its format.
     {"ctl", {"ipam", "config", "common", "common/netlink", "common/pod"}},
 };
@@ -56,7 +57,7 @@ const std::vector<Library> kLibraries = {
      {"common", "common/cni", "common/netlink", "plugin", "bgpd/transport", "bgpd/control", "bgpd/bfd", "bgpd", "ctl"}},
 };
 // The protocol core is pure: no socket, clock, file, log, thread.
-const Folders kPure = {"bgpd/wire", "bgpd/fsm", "bgpd/peer", "bgpd/rib", "bgpd/bfd"};
+const Folders kPure = {"bgpd/wire", "bgpd/policy", "bgpd/fsm", "bgpd/peer", "bgpd/rib", "bgpd/bfd"};
 // The thin shell that stands in a pure folder.
 const Folders kShells = {"bgpd/bfd/transport.h", "bgpd/bfd/transport.cc", "bgpd/bfd/udp.h", "bgpd/bfd/udp.cc"};
 const std::vector<std::string> kImpure = {"boost/", "sys/",       "unistd.h",     "fcntl.h", "fstream",  "iostream",

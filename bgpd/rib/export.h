@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "bgpd/rib/policy.h"
+#include "bgpd/policy/policy.h"
 #include "bgpd/rib/rib.h"
 
 namespace slash32::bgp {

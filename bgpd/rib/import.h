@@ -4,8 +4,8 @@
 
 #include <string_view>
 
+#include "bgpd/policy/policy.h"
 #include "bgpd/rib/path.h"
-#include "bgpd/rib/policy.h"
 #include "bgpd/rib/rib.h"
 
 namespace slash32::bgp {

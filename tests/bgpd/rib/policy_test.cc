@@ -1,5 +1,5 @@
 // Policies: what matches, what is set, which term decides.
-#include "bgpd/rib/policy.h"
+#include "bgpd/policy/policy.h"
 
 #include "tests/bgpd/rib/world.h"
 

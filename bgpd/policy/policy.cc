@@ -1,4 +1,4 @@
-#include "bgpd/rib/policy.h"
+#include "bgpd/policy/policy.h"
 
 #include <algorithm>
 
