@@ -197,7 +197,7 @@ void Daemon::feed_fib() {
   bool news = false;
   for (const auto& delta : deltas) {
     const auto family = delta.prefix.family();
-    if (delta.next_hops.empty() || std::ranges::find(life_.learned, family) != life_.learned.end()) continue;
+    if (delta.is_removal() || std::ranges::find(life_.learned, family) != life_.learned.end()) continue;
     life_.learned.push_back(family);
     news = true;
   }

@@ -12,9 +12,7 @@ constexpr std::uint8_t kMaxTtl = 255;
 }  // namespace
 
 bool is_external(const config::BgpdConf& conf, const config::NeighborConf& neighbor) {
-  if (neighbor.remote_as.kind != config::RemoteAsKind::Number)
-    return neighbor.remote_as.kind == config::RemoteAsKind::External;
-  return neighbor.remote_as.asn != neighbor.local_as.value_or(conf.local_as);
+  return config::is_external(conf.local_as, neighbor);
 }
 
 PeerSettings peer_settings(const config::BgpdConf& conf, const config::NeighborConf& neighbor, RouterId id) {

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <cstdio>
 
+#include "config/policy_text.h"
+
 namespace slash32::bgp {
 namespace {
 
@@ -135,6 +137,14 @@ void put_attributes(ordered_json& out, const PathAttributes& attributes) {
   for (const auto& large : attributes.large_communities)
     out["largeCommunities"].push_back(std::to_string(large.global) + ":" + std::to_string(large.local1) + ":" +
                                       std::to_string(large.local2));
+  for (const auto& extended : attributes.extended_communities)
+    out["extendedCommunities"].push_back(config::print_extended_community(extended));
+}
+
+/// What import policy said of the kernel's route.
+void put_marks(ordered_json& out, const PolicyMarks& marks) {
+  if (marks.kernel_metric != 0) out["kernelMetric"] = marks.kernel_metric;
+  if (marks.blackhole) out["blackhole"] = true;
 }
 
 }  // namespace
@@ -203,7 +213,10 @@ ordered_json route_view(const PathView& path, const RouteContext& context) {
                       {"resolved", path.resolved},
                       {"installed", context.installed},
                       {"stale", path.stale}};
-  if (path.attributes) put_attributes(out, *path.attributes);
+  if (path.attributes) {
+    put_attributes(out, *path.attributes);
+    put_marks(out, path.attributes->marks);
+  }
   out["why"] = path.why_not;
   return out;
 }

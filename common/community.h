@@ -1,6 +1,7 @@
 // BGP communities as values: configuration matches and sets them, the speaker carries them.
 #pragma once
 
+#include <array>
 #include <compare>
 #include <cstdint>
 
@@ -16,5 +17,8 @@ struct LargeCommunity {
   std::uint32_t local2 = 0;
   auto operator<=>(const LargeCommunity&) const = default;
 };
+
+/// RFC 4360: type, subtype and six octets that they give a meaning.
+using ExtendedCommunity = std::array<std::uint8_t, 8>;
 
 }  // namespace slash32

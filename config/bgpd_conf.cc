@@ -15,7 +15,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr std::uint32_t kLeastMetric = 129;  // aggregates stand at 128 and must win over what is learned
 constexpr std::size_t kMaxSocketPath = 107;  // unix(7): sun_path with its closing zero
 
 // ---------------------------------------------------------------- sections
@@ -173,21 +172,32 @@ void read_scalars(const JsonField& root, BgpdConf& out, std::vector<Error>& erro
   if (root.has("metrics")) errors.push_back(not_supported(root.child("metrics")).error());
 }
 
-void check_policy_neighbors(const JsonField& root, const BgpdConf& conf, std::vector<Error>& errors) {
-  for (const auto& [name, policy] : conf.policies) {
+/// A neighbour's name; or, for all of a range, the range's own name or anything with "*" at its end.
+bool is_known(std::string_view wanted, const BgpdConf& conf) {
+  const bool open = wanted.ends_with('*');
+  const auto stem = wanted.substr(0, wanted.size() - (open ? 1 : 0));
+  const auto fits = [&](const std::string& name) { return open ? name.starts_with(stem) : name == stem; };
+  return std::ranges::any_of(conf.neighbors, [&](const auto& n) { return fits(n.name); }) ||
+         std::ranges::any_of(conf.dynamic_neighbors, [&](const auto& n) {
+           return fits(n.settings.name) || stem.starts_with(n.settings.name + "-");
+         });
+}
+
+bool is_range(const std::string& name, const BgpdConf& conf) {
+  return std::ranges::none_of(conf.neighbors, [&](const auto& n) { return n.name == name; }) &&
+         std::ranges::any_of(conf.dynamic_neighbors, [&](const auto& n) { return n.settings.name == name; });
+}
+
+/// Names are looked up, and a range's becomes the pattern of those who come from it: "NAME-*".
+void check_policy_neighbors(const JsonField& root, BgpdConf& conf, std::vector<Error>& errors) {
+  for (auto& [name, policy] : conf.policies) {
     for (std::size_t i = 0; i < policy.size(); ++i) {
-      for (const auto& wanted : policy[i].match.neighbors) {
-        const bool known = std::ranges::any_of(conf.neighbors, [&](const auto& n) { return n.name == wanted; }) ||
-                           std::ranges::any_of(conf.dynamic_neighbors, [&](const auto& n) {
-                             return wanted == n.settings.name || wanted.starts_with(n.settings.name + "-");
-                           });
-        if (!known)
-          errors.push_back(root.child("policies")
-                               .child(name)
-                               .element(i)
-                               .child("match")
-                               .child("neighbor")
-                               .bad_error("no neighbour \"" + wanted + "\""));
+      for (auto& wanted : policy[i].match.neighbors) {
+        const auto place = root.child("policies").child(name).element(i);
+        if (!is_known(wanted, conf))
+          errors.push_back(place.child("match").child("neighbor").bad_error("no neighbour \"" + wanted + "\""));
+        else if (is_range(wanted, conf))
+          wanted += "-*";
       }
     }
   }
@@ -201,6 +211,11 @@ void check_listen(const JsonField& root, const BgpdConf& conf, std::vector<Error
 }
 
 }  // namespace
+
+bool is_external(Asn local_as, const NeighborConf& neighbor) {
+  if (neighbor.remote_as.kind != RemoteAsKind::Number) return neighbor.remote_as.kind == RemoteAsKind::External;
+  return neighbor.remote_as.asn != neighbor.local_as.value_or(local_as);
+}
 
 BgpdConfCheck check_bgpd_conf(std::string_view text) {
   BgpdConfCheck out;

@@ -13,57 +13,9 @@
 #include "common/ip.h"
 #include "common/result.h"
 #include "common/strong.h"
+#include "config/policy_types.h"
 
 namespace slash32::config {
-
-// ---------------------------------------------------------------- policies
-
-/// Where a route came from, as `match.source` names it.
-enum class RouteSource : std::uint8_t { Local, Ebgp, Ibgp };
-
-/// {"prefix": "10.0.0.0/8", "ge": 24, "le": 32}; without ge and le the prefix itself only.
-struct PrefixMatch {
-  Prefix prefix;
-  std::uint8_t min_length = 0;
-  std::uint8_t max_length = 0;
-  bool operator==(const PrefixMatch&) const = default;
-};
-
-/// Every kind that is given must match; within a kind one element is enough. An empty match matches everything.
-struct PolicyMatch {
-  std::vector<PrefixMatch> prefixes;
-  std::vector<Community> communities;
-  std::vector<LargeCommunity> large_communities;
-  std::vector<Asn> as_path_contains;
-  std::vector<std::string> neighbors;
-  std::vector<RouteSource> sources;
-  std::vector<AddressFamily> families;
-  bool operator==(const PolicyMatch&) const = default;
-};
-
-struct PolicySet {
-  std::optional<std::uint32_t> local_pref;
-  std::optional<std::uint32_t> med;
-  std::optional<std::vector<Community>> communities;  // replaces all
-  std::vector<Community> add_communities;
-  std::vector<Community> remove_communities;
-  std::vector<LargeCommunity> add_large_communities;
-  std::uint8_t prepend = 0;  // own AS, so many times
-  bool operator==(const PolicySet&) const = default;
-};
-
-enum class PolicyOutcome : std::uint8_t { Accept, Reject, Next };
-
-struct PolicyTerm {
-  std::string name;
-  PolicyMatch match;
-  PolicySet set;
-  PolicyOutcome then = PolicyOutcome::Next;
-  bool operator==(const PolicyTerm&) const = default;
-};
-
-/// Terms in order; a route that no term accepts or rejects is rejected.
-using Policy = std::vector<PolicyTerm>;
 
 // ---------------------------------------------------------------- neighbours
 
@@ -174,6 +126,8 @@ struct OriginateConf {
   bool operator==(const OriginateConf&) const = default;
 };
 
+inline constexpr std::uint32_t kLeastMetric = 129;  // aggregates stand at 128 and must win over what is learned
+
 struct KernelConf {
   bool install = true;
   TableId table{254};
@@ -208,6 +162,9 @@ struct BgpdConf {
   OnStop on_stop = OnStop::Restart;
   bool operator==(const BgpdConf&) const = default;
 };
+
+/// Whether a neighbour is in another AS than the one it is shown, by configuration.
+bool is_external(Asn local_as, const NeighborConf& neighbor);
 
 /// Reads and checks a whole document. The error names the JSON path; nothing is half-read.
 Result<BgpdConf> read_bgpd_conf(std::string_view text);

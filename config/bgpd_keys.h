@@ -57,10 +57,26 @@ inline const List kBfd = {"minTx", "minRx", "multiplier", "multihop"};
 inline const List kMaxPrefixes = {"in", "out", "warn", "restart"};
 
 inline const List kTerm = {"name", "match", "set", "then"};
-inline const List kMatch = {"prefix", "community", "largeCommunity", "asPathContains", "neighbor", "source", "family"};
+inline const List kMatch = {"prefix", "community", "largeCommunity", "extendedCommunity", "asPath", "asPathContains",
+                            "origin", "nextHop",   "neighbor",       "peerType",          "source", "family"};
 inline const List kPrefixMatch = {"prefix", "ge", "le"};
-inline const List kSet = {"localPref",           "med",    "communities", "addCommunities", "removeCommunities",
-                          "addLargeCommunities", "prepend"};
+inline const List kSet = {"localPref",
+                          "med",
+                          "addMed",
+                          "removeMed",
+                          "communities",
+                          "addCommunities",
+                          "removeCommunities",
+                          "largeCommunities",
+                          "addLargeCommunities",
+                          "removeLargeCommunities",
+                          "extendedCommunities",
+                          "addExtendedCommunities",
+                          "removeExtendedCommunities",
+                          "prepend",
+                          "nextHop",
+                          "kernelMetric",
+                          "blackhole"};
 
 /// Named by the design, refused clearly until they work. Paths as in bgpd_conf_keys().
 inline const List kUnsupported = {"metrics",

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <compare>
+#include <cstdint>
 #include <vector>
 
 #include "common/ip.h"
@@ -15,11 +16,14 @@ struct FibNextHop {
   auto operator<=>(const FibNextHop&) const = default;
 };
 
-/// Desired kernel state of one prefix; no next hops: the route goes. Next hops are ordered, at most `multipath` of
-/// them.
+/// Desired kernel state of one prefix; neither next hops nor a blackhole: the route goes. Next hops are ordered, at
+/// most `multipath` of them.
 struct FibDelta {
   Prefix prefix;
   std::vector<FibNextHop> next_hops;
+  std::uint32_t metric = 0;  // 0: the configured one
+  bool blackhole = false;    // what goes there is discarded; there are no next hops then
+  bool is_removal() const { return next_hops.empty() && !blackhole; }
   bool operator==(const FibDelta&) const = default;
 };
 

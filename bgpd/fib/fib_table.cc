@@ -18,8 +18,8 @@ bool is_absent(int error) { return error == ESRCH || error == ENOENT; }
 
 // ---------------------------------------------------------------- what is desired
 
-void FibTable::want(const Prefix& prefix, std::vector<FibNextHop> next_hops) {
-  want_set(prefix, next_hops.empty() ? kNoRoute : sets_.take(std::move(next_hops)));
+void FibTable::want(FibDelta delta) {
+  want_set(delta.prefix, delta.is_removal() ? kNoRoute : sets_.take(std::move(delta.next_hops), delta.metric));
 }
 
 void FibTable::want_set(const Prefix& prefix, SetId set) {
@@ -114,8 +114,9 @@ void FibTable::reconcile(std::span<const FibSeen> seen, const std::function<bool
   settle_all();
 }
 
-void FibTable::forget_kernel() {
+void FibTable::forget_kernel(const std::function<bool(SetId)>& which) {
   entries_.for_each([&](const Prefix&, Entry& e) {
+    if (!which(e.kernel)) return;
     change(e, [&] {
       put_kernel(e, kNoRoute);
       e.stale = e.rewrite = e.foreign = e.failed = false;
@@ -220,7 +221,7 @@ void FibTable::done(const FibOp& op, int error) {
 
 void FibTable::refuse(const Prefix& prefix, Entry& e, FibVerb verb, int error) {
   change(e, [&] {
-    e.foreign = verb == FibVerb::Create && error == EEXIST;
+    e.foreign = verb != FibVerb::Delete && error == EEXIST;  // also of a replacement that moves to another metric
     e.failed = !e.foreign;
   });
   if (!e.waiting) retry_.push_back(prefix);
@@ -247,6 +248,16 @@ void FibTable::release_held() {
 bool FibTable::installed(const Prefix& prefix) const {
   const Entry* const e = entries_.find(prefix);
   return e != nullptr && e->desired != kNoRoute && e->kernel == e->desired && !e->rewrite;
+}
+
+SetId FibTable::desired(const Prefix& prefix) const {
+  const Entry* const e = entries_.find(prefix);
+  return e == nullptr ? kNoRoute : e->desired;
+}
+
+SetId FibTable::in_kernel(const Prefix& prefix) const {
+  const Entry* const e = entries_.find(prefix);
+  return e == nullptr ? kNoRoute : e->kernel;
 }
 
 bool FibTable::conflicting(const Prefix& prefix) const {

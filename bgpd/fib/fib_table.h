@@ -55,8 +55,9 @@ class FibTable {
   explicit FibTable(NextHopSets& sets, std::uint64_t seed = 0) : sets_(sets), entries_(seed) {}
 
   // ------------------------------------------------------------ what is desired
-  /// Empty `next_hops`: the route goes.
-  void want(const Prefix& prefix, std::vector<FibNextHop> next_hops);
+  void want(FibDelta delta);
+  /// With the usual metric; empty `next_hops`: the route goes.
+  void want(const Prefix& prefix, std::vector<FibNextHop> next_hops) { want({prefix, std::move(next_hops)}); }
   void want_blackhole(const Prefix& prefix) { want_set(prefix, kBlackhole); }
   /// Disabled, the table keeps what is desired and wants nothing in the kernel.
   void set_enabled(bool enabled);
@@ -75,8 +76,8 @@ class FibTable {
   /// The truth about all routes whose set satisfies `in_scope`: what is missing in `seen` is gone, what failed is tried
   /// again, what nobody wants is deleted (or stale, before the sweep).
   void reconcile(std::span<const FibSeen> seen, const std::function<bool(SetId)>& in_scope);
-  /// The kernel has none of ours any more (another table, say): all is written again.
-  void forget_kernel();
+  /// The kernel has none of ours with such a set any more (another table, say): all of them are written again.
+  void forget_kernel(const std::function<bool(SetId)>& which);
   /// The stranger's route at this prefix went, or it is worth asking again for another reason.
   void ask_again(const Prefix& prefix);
   /// A stranger's route took the place of ours.
@@ -99,6 +100,9 @@ class FibTable {
   bool installed(const Prefix& prefix) const;
   bool conflicting(const Prefix& prefix) const;
   bool known(const Prefix& prefix) const { return entries_.contains(prefix); }
+  /// What is desired at this prefix, and what the kernel is known to have; kNoRoute: nothing.
+  SetId desired(const Prefix& prefix) const;
+  SetId in_kernel(const Prefix& prefix) const;
   /// Every route of ours the kernel is known to have.
   void each_in_kernel(const std::function<void(const Prefix&, SetId)>& each) const;
   /// Prefixes that are desired.

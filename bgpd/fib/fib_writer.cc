@@ -99,9 +99,12 @@ void FibWriter::reconfigure(FibSettings settings) {
     if (!moved && (kind == &aggregates_ || old.metric == settings_.metric)) continue;
     // Make before break: the new ones are written first, then those at the old place go.
     const FibSettings current = std::exchange(settings_, old);
-    kind->table.each_in_kernel([&](const Prefix& p, SetId set) { strays_.push_back(as_route(*kind, p, set)); });
+    const auto goes = [&](SetId set) { return moved || sets_.metric(set) == 0; };  // policy's metrics stay
+    kind->table.each_in_kernel([&](const Prefix& p, SetId set) {
+      if (goes(set)) strays_.push_back(as_route(*kind, p, set));
+    });
     settings_ = current;
-    kind->table.forget_kernel();
+    kind->table.forget_kernel(goes);
     remove_strays_when_idle_ = true;
   }
   if (old.pref_src4 != settings_.pref_src4) learned_.table.rewrite_all(AddressFamily::IPv4);
@@ -115,7 +118,7 @@ void FibWriter::want(std::span<FibDelta> deltas) {
   while (!deltas.empty()) {
     const std::lock_guard lock(mutex_);
     const auto some = deltas.first(std::min(deltas.size(), kAtOnce));
-    for (FibDelta& delta : some) learned_.table.want(delta.prefix, std::move(delta.next_hops));
+    for (FibDelta& delta : some) learned_.table.want(std::move(delta));
     deltas = deltas.subspan(some.size());
   }
 }
@@ -158,20 +161,27 @@ void FibWriter::remove_leftovers() {
 
 // ---------------------------------------------------------------- writing
 
+/// The new route stands at another key than the old one, because its metric is another.
+bool FibWriter::moves(const Kind& kind, const FibOp& op) const {
+  return op.verb == FibVerb::Replace && metric_of(kind, op.set) != metric_of(kind, kind.table.in_kernel(op.prefix));
+}
+
 netlink::RouteWrite FibWriter::encode(const Kind& kind, const FibOp& op) const {
   using netlink::RouteVerb;
-  const bool create = op.verb == FibVerb::Create;
+  const bool create = op.verb == FibVerb::Create || moves(kind, op);  // exclusive: whoever stands there stays
+  const auto next_hops = sets_.hops(op.set);
+  const auto type = type_of(kind, next_hops);
   return {.verb = op.verb == FibVerb::Delete ? RouteVerb::Delete
                   : create                   ? RouteVerb::Create
                                              : RouteVerb::Replace,
           .destination = op.prefix,
           .table = settings_.table,
           .protocol = kind.protocol,
-          .type = kind.type,
-          .metric = metric_of(kind),
+          .type = type,
+          .metric = metric_of(kind, op.set),
           .tos = 0,
-          .preferred_source = kind.type == RouteType::Unicast ? pref_src(op.prefix.family()) : std::nullopt,
-          .next_hops = sets_.hops(op.set)};
+          .preferred_source = type == RouteType::Unicast ? pref_src(op.prefix.family()) : std::nullopt,
+          .next_hops = next_hops};
 }
 
 netlink::Route FibWriter::as_route(const Kind& kind, const Prefix& prefix, SetId set) const {
@@ -179,9 +189,9 @@ netlink::Route FibWriter::as_route(const Kind& kind, const Prefix& prefix, SetId
   route.destination = prefix;
   route.table = settings_.table;
   route.protocol = kind.protocol;
-  route.type = kind.type;
-  route.metric = metric_of(kind);
   const auto hops = sets_.hops(set);
+  route.type = type_of(kind, hops);
+  route.metric = metric_of(kind, set);
   route.next_hops.assign(hops.begin(), hops.end());
   return route;
 }
@@ -213,7 +223,11 @@ bool FibWriter::write_kind(Kind& kind) {
   if (!ops.empty()) {
     std::vector<netlink::RouteWrite> writes;
     writes.reserve(ops.size());
-    for (const FibOp& op : ops) writes.push_back(encode(kind, op));
+    std::vector<std::pair<std::size_t, netlink::Route>> left;  // behind a write that moves a route
+    for (std::size_t i = 0; i < ops.size(); ++i) {
+      writes.push_back(encode(kind, ops[i]));
+      if (moves(kind, ops[i])) left.emplace_back(i, as_route(kind, ops[i].prefix, kind.table.in_kernel(ops[i].prefix)));
+    }
     auto refusals = bulk_.write(writes);
     if (!refusals) {  // answers got lost: nobody knows what stands now, but a dump does
       problem(refusals.error().message);
@@ -222,6 +236,12 @@ bool FibWriter::write_kind(Kind& kind) {
       for (std::size_t i = 0; i < ops.size(); ++i) refusals->push_back({i, EIO, {}});
     }
     settle_batch(kind, ops, *refusals);
+    std::erase_if(left, [&](const auto& one) {  // make before break: the old one goes where the new one stands
+      return std::ranges::find(*refusals, one.first, &netlink::RouteRefusal::index) != refusals->end();
+    });
+    std::vector<netlink::Route> gone;
+    for (auto& [index, route] : left) gone.push_back(std::move(route));
+    remove(gone);
   }
   tell_failures(kind);
   return kind.table.has_work();
@@ -247,30 +267,33 @@ void FibWriter::tell_failures(Kind& kind) {
       report_.aggregates_failed.push_back({failure.prefix, failure.error == EEXIST
                                                                ? "another program's route stands in its place"
                                                                : std::strerror(failure.error)});
-    if (failure.verb == FibVerb::Create && failure.error == EEXIST) {
+    if (failure.verb != FibVerb::Delete && failure.error == EEXIST) {
       (aggregate ? conflicts_aggregate_ : conflicts_learned_).insert(failure.prefix);
       if (!inspect_at_) inspect_at_ = std::max(now(), last_inspect_ + kInspectPause);
       continue;
     }
     const std::string what = failure.verb == FibVerb::Delete ? "remove" : "install";
     problem(what + " " + failure.prefix.to_string() + " (table " + std::to_string(settings_.table.value) + ", metric " +
-            std::to_string(metric_of(kind)) + "): " + std::strerror(failure.error));
+            std::to_string(metric_of(kind, kind.table.desired(failure.prefix))) + "): " + std::strerror(failure.error));
   }
 }
 
 void FibWriter::remove_strays() {
   remove_strays_when_idle_ = false;
+  remove(std::exchange(strays_, {}));
+}
+
+/// Routes of ours that the tables do not know. One that stays all the same is found by the next audit.
+void FibWriter::remove(const std::vector<netlink::Route>& routes) {
+  if (routes.empty()) return;
   std::vector<netlink::RouteWrite> writes;
-  for (const netlink::Route& route : strays_) writes.push_back(removal_of(route));
+  for (const netlink::Route& route : routes) writes.push_back(removal_of(route));
   const auto refusals = bulk_.write(writes);
-  if (!refusals) problem("remove routes of an earlier life: " + refusals.error().message);
-  if (refusals) {
-    for (const auto& refusal : *refusals) {
-      if (refusal.error == ESRCH || refusal.error == ENOENT || refusal.error == ENODEV) continue;
-      problem("remove " + writes[refusal.index].destination.to_string() + ": " + std::strerror(refusal.error));
-    }
+  if (!refusals) return problem("remove routes of an earlier place or life: " + refusals.error().message);
+  for (const auto& refusal : *refusals) {
+    if (refusal.error == ESRCH || refusal.error == ENOENT || refusal.error == ENODEV) continue;
+    problem("remove " + writes[refusal.index].destination.to_string() + ": " + std::strerror(refusal.error));
   }
-  strays_.clear();
 }
 
 void FibWriter::problem(std::string text) {

@@ -64,14 +64,18 @@ class FibWriter {
 
   FibWriter(FibSettings settings, netlink::Bulk bulk, netlink::Monitor monitor);
   Status load();
-  std::uint32_t metric_of(const Kind& kind) const;
+  /// Of a route with this set; kNoRoute: of one without a metric of its own.
+  std::uint32_t metric_of(const Kind& kind, SetId set) const;
+  static netlink::RouteType type_of(const Kind& kind, std::span<const netlink::NextHop> next_hops);
   const std::optional<IpAddress>& pref_src(AddressFamily family) const;
   bool has_our_shape(const Kind& kind, const netlink::Route& route) const;
   FibSeen seen_as(const Kind& kind, const netlink::Route& route);
+  void place_unusual(const Kind& kind, std::vector<netlink::Route>& unusual, std::size_t begin, Dumped& out);
   Result<Dumped> dump(const Kind& kind, std::optional<IfIndex> link);
   void drop(std::vector<FibSeen>& seen);
 
   netlink::RouteWrite encode(const Kind& kind, const FibOp& op) const;
+  bool moves(const Kind& kind, const FibOp& op) const;
   netlink::Route as_route(const Kind& kind, const Prefix& prefix, SetId set) const;
   bool write_kind(Kind& kind);
   void settle_batch(Kind& kind, std::span<const FibOp> ops, const std::vector<netlink::RouteRefusal>& refusals);
@@ -81,6 +85,8 @@ class FibWriter {
   void tell_ready_aggregates();
   void look_at_places();
   void remove_strays();
+  void remove(const std::vector<netlink::Route>& routes);
+  void adopt(Kind& kind, const netlink::Route& route);
   void remove_leftovers();
   void inspect_conflicts();
   void inspect(Kind& kind, AddressFamily family, std::set<Prefix> prefixes);

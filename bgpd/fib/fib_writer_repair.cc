@@ -65,8 +65,13 @@ void FibWriter::audit() {
 
 // ---------------------------------------------------------------- dumps
 
-std::uint32_t FibWriter::metric_of(const Kind& kind) const {
-  return &kind == &learned_ ? settings_.metric : netlink::kAggregateMetric;
+std::uint32_t FibWriter::metric_of(const Kind& kind, SetId set) const {
+  if (&kind != &learned_) return netlink::kAggregateMetric;
+  return sets_.metric(set) != 0 ? sets_.metric(set) : settings_.metric;
+}
+
+RouteType FibWriter::type_of(const Kind& kind, std::span<const netlink::NextHop> next_hops) {
+  return next_hops.empty() ? RouteType::Blackhole : kind.type;
 }
 
 const std::optional<IpAddress>& FibWriter::pref_src(AddressFamily family) const {
@@ -74,20 +79,54 @@ const std::optional<IpAddress>& FibWriter::pref_src(AddressFamily family) const 
 }
 
 bool FibWriter::has_our_shape(const Kind& kind, const netlink::Route& route) const {
-  return route.metric == metric_of(kind) && route.tos == 0 && route.type == kind.type &&
-         route.next_hops.empty() == (kind.type == RouteType::Blackhole) &&
-         std::ranges::all_of(route.next_hops, [](const netlink::NextHop& hop) { return hop.gateway.has_value(); });
+  if (route.tos != 0 || route.type != type_of(kind, route.next_hops)) return false;
+  if (kind.type == RouteType::Blackhole) return route.metric == metric_of(kind, kNoRoute) && route.next_hops.empty();
+  return std::ranges::all_of(route.next_hops, [](const netlink::NextHop& hop) {
+    return hop.gateway.has_value();
+  });  // of any metric: policy may give one
 }
 
 FibSeen FibWriter::seen_as(const Kind& kind, const netlink::Route& route) {
   if (kind.type == RouteType::Blackhole) return {route.destination, kBlackhole, true};
   std::vector<FibNextHop> hops;
-  bool plain = route.preferred_source == pref_src(route.destination.family());
+  bool plain = route.next_hops.empty() || route.preferred_source == pref_src(route.destination.family());
   for (const netlink::NextHop& hop : route.next_hops) {
     hops.push_back({*hop.gateway, hop.link});
     plain = plain && hop.weight == 1 && !hop.on_link;
   }
-  return {route.destination, sets_.take(std::move(hops)), plain};
+  // A metric that policy gave may be the usual one as well: then what is desired says which it is.
+  const bool given =
+      route.metric != settings_.metric || sets_.metric(kind.table.desired(route.destination)) == route.metric;
+  return {route.destination, sets_.take(std::move(hops), given ? route.metric : 0), plain};
+}
+
+/// Learned routes with another metric than the usual one: policy's, of this life or an earlier one, or left behind by
+/// a move that was cut short. A prefix has one place in the table, so where there are several routes, the one with the
+/// desired metric has it, else the one with the usual metric, and the others are strays.
+void FibWriter::place_unusual(const Kind& kind, std::vector<netlink::Route>& unusual, std::size_t begin, Dumped& out) {
+  std::map<Prefix, netlink::Route> best;
+  for (netlink::Route& route : unusual) {
+    const auto wanted = metric_of(kind, kind.table.desired(route.destination));
+    const auto [at, is_new] = best.try_emplace(route.destination, route);
+    if (is_new) continue;
+    if (route.metric == wanted) std::swap(at->second, route);
+    out.strays.push_back(std::move(route));
+  }
+  if (best.empty()) return;
+  std::vector<FibSeen> usual(out.seen.begin() + static_cast<std::ptrdiff_t>(begin), out.seen.end());
+  out.seen.resize(begin);
+  for (const FibSeen& seen : usual) {
+    const auto rival = best.find(seen.prefix);
+    const bool yields = rival != best.end() && rival->second.metric == metric_of(kind, kind.table.desired(seen.prefix));
+    if (!yields) out.seen.push_back(seen);
+    if (rival == best.end()) continue;
+    out.strays.push_back(yields ? as_route(kind, seen.prefix, seen.set) : std::move(rival->second));
+    if (yields)
+      sets_.drop(seen.set);
+    else
+      best.erase(rival);
+  }
+  for (const auto& [prefix, route] : best) out.seen.push_back(seen_as(kind, route));
 }
 
 Result<FibWriter::Dumped> FibWriter::dump(const Kind& kind, std::optional<IfIndex> link) {
@@ -95,7 +134,9 @@ Result<FibWriter::Dumped> FibWriter::dump(const Kind& kind, std::optional<IfInde
   for (const AddressFamily family : kFamilies) {
     const auto begin = out.seen.size();
     const auto begin_strays = out.strays.size();
+    std::vector<netlink::Route> unusual;
     const auto restart = [&] {
+      unusual.clear();
       std::vector<FibSeen> again(out.seen.begin() + static_cast<std::ptrdiff_t>(begin), out.seen.end());
       drop(again);
       out.seen.resize(begin);
@@ -103,12 +144,16 @@ Result<FibWriter::Dumped> FibWriter::dump(const Kind& kind, std::optional<IfInde
     };
     const auto each = [&](const netlink::Route& route) {
       if (route.protocol != kind.protocol || route.table != settings_.table) return;
-      if (has_our_shape(kind, route)) return out.seen.push_back(seen_as(kind, route));
-      out.strays.push_back(route);
+      if (!has_our_shape(kind, route)) return out.strays.push_back(route);
+      if (route.metric != metric_of(kind, kNoRoute)) return unusual.push_back(route);
+      out.seen.push_back(seen_as(kind, route));
     };
     const auto done = bulk_.dump_routes(
         {.family = family, .table = settings_.table, .protocol = kind.protocol, .link = link}, restart, each);
-    if (done) continue;
+    if (done) {
+      place_unusual(kind, unusual, begin, out);
+      continue;
+    }
     drop(out.seen);
     return std::unexpected(done.error());
   }
@@ -142,7 +187,8 @@ void FibWriter::inspect(Kind& kind, AddressFamily family, std::set<Prefix> prefi
   const auto done = bulk_.dump_routes(
       {.family = family, .table = settings_.table, .protocol = {}, .link = {}}, [&] { there.clear(); },
       [&](const netlink::Route& route) {
-        if (route.metric == metric_of(kind) && route.tos == 0 && prefixes.contains(route.destination))
+        if (route.tos == 0 && prefixes.contains(route.destination) &&
+            route.metric == metric_of(kind, kind.table.desired(route.destination)))
           there.push_back(route);
       });
   if (!done) problem("look for routes in conflict: " + done.error().message);
@@ -156,15 +202,30 @@ void FibWriter::inspect(Kind& kind, AddressFamily family, std::set<Prefix> prefi
       continue;
     }
     if (has_our_shape(kind, route)) {
-      const std::array seen{seen_as(kind, route)};
-      kind.table.reconcile(seen, [](SetId) { return false; });
-      if (&kind == &aggregates_) tell_ready_aggregates();
+      adopt(kind, route);
     } else {
       strays_.push_back(route);
       remove_strays_when_idle_ = true;
       kind.table.ask_again(route.destination);
     }
   }
+}
+
+/// A route of ours that we did not know stands where one is desired. What we had at another metric is in its way no
+/// more, and goes (after the sweep, when this is a start).
+void FibWriter::adopt(Kind& kind, const netlink::Route& route) {
+  std::erase_if(strays_, [&](const netlink::Route& stray) {
+    return stray.destination == route.destination && stray.metric == route.metric && stray.table == route.table &&
+           stray.protocol == route.protocol && stray.tos == route.tos;
+  });
+  const SetId known = kind.table.in_kernel(route.destination);
+  if (known != kNoRoute && metric_of(kind, known) != route.metric) {
+    strays_.push_back(as_route(kind, route.destination, known));
+    remove_strays_when_idle_ |= swept_;
+  }
+  const std::array seen{seen_as(kind, route)};
+  kind.table.reconcile(seen, [](SetId) { return false; });
+  if (&kind == &aggregates_) tell_ready_aggregates();
 }
 
 // ---------------------------------------------------------------- events and time
@@ -193,7 +254,7 @@ void FibWriter::on_route(const netlink::RouteEvent& event) {
   if (aggregates_wanted_.contains(route.destination)) look_at_places();
   const std::lock_guard lock(mutex_);
   for (Kind* kind : {&learned_, &aggregates_}) {
-    if (route.metric != metric_of(*kind)) continue;
+    if (route.metric != metric_of(*kind, kind->table.desired(route.destination))) continue;
     if (event.gone && kind->table.conflicting(route.destination)) kind->table.ask_again(route.destination);
     if (event.replaces) kind->table.displaced(route.destination);
   }

@@ -8,18 +8,19 @@ namespace slash32::bgp {
 
 NextHopSets::NextHopSets() : slots_(2) {}  // kNoRoute and kBlackhole
 
-SetId NextHopSets::take(std::vector<FibNextHop> next_hops) {
-  if (last_id_ != kNoRoute && next_hops == last_) {
+SetId NextHopSets::take(std::vector<FibNextHop> next_hops, std::uint32_t metric) {
+  if (next_hops.empty() && metric == 0) return kBlackhole;
+  if (last_id_ != kNoRoute && metric == last_.second && next_hops == last_.first) {
     hold(last_id_);
     return last_id_;
   }
-  last_ = next_hops;
-  last_id_ = take_canonical(canonical(std::move(next_hops)));
+  last_ = {next_hops, metric};
+  last_id_ = take_canonical({canonical(std::move(next_hops)), metric});
   return last_id_;
 }
 
-SetId NextHopSets::take_canonical(std::vector<FibNextHop> next_hops) {
-  if (const auto known = by_value_.find(next_hops); known != by_value_.end()) {
+SetId NextHopSets::take_canonical(Value value) {
+  if (const auto known = by_value_.find(value); known != by_value_.end()) {
     hold(known->second);
     return known->second;
   }
@@ -31,16 +32,17 @@ SetId NextHopSets::take_canonical(std::vector<FibNextHop> next_hops) {
     free_.pop_back();
   }
   slots_[id].users = 1;
-  for (const FibNextHop& hop : next_hops) slots_[id].hops.push_back({.gateway = hop.gateway, .link = hop.oif});
-  by_value_.emplace(std::move(next_hops), id);
+  slots_[id].metric = value.second;
+  for (const FibNextHop& hop : value.first) slots_[id].hops.push_back({.gateway = hop.gateway, .link = hop.oif});
+  by_value_.emplace(std::move(value), id);
   return id;
 }
 
 void NextHopSets::drop(SetId id) {
   if (id <= kBlackhole || --slots_[id].users > 0) return;
   if (id == last_id_) last_id_ = kNoRoute;
-  std::vector<FibNextHop> value;
-  for (const netlink::NextHop& hop : slots_[id].hops) value.push_back({*hop.gateway, hop.link});
+  Value value{{}, slots_[id].metric};
+  for (const netlink::NextHop& hop : slots_[id].hops) value.first.push_back({*hop.gateway, hop.link});
   by_value_.erase(value);
   slots_[id] = {};
   free_.push_back(id);

@@ -1,9 +1,11 @@
-// Sets of next hops, each kept once and counted: a million routes share a handful. Pure.
+// Sets of next hops, each kept once and counted: a million routes share a handful. A set carries the metric of its
+// routes as well, where policy gave them one of their own. Pure.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "bgpd/fib/delta.h"
@@ -15,20 +17,22 @@ namespace slash32::bgp {
 /// A set's number; 0 is "no route". Equal sets have equal numbers as long as one user holds them.
 using SetId = std::uint32_t;
 inline constexpr SetId kNoRoute = 0;
-inline constexpr SetId kBlackhole = 1;  // a route without next hops; never freed
+inline constexpr SetId kBlackhole = 1;  // a route without next hops, of the usual metric; never freed
 
 class NextHopSets {
  public:
   NextHopSets();
 
-  /// The set of these next hops, in any order; one more user of it. `next_hops` must not be empty.
-  SetId take(std::vector<FibNextHop> next_hops);
+  /// The set of these next hops, in any order; one more user of it. None: a blackhole. `metric` 0: the usual one of
+  /// its kind of route.
+  SetId take(std::vector<FibNextHop> next_hops, std::uint32_t metric = 0);
   /// One more user; one less (the last one frees the set).
   void hold(SetId id) { slots_[id].users += id > kBlackhole ? 1U : 0U; }
   void drop(SetId id);
 
   /// As netlink wants them; valid until the set is dropped by its last user or another is taken.
   std::span<const netlink::NextHop> hops(SetId id) const { return slots_[id].hops; }
+  std::uint32_t metric(SetId id) const { return slots_[id].metric; }
   bool uses(SetId id, IfIndex link) const;
   /// Whether any set in use has a next hop through `link`.
   bool any_uses(IfIndex link) const;
@@ -44,13 +48,15 @@ class NextHopSets {
     std::vector<netlink::NextHop> hops;
     std::uint32_t users = 0;
     int blocked = 0;
+    std::uint32_t metric = 0;
   };
-  SetId take_canonical(std::vector<FibNextHop> next_hops);
+  using Value = std::pair<std::vector<FibNextHop>, std::uint32_t>;
+  SetId take_canonical(Value value);
 
-  std::map<std::vector<FibNextHop>, SetId> by_value_;
+  std::map<Value, SetId> by_value_;
   std::vector<Slot> slots_;
   std::vector<SetId> free_;
-  std::vector<FibNextHop> last_;  // as given: routes come in runs of the same next hops
+  Value last_;  // as given: routes come in runs of the same next hops
   SetId last_id_ = kNoRoute;
 };
 

@@ -43,6 +43,8 @@ bool drops_med(const ExportSettings& to, const ExportRoute& route) {
 }
 
 bool names_ourselves(const ExportSettings& to, const ExportRoute& route) {
+  const auto by_policy = route.attributes->marks.next_hop;
+  if (by_policy != PolicyMarks::NextHop::AsUsual) return by_policy == PolicyMarks::NextHop::Self;
   if (route.source == RouteSource::Local) return true;
   switch (to.next_hop) {
     case NextHopMode::Self:
@@ -86,6 +88,16 @@ void to_internal_peer(const ExportSettings& to, const ExportRoute& route, PathAt
   out.cluster_list.insert(out.cluster_list.begin(), to.cluster_id);  // RFC 4456 section 8: prepend the local one
 }
 
+bool sets_next_hops(const Policies& policies, const std::optional<std::vector<std::string>>& names) {
+  if (!names) return false;
+  return std::ranges::any_of(*names, [&](const std::string& name) {
+    const auto policy = policies.find(name);
+    return policy != policies.end() && std::ranges::any_of(policy->second, [](const auto& term) {
+             return term.set.next_hop.v4.has_value() || term.set.next_hop.v6.has_value();
+           });
+  });
+}
+
 }  // namespace
 
 bool ExportSettings::sends(AddressFamily family) const {
@@ -94,7 +106,7 @@ bool ExportSettings::sends(AddressFamily family) const {
 }
 
 bool ExportSettings::keeps_next_hop() const {
-  return next_hop == NextHopMode::Keep || (next_hop == NextHopMode::Auto && !external);
+  return policies_set_next_hops || next_hop == NextHopMode::Keep || (next_hop == NextHopMode::Auto && !external);
 }
 
 ExportSettings export_settings(const RibPeer& peer, const RibSettings& rib) {
@@ -109,6 +121,7 @@ ExportSettings export_settings(const RibPeer& peer, const RibSettings& rib) {
           .local_link_local = peer.local_link_local,
           .next_hop = peer.next_hop,
           .policies = peer.export_policies,
+          .policies_set_next_hops = sets_next_hops(rib.policies, peer.export_policies),
           .max_message_size = peer.max_message_size};
 }
 
@@ -150,9 +163,12 @@ Permitted permit(const ExportSettings& to, const Policies& policies, const Expor
     before = std::move(without);
   }
   const std::optional<Asn> prepend_as = to.external ? std::optional{to.local_as} : std::nullopt;
-  PolicyResult result =
-      evaluate(policies, *to.policies, {.prefix = route.prefix, .source = route.source, .neighbor = route.neighbor},
-               before, prepend_as);
+  const PolicyRoute seen{.prefix = route.prefix,
+                         .source = route.source,
+                         .neighbor = route.neighbor,
+                         .peer_type = peer_type(to.external, to.client),
+                         .exported = true};
+  PolicyResult result = evaluate(policies, *to.policies, seen, before, prepend_as);
   if (!result.accepted) return {Withheld::Policy, nullptr, explain ? result.describe() : std::string{}};
   // What policy left alone keeps its identity; attributes_to_send() drops the MED then.
   if (result.attributes == before) return {Withheld::No, route.attributes, {}};

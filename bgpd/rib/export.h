@@ -23,6 +23,7 @@ struct ExportSettings {
   std::optional<IpAddress> local_v4, local_v6, local_link_local;
   config::NextHopMode next_hop = config::NextHopMode::Auto;
   std::optional<std::vector<std::string>> policies;
+  bool policies_set_next_hops = false;
   std::uint16_t max_message_size = 4096;
   bool operator==(const ExportSettings&) const = default;
 

@@ -20,6 +20,14 @@ Refusal check_attributes(const RibPeer& peer, const RibSettings& rib, const Path
   return Refusal::None;
 }
 
+PolicyRoute import_route(const RibPeer& peer, const Prefix& prefix) {
+  return {.prefix = prefix,
+          .source = peer.external ? config::RouteSource::Ebgp : config::RouteSource::Ibgp,
+          .neighbor = peer.name,
+          .peer_type = peer_type(peer.external, peer.route_reflector_client),
+          .exported = false};
+}
+
 std::string_view to_string(Refusal refusal) {
   switch (refusal) {
     case Refusal::None:

@@ -12,6 +12,9 @@ namespace slash32::bgp {
 
 Refusal check_attributes(const RibPeer& peer, const RibSettings& rib, const PathAttributes& attributes);
 
+/// A route of this neighbour as import policy sees it.
+PolicyRoute import_route(const RibPeer& peer, const Prefix& prefix);
+
 /// For people: why a route is kept out.
 std::string_view to_string(Refusal refusal);
 

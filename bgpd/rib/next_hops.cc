@@ -53,14 +53,14 @@ std::vector<IpAddress> NextHops::all() const {
   return addresses;
 }
 
-std::uint32_t FibGroups::intern(const std::vector<FibNextHop>& next_hops) {
-  if (next_hops.empty()) return 0;
-  std::uint32_t hash = 0;
-  for (const FibNextHop& hop : next_hops)
+std::uint32_t FibGroups::intern(const FibRoute& route) {
+  if (route.next_hops.empty() && !route.blackhole) return 0;
+  std::uint32_t hash = mix32(route.metric ^ (route.blackhole ? 1U : 0U));
+  for (const FibNextHop& hop : route.next_hops)
     hash = mix32(hash ^ static_cast<std::uint32_t>(std::hash<IpAddress>{}(hop.gateway)) ^
                  mix32(static_cast<std::uint32_t>(hop.oif.value)));
   const auto hash_of = [this](std::uint32_t id) { return entries_[id].hash; };
-  const auto found = index_.find(hash, hash_of, [&](std::uint32_t id) { return entries_[id].next_hops == next_hops; });
+  const auto found = index_.find(hash, hash_of, [&](std::uint32_t id) { return entries_[id].route == route; });
   if (found != 0) return add_reference(found);
   std::uint32_t id = 0;
   if (free_.empty()) {
@@ -70,7 +70,7 @@ std::uint32_t FibGroups::intern(const std::vector<FibNextHop>& next_hops) {
     id = free_.back();
     free_.pop_back();
   }
-  entries_[id] = {next_hops, 1, hash};
+  entries_[id] = {route, 1, hash};
   index_.insert(id, hash_of);
   return id;
 }

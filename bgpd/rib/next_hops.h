@@ -43,22 +43,33 @@ class NextHops {
   std::unordered_map<IpAddress, std::uint32_t> by_address_;
 };
 
-/// Interned lists of kernel next hops: a prefix keeps a number, and two tables are compared by numbers.
+/// What the kernel is to have for a prefix: a FibDelta without it.
+struct FibRoute {
+  std::vector<FibNextHop> next_hops;
+  std::uint32_t metric = 0;
+  bool blackhole = false;
+  bool operator==(const FibRoute&) const = default;
+};
+
+/// Interned kernel routes: a prefix keeps a number, and two tables are compared by numbers.
 class FibGroups {
  public:
   FibGroups() { entries_.push(); }  // 0: no route
 
-  std::uint32_t intern(const std::vector<FibNextHop>& next_hops);  // one more reference; 0 for an empty list
+  std::uint32_t intern(const FibRoute& route);  // one more reference; 0 where nothing is to stand
   std::uint32_t add_reference(std::uint32_t id) {
     if (id != 0) ++entries_[id].references;
     return id;
   }
   void release(std::uint32_t id);
-  const std::vector<FibNextHop>& get(std::uint32_t id) const { return entries_[id].next_hops; }
+  FibDelta delta(const Prefix& prefix, std::uint32_t id) const {
+    const FibRoute& route = entries_[id].route;
+    return {prefix, route.next_hops, route.metric, route.blackhole};
+  }
 
  private:
   struct Entry {
-    std::vector<FibNextHop> next_hops;
+    FibRoute route;
     std::uint32_t references = 0;
     std::uint32_t hash = 0;
   };

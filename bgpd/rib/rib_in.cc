@@ -98,11 +98,9 @@ Rib::Impl::Imported Rib::Impl::apply_policy(const RibPeerState& peer, const Pref
     if (peer.conf.external) return {Refusal::NoPolicy, 0};  // RFC 8212 section 2
     return {Refusal::None, sets.add_reference(received)};
   }
-  const auto source = peer.conf.external ? config::RouteSource::Ebgp : config::RouteSource::Ibgp;
   const AttributesPtr& attributes = sets.pointer(received);
-  PolicyResult result =
-      bgp::evaluate(settings.policies, *peer.conf.import_policies,
-                    {.prefix = prefix, .source = source, .neighbor = peer.conf.name}, attributes, peer.conf.local_as);
+  PolicyResult result = bgp::evaluate(settings.policies, *peer.conf.import_policies, import_route(peer.conf, prefix),
+                                      attributes, peer.conf.local_as);
   if (!result.accepted) return {Refusal::Policy, 0};
   if (result.attributes == attributes) return {Refusal::None, sets.add_reference(received)};
   return {Refusal::None, sets.intern(std::move(result.attributes))};

@@ -33,7 +33,8 @@ Candidate Rib::Impl::candidate(const Path& path) const {
   c.attributes = &sets.get(path.accepted);
   const NextHopState& hop = next_hops.state(sets.tag(path.accepted));
   c.igp_cost = hop.igp_cost;
-  c.eligible = hop.resolved && !deferral;  // RFC 4271 section 9.1.2: unresolvable routes are excluded
+  // RFC 4271 section 9.1.2: unresolvable routes are excluded. What is discarded needs no next hop.
+  c.eligible = (hop.resolved || c.attributes->marks.blackhole) && !deferral;
   return c;
 }
 
@@ -66,9 +67,11 @@ std::uint32_t Rib::Impl::kernel_group(const Node& node, std::size_t best) {
     const std::uint32_t hop = sets.tag(node.paths.all()[i].accepted);
     return FibNextHop{next_hops.address(hop), next_hops.state(hop).oif};
   };
+  const PolicyMarks& marks = scratch[best].attributes->marks;
+  if (marks.blackhole) return fib_groups.intern({{}, marks.kernel_metric, true});
   scratch_hops.clear();
   for (std::size_t i = 0; i < scratch.size(); ++i)
-    if (i != best && scratch[i].multipath) scratch_hops.push_back(hop_of(i));
+    if (i != best && scratch[i].multipath && !scratch[i].attributes->marks.blackhole) scratch_hops.push_back(hop_of(i));
   // The best path's next hop is always in; the others by address, so that the choice does not depend on arrival.
   const FibNextHop first = hop_of(best);
   std::erase(scratch_hops, first);
@@ -77,7 +80,7 @@ std::uint32_t Rib::Impl::kernel_group(const Node& node, std::size_t best) {
   const std::size_t others = std::max<std::size_t>(settings.multipath, 1) - 1;
   if (scratch_hops.size() > others) scratch_hops.resize(others);
   scratch_hops.insert(std::ranges::lower_bound(scratch_hops, first), first);
-  return fib_groups.intern(scratch_hops);
+  return fib_groups.intern({scratch_hops, marks.kernel_metric, false});
 }
 
 // Takes over the reference to `group`.
@@ -103,7 +106,7 @@ std::vector<FibDelta> Rib::Impl::take_fib_deltas() {
       const PrefixId id = fib_changed[family].pop();
       Node& node = tables[family].node(id);
       const std::uint32_t before = *fib_before[family].find(id);
-      if (before != node.fib) deltas.push_back({tables[family].prefix(id), fib_groups.get(node.fib)});
+      if (before != node.fib) deltas.push_back(fib_groups.delta(tables[family].prefix(id), node.fib));
       fib_groups.release(before);
       --node.held;
       tables[family].forget_if_unused(id);
@@ -118,7 +121,7 @@ std::vector<FibDelta> Rib::Impl::fib() const {
   for (std::size_t family = 0; family < kFamilies; ++family)
     for (PrefixId id = 0; id < tables[family].end(); ++id)
       if (tables[family].used(id) && tables[family].node(id).fib != 0)
-        all.push_back({tables[family].prefix(id), fib_groups.get(tables[family].node(id).fib)});
+        all.push_back(fib_groups.delta(tables[family].prefix(id), tables[family].node(id).fib));
   return all;
 }
 

@@ -9,16 +9,14 @@ namespace slash32::bgp {
 std::string Rib::Impl::why_not(const Prefix& prefix, const Path& path, const Candidate& candidate) const {
   if (path.refusal == Refusal::Policy) {
     const RibPeer& peer = slots[path.peer]->conf;
-    const auto source = peer.external ? config::RouteSource::Ebgp : config::RouteSource::Ibgp;
-    const PolicyResult result = bgp::evaluate(settings.policies, *peer.import_policies,
-                                              {.prefix = prefix, .source = source, .neighbor = peer.name},
+    const PolicyResult result = bgp::evaluate(settings.policies, *peer.import_policies, import_route(peer, prefix),
                                               sets.pointer(path.received), peer.local_as);
     return std::string{to_string(path.refusal)}.append(": ").append(result.describe());
   }
   if (path.refusal != Refusal::None) return std::string{to_string(path.refusal)};
   if (candidate.lost == DecisionStep::Won) return {};
   if (candidate.lost != DecisionStep::NotEligible) return std::string{to_string(candidate.lost)};
-  if (!next_hops.state(sets.tag(path.accepted)).resolved)
+  if (!next_hops.state(sets.tag(path.accepted)).resolved && !sets.get(path.accepted).marks.blackhole)
     return std::string{"next hop "}
         .append(next_hops.address(sets.tag(path.accepted)).to_string())
         .append(" is unresolved");

@@ -60,6 +60,8 @@ std::size_t hash_value(const PathAttributes& a) {
     h.add(std::uint64_t{u.flags} << 8 | u.type);
     h.add_bytes(u.value);
   }
+  h.add(std::uint64_t{a.marks.kernel_metric} << 8 | static_cast<std::uint64_t>(a.marks.blackhole) << 4 |
+        static_cast<std::uint64_t>(a.marks.next_hop));
   return h.value();
 }
 

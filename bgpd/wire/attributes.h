@@ -44,14 +44,21 @@ struct Aggregator {
   bool operator==(const Aggregator&) const = default;
 };
 
-using ExtendedCommunity = std::array<std::uint8_t, 8>;
-
 /// An optional transitive attribute we do not know: kept byte for byte, sent with Partial set (RFC 4271 section 5).
 struct UnknownAttribute {
   std::uint8_t flags = 0;  // as received, Extended Length left out
   std::uint8_t type = 0;
   std::vector<std::uint8_t> value;
   bool operator==(const UnknownAttribute&) const = default;
+};
+
+/// What policy wants done with the route on this node. Part of a set as it is kept, never of a message.
+struct PolicyMarks {
+  enum class NextHop : std::uint8_t { AsUsual, Self, Given };
+  NextHop next_hop = NextHop::AsUsual;  // of export policy; Given: `PathAttributes::next_hop` is to be sent as it is
+  bool blackhole = false;               // of import policy: the kernel discards (RFC 7999)
+  std::uint32_t kernel_metric = 0;      // of import policy; 0: the configured one
+  bool operator==(const PolicyMarks&) const = default;
 };
 
 struct PathAttributes {
@@ -69,6 +76,7 @@ struct PathAttributes {
   std::optional<RouterId> originator_id;
   std::vector<RouterId> cluster_list;
   std::vector<UnknownAttribute> unknown;  // ordered by type
+  PolicyMarks marks;
   bool operator==(const PathAttributes&) const = default;
 };
 

@@ -106,12 +106,25 @@ TEST(BgpdConf, IsReadAgainAsItWasPrinted) {
                          "families": ["ipv6"], "allow": ["default", "martians"], "maxPrefixes": {"in": 5}, "nextHop": "self",
                          "export": ["p"], "localAs": 7, "allowOwnAs": 1, "passwordFile": "/k", "bindInterface": "eth0"}],
           "policies": {"p": [{"name": "t", "match": {"community": ["1:2"], "largeCommunity": "1:2:3", "asPathContains": 9,
-                       "family": "ipv4", "neighbor": "fd00::2"}, "set": {"localPref": 5, "communities": [],
-                       "addCommunities": "blackhole", "addLargeCommunities": ["3:2:1"], "prepend": 2}}]}})");
+                       "family": "ipv4", "neighbor": ["fd00::*", "fd00::2"], "extendedCommunity": ["rt:*:5-9", "ro:10.0.0.1:*",
+                       "0x4300000000000001"], "asPath": ["", "1 ? 2-3|5+ *", "0-4294967295 ?+"], "origin": "egp",
+                       "nextHop": ["10.0.0.1", "fd00::/64"], "peerType": ["client", "ebgp"]}, "set": {"localPref": 5, "communities": [],
+                       "addCommunities": "blackhole", "removeCommunities": ["no-export", "*:5", "7:1-2"],
+                       "addLargeCommunities": ["3:2:1"], "largeCommunities": [], "removeLargeCommunities": "*:*:*",
+                       "extendedCommunities": ["rt:65535:70000", "rt:70000:5"], "addExtendedCommunities": "ro:10.0.0.1:5",
+                       "removeExtendedCommunities": "rt:*:*", "addMed": -7, "prepend": 2, "kernelMetric": 600,
+                       "nextHop": ["fd00::9", "10.0.0.9"], "blackhole": true}}, {"set": {"nextHop": "self"}}, {"set": {"removeMed": true}}]}})");
   const auto printed = print_bgpd_conf(conf);
   const auto again = read_bgpd_conf(printed);
   ASSERT_TRUE(again) << again.error().message << "\n" << printed;
   EXPECT_EQ(*again, conf) << printed;
+}
+
+TEST(BgpdConf, TheNameOfARangeInAPolicyMeansAllWhoComeFromIt) {
+  const auto conf = must_read(
+      R"({"localAs": 1, "dynamicNeighbors": [{"name": "rack", "range": "10.9.0.0/16", "remoteAs": "external"}],
+          "policies": {"p": [{"match": {"neighbor": ["rack", "rack-10.9.0.7"]}, "then": "accept"}]}})");
+  EXPECT_EQ(conf.policies.at("p").at(0).match.neighbors, (std::vector<std::string>{"rack-*", "rack-10.9.0.7"}));
 }
 
 TEST(BgpdConf, TheShippedExampleIsRead) {

@@ -67,9 +67,14 @@ constexpr const char* kBgpd = R"({
      "maxPrefixes": {"in": 5}}],
   "dynamicNeighbors": [{"name": "d", "range": "10.9.0.0/16", "limit": 5, "remoteAs": "external", "ttlSecurity": 1}],
   "policies": {"p": [{"name": "t", "match": {"prefix": ["10.0.0.0/8", {"prefix": "10.0.0.0/8", "ge": 9, "le": 24}],
-      "community": ["1:2"], "largeCommunity": ["1:2:3"], "asPathContains": [5], "neighbor": ["a"], "source": ["ebgp"],
-      "family": ["ipv4"]}, "set": {"localPref": 1, "med": 2, "communities": ["1:2"], "addCommunities": ["1:3"],
-      "removeCommunities": ["1:4"], "addLargeCommunities": ["1:2:3"], "prepend": 1}, "then": "accept"}],
+      "community": ["1:2", "*:1-9"], "largeCommunity": ["1:2:*"], "extendedCommunity": ["rt:1:*"], "asPath": ["1 *"],
+      "asPathContains": [5], "origin": ["igp"], "nextHop": ["10.0.0.1"], "neighbor": ["a"], "peerType": ["client"],
+      "source": ["ebgp"], "family": ["ipv4"]}, "set": {"localPref": 1, "med": 2, "communities": ["1:2"],
+      "addCommunities": ["1:3"], "removeCommunities": ["1:4"], "largeCommunities": ["1:2:3"],
+      "addLargeCommunities": ["1:2:3"], "removeLargeCommunities": ["1:2:*"], "extendedCommunities": ["rt:1:2"],
+      "addExtendedCommunities": ["ro:1:2"], "removeExtendedCommunities": ["rt:*:*"], "prepend": 1, "nextHop": ["10.0.0.9", "fd00::9"],
+      "kernelMetric": 600, "blackhole": true}, "then": "accept"},
+      {"set": {"removeMed": true}}, {"set": {"addMed": -5}}],
     "q": [{"then": "reject"}]}})";
 
 constexpr const char* kPlugin = R"({

@@ -188,10 +188,11 @@ struct World {
   void kernel_takes() {
     for (const FibDelta& delta : rib.take_fib_deltas()) {
       ++deltas;
-      if (delta.next_hops.empty())
+      if (delta.is_removal())
         EXPECT_EQ(kernel.erase(delta.prefix), 1U) << delta.prefix.to_string() << " was not there";
       else
         kernel[delta.prefix] = delta.next_hops;
+      if (!delta.is_removal()) kernel_routes[delta.prefix] = delta;
     }
   }
 
@@ -223,6 +224,7 @@ struct World {
   Rib rib;
   std::map<PeerId, Listener> heard;
   std::map<Prefix, std::vector<FibNextHop>> kernel;
+  std::map<Prefix, FibDelta> kernel_routes;  // the same with metric and kind; what went stays here
   std::size_t deltas = 0;
 };
 
