@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "common/result.h"
+#include "config/bgpd_conf.h"
 #include "ipam/ipam.h"
 
 namespace slash32::ctl {
@@ -77,6 +78,22 @@ nlohmann::json ipam_document(const std::vector<ipam::Record>& records, const Mom
 /// Has the daemon read its configuration file again. Error: every reason why nothing changed.
 Status run_reload(const Options& options, std::ostream& out);
 std::string render_reload(const nlohmann::json& document);
+
+// ---------------------------------------------------------------- policy test
+
+struct PolicyTestQuery {
+  std::filesystem::path config;
+  std::vector<std::string> policies;  // tried in order, as a neighbour's
+  std::string route;
+};
+/// What the policies do with the route, without a daemon: whether it is accepted. Error: the file, a name or the route
+/// is no good.
+Result<bool> run_policy_test(const Options& options, const PolicyTestQuery& query, std::ostream& out);
+/// {"accepted", "policy", "term", "direction", "terms": [...], "attributes"}; policy and term are null where none
+/// decided.
+Result<nlohmann::ordered_json> policy_test_document(const config::BgpdConf& conf, const std::vector<std::string>& names,
+                                                    const std::string& route);
+std::string render_policy_test(const nlohmann::json& document);
 
 // ---------------------------------------------------------------- shutdown
 

@@ -30,7 +30,9 @@ struct Invocation {
   ctl::NeighborsQuery neighbors;
   ctl::RoutesQuery routes;
   ctl::IpamShowQuery ipam{.data_dir = std::string{config::kDefaultDataDir}, .network = {}};
+  ctl::PolicyTestQuery policy_test;
   std::function<Status()> run;
+  int done = kDone, failed = kFailed;  // exit statuses; `policy test` has its own
 };
 
 void add_bgp_commands(CLI::App& app, Invocation& call) {
@@ -58,6 +60,30 @@ void add_bgp_commands(CLI::App& app, Invocation& call) {
   shutdown->callback([&call] { call.run = [&call] { return ctl::run_shutdown(call.options, std::cout); }; });
 }
 
+void add_policy_commands(CLI::App& app, Invocation& call) {
+  auto* policy = app.add_subcommand("policy", "Policies of a configuration file; no daemon is needed");
+  policy->require_subcommand(1);
+  auto* test = policy->add_subcommand("test",
+                                      "What policies would do with a route, and why (exit status 0: accepted, 1: "
+                                      "rejected, 2: the file, a name or the route is wrong)");
+  test->add_option("--config", call.policy_test.config, "The configuration")->required()->check(not_empty());
+  test->add_option("--policy", call.policy_test.policies, "A policy of it; several are tried in order")
+      ->required()
+      ->check(not_empty());
+  test->add_option("--route", call.policy_test.route,
+                   "\"PREFIX [KEY=VALUE]...\", as in \"10.1.0.0/16 neighbor=tor1 asPath=65000,65010 med=5\", or a JSON "
+                   "object as in /v1/routes")
+      ->required();
+  test->callback([&call] {
+    call.failed = kUsage;
+    call.run = [&call]() -> Status {
+      const bool accepted = TRY(ctl::run_policy_test(call.options, call.policy_test, std::cout));
+      call.done = accepted ? kDone : kFailed;
+      return ok();
+    };
+  });
+}
+
 void add_ipam_commands(CLI::App& app, Invocation& call) {
   auto* ipam = app.add_subcommand("ipam", "Address allocations of this node; no daemon is needed");
   ipam->require_subcommand(1);
@@ -78,10 +104,10 @@ int end_of_parsing(const CLI::App& app, const CLI::ParseError& error) {
   return app.exit(error) == 0 ? kDone : kUsage;
 }
 
-int complain(const Error& error) {
+int complain(const Error& error, int status = kFailed) {
   std::cerr << "slash32ctl: " << ctl::printable(error.message) << "\n";
   if (!error.details.empty()) std::cerr << "  " << ctl::printable(error.details) << "\n";
-  return kFailed;
+  return status;
 }
 
 int run(int argc, char** argv) {
@@ -96,18 +122,20 @@ int run(int argc, char** argv) {
       ->capture_default_str();
   app.add_flag("--json", call.options.json, "Print the document itself instead of a table");
   add_bgp_commands(app, call);
+  add_policy_commands(app, call);
   add_ipam_commands(app, call);
   for (CLI::App* subcommand : app.get_subcommands({})) subcommand->fallthrough();
-  for (CLI::App* subcommand : app.get_subcommand("ipam")->get_subcommands({})) subcommand->fallthrough();
+  for (const char* group : {"ipam", "policy"})
+    for (CLI::App* subcommand : app.get_subcommand(group)->get_subcommands({})) subcommand->fallthrough();
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {  // --help and --version come this way as well
     return end_of_parsing(app, error);
   }
   const Status done = call.run();
-  if (!done) return complain(done.error());
+  if (!done) return complain(done.error(), call.failed);
   std::cout.flush();
-  return std::cout ? kDone : complain({5, "write to standard output failed", {}});
+  return std::cout ? call.done : complain({5, "write to standard output failed", {}});
 }
 
 }  // namespace

@@ -38,7 +38,10 @@ const std::map<std::string, Folders> kMayInclude = {
      {"bgpd/wire", "bgpd/policy", "bgpd/fsm", "bgpd/peer", "bgpd/rib", "bgpd/fib", "bgpd/transport", "bgpd/control",
       "bgpd/bfd", "config", "common", "common/netlink"}},
     // ipam: `slash32ctl ipam` reads the store through the library that owns its format.
-    {"ctl", {"ipam", "config", "common", "common/netlink", "common/pod"}},
+    // bgpd/policy: `slash32ctl policy test` must decide as the speaker does, so it asks the same evaluator, which knows
+    // routes as bgpd/wire's attributes. Both are pure; nothing else of bgpd is seen.
+    {"ctl",
+     {"ipam", "bgpd/policy", "bgpd/wire/attributes.h", "config", "common", "common/netlink", "common/pod"}},
 };
 
 // Headers of a library, and the only folders (or files) that may name them.

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <thread>
 
@@ -187,6 +188,19 @@ TEST_F(CommandLine, PostsAShutdown) {
   serve("HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}");
   EXPECT_EQ(ask("shutdown").status, 0);
   EXPECT_EQ(first_line_of_request(), "POST /v1/shutdown HTTP/1.1");
+}
+
+TEST_F(CommandLine, PolicyTestEndsWith0Or1OrWith2WhenItCouldNotBeAsked) {
+  const auto conf = directory_ / "bgpd.json";
+  std::ofstream(conf) << R"({"localAs": 1, "policies": {"p": [{"match": {"family": "ipv4"}, "then": "accept"}]}})";
+  const auto test = "policy test --config " + conf.string() + " --policy p --route ";
+  EXPECT_EQ(run_ctl(test + "10.0.0.0/8").status, 0);
+  EXPECT_EQ(run_ctl(test + "fd00::/8").status, 1);
+  EXPECT_EQ(run_ctl(test + "10.0.0.1/8").status, 2);
+  EXPECT_EQ(run_ctl("policy test --config /nowhere --policy p --route 10.0.0.0/8").status, 2);
+  EXPECT_EQ(run_ctl("policy test --config " + conf.string() + " --policy q --route 10.0.0.0/8").status, 2);
+  EXPECT_EQ(run_ctl("policy test --policy p --route 10.0.0.0/8").status, 2);
+  EXPECT_NE(run_ctl("--json " + test + "10.0.0.0/8").output.find("\"accepted\": true"), std::string::npos);
 }
 
 TEST_F(CommandLine, TakesTheSocketFromTheEnvironment) {
