@@ -100,6 +100,7 @@ class Daemon {
   control::HttpResponse neighbor(const std::string& name);
   control::HttpResponse routes(const control::HttpRequest& request);
   control::HttpResponse advertised(const std::string& name);
+  control::HttpResponse neighbor_verb(const control::HttpRequest& request);  // daemon_verbs.cc
   std::string route_text(const PathView& path);
   std::function<std::optional<std::vector<Prefix>>()> prefixes_of(const RouteFilter& filter) const;
   std::vector<std::string> conditions() const;

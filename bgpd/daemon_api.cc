@@ -115,6 +115,7 @@ HttpResponse Daemon::answer(const HttpRequest& request) {
     loop_.post([this] { stop(true); });
     return json_response({{"state", "leaving"}});
   }
+  if (request.method == "POST" && request.path.starts_with("/v1/neighbors/")) return neighbor_verb(request);
   if (request.method != "GET") return wrong_method("GET");
   return get(request);
 }
@@ -133,10 +134,11 @@ HttpResponse Daemon::get(const HttpRequest& request) {
     if (name.ends_with(kAdvertised)) return advertised(name.substr(0, name.size() - kAdvertised.size()));
     return neighbor(name);
   }
-  return error_response(404,
-                        "no such path; known: /v1/status, /v1/neighbors, /v1/neighbors/NAME, "
-                        "/v1/neighbors/NAME/advertised, /v1/routes, /v1/config, /v1/reload, "
-                        "/v1/shutdown");
+  return error_response(
+      404,
+      "no such path; known: /v1/status, /v1/neighbors, /v1/neighbors/NAME, "
+      "/v1/neighbors/NAME/advertised, (POST) /v1/neighbors/NAME/VERB, /v1/routes, /v1/config, /v1/reload, "
+      "/v1/shutdown");
 }
 
 std::vector<std::string> Daemon::conditions() const {

@@ -234,6 +234,8 @@ void Neighbors::start(Neighbor& neighbor) {
   neighbor.retry.cancel();
   order_bfd(neighbor);
   if (!neighbor.conf.enabled) return hold(neighbor, "disabled by configuration", std::nullopt);
+  if (const auto off = disabled_.find(neighbor.conf.address); off != disabled_.end())
+    return hold(neighbor, off->second, std::nullopt);
   if (const auto good = take_key(neighbor); !good) return hold(neighbor, good.error().message, kKeyRetry);
   neighbor.held.clear();
   if (!neighbor.session) {

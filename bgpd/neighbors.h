@@ -79,6 +79,18 @@ class Neighbors {
   /// Ends every session with Cease/2 and a text.
   void leave(const std::string& text);
 
+  // ------------------------------------------------------------ an operator's orders (neighbor_verbs.cc)
+  // `id` is one of all(). Error: why the order makes no sense now; then nothing changed.
+  /// Cease/4 with the reason, and a new session.
+  Status reset(PeerId id, const std::string& reason);
+  /// Asks for every family's routes again (RFC 2918).
+  Status refresh_in(PeerId id);
+  /// Sends every family's routes again.
+  Status refresh_out(PeerId id);
+  /// Cease/2 with the reason; no session until enable(), over any configuration, as long as this daemon lives.
+  Status disable(PeerId id, const std::string& reason);
+  Status enable(PeerId id);
+
   const std::map<PeerId, std::unique_ptr<Neighbor>>& all() const { return neighbors_; }
   const Neighbor* find(const std::string& name) const;
   /// Ranges from which nobody is accepted now, and why: their key cannot be had.
@@ -118,6 +130,7 @@ class Neighbors {
   std::map<PeerId, std::unique_ptr<Neighbor>> neighbors_;
   std::map<Prefix, std::string> range_keys_;   // those the listeners have
   std::map<Prefix, std::string> held_ranges_;  // why
+  std::map<IpAddress, std::string> disabled_;  // by an operator, and why
   LoopTimer range_retry_;                      // while there are held ones
 };
 

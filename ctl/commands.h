@@ -43,6 +43,18 @@ std::string render_neighbors(const nlohmann::json& document);
 /// Everything about one neighbour.
 std::string render_neighbor(const nlohmann::json& neighbor);
 
+// ---------------------------------------------------------------- neighbor
+
+struct NeighborOrder {
+  std::string name;
+  std::string verb;    // reset, refresh-in, refresh-out, disable, enable
+  std::string reason;  // of reset and disable: goes out with the NOTIFICATION (RFC 9003)
+};
+/// Has the daemon do it. Error: the daemon's reason why not.
+Status run_neighbor_order(const Options& options, const NeighborOrder& order, std::ostream& out);
+/// The path of the request, encoded.
+std::string neighbor_order_target(const NeighborOrder& order);
+
 // ---------------------------------------------------------------- routes
 
 struct RoutesQuery {

@@ -29,6 +29,7 @@ struct Invocation {
   ctl::Options options;
   ctl::NeighborsQuery neighbors;
   ctl::RoutesQuery routes;
+  ctl::NeighborOrder order;
   ctl::IpamShowQuery ipam{.data_dir = std::string{config::kDefaultDataDir}, .network = {}};
   ctl::PolicyTestQuery policy_test;
   std::function<Status()> run;
@@ -58,6 +59,32 @@ void add_bgp_commands(CLI::App& app, Invocation& call) {
   auto* shutdown = app.add_subcommand(
       "shutdown", "Leave for good: withdraw, close the sessions, remove learned routes (SIGTERM means restart)");
   shutdown->callback([&call] { call.run = [&call] { return ctl::run_shutdown(call.options, std::cout); }; });
+}
+
+void add_neighbor_order(CLI::App& group, Invocation& call, const char* word, const char* verb, const char* help) {
+  auto* order = group.add_subcommand(word, help);
+  order->add_option("NAME", call.order.name, "The neighbor's name")->required()->check(not_empty());
+  if (std::string_view(verb) == "reset" || std::string_view(verb) == "disable")
+    order->add_option("--reason", call.order.reason, "Sent to the neighbor's operator, at most 255 octets (RFC 9003)");
+  order->fallthrough();
+  order->callback([&call, verb] {
+    call.order.verb = verb;
+    call.run = [&call] { return ctl::run_neighbor_order(call.options, call.order, std::cout); };
+  });
+}
+
+void add_neighbor_orders(CLI::App& app, Invocation& call) {
+  auto* neighbor = app.add_subcommand("neighbor", "Orders to one neighbor");
+  neighbor->require_subcommand(1);
+  add_neighbor_order(*neighbor, call, "reset", "reset", "Close the session (Cease/4) and open it again");
+  add_neighbor_order(*neighbor, call, "disable", "disable",
+                     "Close the session (Cease/2) and keep it closed until `enable`, or until the daemon ends");
+  add_neighbor_order(*neighbor, call, "enable", "enable", "Undo `disable`");
+  auto* refresh = neighbor->add_subcommand("refresh", "Have routes sent again, without a reset (RFC 2918)");
+  refresh->require_subcommand(1);
+  refresh->fallthrough();
+  add_neighbor_order(*refresh, call, "in", "refresh-in", "The neighbor's to us");
+  add_neighbor_order(*refresh, call, "out", "refresh-out", "Ours to the neighbor");
 }
 
 void add_policy_commands(CLI::App& app, Invocation& call) {
@@ -122,6 +149,7 @@ int run(int argc, char** argv) {
       ->capture_default_str();
   app.add_flag("--json", call.options.json, "Print the document itself instead of a table");
   add_bgp_commands(app, call);
+  add_neighbor_orders(app, call);
   add_policy_commands(app, call);
   add_ipam_commands(app, call);
   for (CLI::App* subcommand : app.get_subcommands({})) subcommand->fallthrough();

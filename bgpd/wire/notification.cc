@@ -13,8 +13,6 @@
 namespace slash32::bgp {
 namespace {
 
-constexpr std::size_t kMaxText = 255;  // RFC 9003 section 2
-
 struct CodeName {
   std::uint8_t code;
   std::uint8_t subcode;
@@ -146,7 +144,7 @@ Notification notification(ErrorCode code, std::uint8_t subcode, std::vector<std:
 Notification cease_with_text(std::uint8_t subcode, std::string_view text) {
   Notification out = notification(ErrorCode::Cease, subcode);
   if (text.empty() || !carries_text(subcode)) return out;
-  std::size_t size = std::min(text.size(), kMaxText);
+  std::size_t size = std::min(text.size(), kMaxShutdownText);
   const auto continues = [&](std::size_t at) { return (static_cast<std::uint8_t>(text[at]) & 0xc0) == 0x80; };
   while (size > 0 && size < text.size() && continues(size)) --size;  // never half a character
   out.data.push_back(static_cast<std::uint8_t>(size));

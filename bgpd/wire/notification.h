@@ -25,6 +25,8 @@ bool is_hard_reset(const Notification& notification);
 
 /// What a Hard Reset carries, where it carries anything; of any other NOTIFICATION itself.
 Notification cause_of(const Notification& notification);
+/// The longest text, in octets (RFC 9003 section 2).
+inline constexpr std::size_t kMaxShutdownText = 255;
 
 /// Reads the body of a NOTIFICATION (two octets at least; the header's length check saw to that). Never fails: an error
 /// in a NOTIFICATION is not answered (RFC 4271 section 6.4).

@@ -190,6 +190,27 @@ TEST_F(CommandLine, PostsAShutdown) {
   EXPECT_EQ(first_line_of_request(), "POST /v1/shutdown HTTP/1.1");
 }
 
+TEST_F(CommandLine, PostsAnOrderToANeighborWithItsReason) {
+  serve("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+  const Outcome outcome = ask("neighbor reset tor1 --reason 'rack 7 & more'");
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_EQ(outcome.output, "tor1: reset done\n");
+  EXPECT_EQ(first_line_of_request(), "POST /v1/neighbors/tor1/reset?reason=rack%207%20%26%20more HTTP/1.1");
+}
+
+TEST_F(CommandLine, PostsARefreshInItsDirection) {
+  serve("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+  EXPECT_EQ(ask("neighbor refresh out tor1").status, 0);
+  EXPECT_EQ(first_line_of_request(), "POST /v1/neighbors/tor1/refresh-out HTTP/1.1");
+}
+
+TEST_F(CommandLine, TakesAReasonOnlyWhereOneIsSent) {
+  EXPECT_EQ(run_ctl("neighbor refresh in tor1 --reason x").status, 2);
+  EXPECT_EQ(run_ctl("neighbor enable tor1 --reason x").status, 2);
+  EXPECT_EQ(run_ctl("neighbor reset").status, 2);
+  EXPECT_EQ(run_ctl("neighbor refresh tor1").status, 2);
+}
+
 TEST_F(CommandLine, PolicyTestEndsWith0Or1OrWith2WhenItCouldNotBeAsked) {
   const auto conf = directory_ / "bgpd.json";
   std::ofstream(conf) << R"({"localAs": 1, "policies": {"p": [{"match": {"family": "ipv4"}, "then": "accept"}]}})";
