@@ -33,6 +33,7 @@ std::vector<std::string> conf_changes(const config::BgpdConf& old_conf, RouterId
   compare("/policies", old_conf.policies, new_conf.policies);
   compare("/dynamicNeighbors", old_conf.dynamic_neighbors, new_conf.dynamic_neighbors);
   compare("/control", old_conf.control, new_conf.control);
+  compare("/metrics", old_conf.metrics, new_conf.metrics);
   compare("/logLevel", old_conf.log_level, new_conf.log_level);
   compare("/stateFile", old_conf.state_file, new_conf.state_file);
   compare("/onStop", old_conf.on_stop, new_conf.on_stop);

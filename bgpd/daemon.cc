@@ -36,6 +36,7 @@ Result<std::unique_ptr<Daemon>> Daemon::open(std::string conf_path, config::Bgpd
   daemon->table_lock_ = std::move(lock);
   // FibSync only read so far. A second daemon on the same socket ends here and has changed nothing.
   daemon->control_ = TRY(daemon->open_control(socket));
+  daemon->try_metrics();
   return daemon;
 }
 
@@ -140,6 +141,7 @@ void Daemon::meet_neighbors() {
   }  // nobody's keepalive waits yet
   open_listeners();
   neighbors_->configure(conf_, router_id_);
+  if (metrics_) metrics_->serve();
   control_->serve();  // whoever gets an answer may count on the listeners
   work();
 }

@@ -14,6 +14,7 @@
 #include "bgpd/fib/fib_sync.h"
 #include "bgpd/fib/kernel_watch.h"
 #include "bgpd/listeners.h"
+#include "bgpd/metrics_text.h"
 #include "bgpd/neighbors.h"
 #include "bgpd/rib/rib.h"
 #include "bgpd/start_clocks.h"
@@ -101,6 +102,15 @@ class Daemon {
   control::HttpResponse routes(const control::HttpRequest& request);
   control::HttpResponse advertised(const std::string& name);
   control::HttpResponse neighbor_verb(const control::HttpRequest& request);  // daemon_verbs.cc
+  // ------------------------------------------------------------ for machines (daemon_metrics.cc)
+  std::vector<std::string> not_ready() const;
+  std::optional<control::HttpResponse> watched(const control::HttpRequest& request);
+  Result<std::optional<control::HttpServer>> open_metrics(const config::MetricsConf& conf);
+  void try_metrics();
+  std::string metrics() const;
+  void put_neighbor_metrics(MetricsText& out) const;
+  void put_table_metrics(MetricsText& out) const;
+
   std::string route_text(const PathView& path);
   std::function<std::optional<std::vector<Prefix>>()> prefixes_of(const RouteFilter& filter) const;
   std::vector<std::string> conditions() const;
@@ -121,6 +131,7 @@ class Daemon {
   Listeners listeners_;
   UniqueFd table_lock_;  // while routes are installed
   std::optional<control::HttpServer> control_;
+  std::optional<control::HttpServer> metrics_;  // where metrics.address says so
   std::set<Prefix> pods_;
   std::set<Prefix> aggregates_ready_;
   std::map<Prefix, std::string> aggregates_failed_;  // and why
@@ -128,6 +139,7 @@ class Daemon {
   std::string kernel_trouble_;                       // why the kernel cannot be read at the moment; empty: it can
   std::string state_trouble_;                        // why the state file could not be written
   std::string control_trouble_;                      // why the control socket, which somebody removed, is not back
+  std::string metrics_trouble_;                      // why metrics.address is not served
   std::string refused_conf_;                         // why the last reload changed nothing; empty: it was taken
   std::vector<FdWatch> watches_;
   std::optional<SignalWatch> signals_;

@@ -100,6 +100,7 @@ Result<RouteFilter> read_filter(const HttpRequest& request) {
 }  // namespace
 
 HttpResponse Daemon::answer(const HttpRequest& request) {
+  if (auto known = watched(request)) return *std::move(known);
   if (ended_ || !neighbors_) return error_response(503, "slash32-bgpd is not running yet, or is ending");
   if (request.path == "/v1/config") {
     if (request.method != "PUT") return wrong_method("PUT");
@@ -138,7 +139,7 @@ HttpResponse Daemon::get(const HttpRequest& request) {
       404,
       "no such path; known: /v1/status, /v1/neighbors, /v1/neighbors/NAME, "
       "/v1/neighbors/NAME/advertised, (POST) /v1/neighbors/NAME/VERB, /v1/routes, /v1/config, /v1/reload, "
-      "/v1/shutdown");
+      "/v1/shutdown, /v1/ready, /v1/live, /metrics");
 }
 
 std::vector<std::string> Daemon::conditions() const {
@@ -158,6 +159,7 @@ std::vector<std::string> Daemon::conditions() const {
     out.push_back(std::to_string(fib.conflicts) + " routes of others stand where ours would; last: " + last_problem_);
   if (!state_trouble_.empty()) out.push_back("no state file: " + state_trouble_);
   if (!control_trouble_.empty()) out.push_back("the control socket was removed: " + control_trouble_);
+  if (!metrics_trouble_.empty()) out.push_back("metrics are not served: " + metrics_trouble_);
   if (!refused_conf_.empty()) out.push_back("the last configuration was refused: " + refused_conf_);
   return out;
 }

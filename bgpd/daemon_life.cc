@@ -59,6 +59,7 @@ void Daemon::look_after_files() {
     control_trouble_ = trouble;
   }
   if (!state_trouble_.empty()) note_state();
+  try_metrics();
   let_askers_go(table_lock_);
   files_timer_.after(kFilesCheck, [this] { look_after_files(); });
 }
@@ -106,10 +107,21 @@ Status Daemon::apply(config::BgpdConf conf) {
   if (conf.kernel.install && !conf_.kernel.install) lock = TRY(lock_kernel_table(conf.kernel.table));
   std::vector<Listener> listeners;
   if (met_neighbors_) listeners = TRY(listeners_.prepare(conf_.listen, conf.listen, neighbors_->listen_keys(conf)));
+  std::optional<control::HttpServer> watched;
+  if (conf.metrics != conf_.metrics) {
+    auto server = open_metrics(conf.metrics);
+    if (!server) return fail(in("/metrics/address", std::move(server).error()));
+    watched = *std::move(server);
+  }
   if (conf.control != conf_.control) {
     auto server = open_control(conf.control.socket);
     if (!server) return fail(in("/control/socket", std::move(server).error()));
     take_control(*std::move(server));
+  }
+  if (conf.metrics != conf_.metrics) {
+    if (met_neighbors_ && watched) watched->serve();
+    std::swap(metrics_, watched);
+    metrics_trouble_.clear();
   }
   if (met_neighbors_) listeners_.take(std::move(listeners), conf.listen);
   if (conf.kernel.install != conf_.kernel.install) table_lock_ = std::move(lock);
@@ -185,6 +197,7 @@ void Daemon::end() {
       remove_state_file(conf_.state_file);
     }
     control_.reset();
+    metrics_.reset();
     watches_.clear();
     signals_.reset();
   });

@@ -137,6 +137,17 @@ Result<ControlConf> read_control(const JsonField& field) {
   return out;
 }
 
+Result<MetricsConf> read_metrics(const JsonField& field) {
+  TRY(field.only(keys::kMetrics));
+  const auto with_port = [](const JsonField& place) -> Result<ListenConf> {
+    if (IpAddress::parse(TRY(json::text(place)))) return place.bad("must have a port, as in \"127.0.0.1:9179\"");
+    const auto address = TRY(read_listen_text(place));
+    TRY(check_listen_address(place, address.address));
+    return address;
+  };
+  return MetricsConf{TRY(field.maybe("address", with_port))};
+}
+
 Result<std::string> read_log_level(const JsonField& field) {
   return one_of<std::string>({{"debug", "debug"}, {"info", "info"}, {"warn", "warn"}, {"error", "error"}})(field);
 }
@@ -165,11 +176,11 @@ void read_scalars(const JsonField& root, BgpdConf& out, std::vector<Error>& erro
   section(root, "originate", read_originate, out.originate, errors);
   section(root, "kernel", read_kernel, out.kernel, errors);
   section(root, "control", read_control, out.control, errors);
+  section(root, "metrics", read_metrics, out.metrics, errors);
   section(root, "logLevel", read_log_level, out.log_level, errors);
   section(root, "stateFile", json::absolute_path, out.state_file, errors);
   section(root, "onStop", one_of<OnStop>({{"restart", OnStop::Restart}, {"final", OnStop::Final}}), out.on_stop,
           errors);
-  if (root.has("metrics")) errors.push_back(not_supported(root.child("metrics")).error());
 }
 
 /// A neighbour's name; or, for all of a range, the range's own name or anything with "*" at its end.

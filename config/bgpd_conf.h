@@ -146,6 +146,11 @@ struct ControlConf {
   bool operator==(const ControlConf&) const = default;
 };
 
+struct MetricsConf {
+  std::optional<ListenConf> address;  // nothing: on the control socket only
+  bool operator==(const MetricsConf&) const = default;
+};
+
 struct BgpdConf {
   Asn local_as;
   std::optional<RouterId> router_id;  // default: chosen at start, config/README.md says how
@@ -157,6 +162,7 @@ struct BgpdConf {
   std::vector<DynamicNeighborConf> dynamic_neighbors;
   std::map<std::string, Policy> policies;
   ControlConf control;
+  MetricsConf metrics;
   std::string log_level = "info";
   std::string state_file = "/run/slash32/bgpd.state";  // boot-scoped: whether our routes are still in the kernel
   OnStop on_stop = OnStop::Restart;

@@ -17,6 +17,7 @@ inline const List kOriginate = {"prefixes", "podRoutes"};
 inline const List kOriginated = {"prefix", "blackhole", "communities", "localPref", "med"};
 inline const List kKernel = {"install", "table", "metric", "multipath", "maxRoutes", "prefSrc4", "prefSrc6"};
 inline const List kControl = {"socket"};
+inline const List kMetrics = {"address"};
 
 inline const List kNeighbor = {"name",
                                "address",
@@ -79,8 +80,7 @@ inline const List kSet = {"localPref",
                           "blackhole"};
 
 /// Named by the design, refused clearly until they work. Paths as in bgpd_conf_keys().
-inline const List kUnsupported = {"metrics",
-                                  "neighbors[].interface",
+inline const List kUnsupported = {"neighbors[].interface",
                                   "neighbors[].addPath",
                                   "neighbors[].role",
                                   "neighbors[].maxPrefixes.out",

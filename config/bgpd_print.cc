@@ -54,6 +54,11 @@ std::string print_bgpd_conf(const BgpdConf& conf) {
   out["originate"] = print_originate(conf.originate);
   out["kernel"] = print_kernel(conf.kernel);
   out["control"] = {{"socket", conf.control.socket}};
+  if (conf.metrics.address) {
+    const auto& [address, port] = *conf.metrics.address;
+    const auto host = address.is_v4() ? address.to_string() : "[" + address.to_string() + "]";
+    out["metrics"] = {{"address", host + ":" + std::to_string(port)}};
+  }
   out["logLevel"] = conf.log_level;
   out["stateFile"] = conf.state_file;
   out["onStop"] = conf.on_stop == OnStop::Restart ? "restart" : "final";
@@ -75,6 +80,7 @@ std::vector<std::string> bgpd_conf_keys() {
   add_keys(out, "originate.prefixes[].", keys::kOriginated);
   add_keys(out, "kernel.", keys::kKernel);
   add_keys(out, "control.", keys::kControl);
+  add_keys(out, "metrics.", keys::kMetrics);
   add_keys(out, "neighbors[].", keys::kNeighbor);
   add_keys(out, "neighbors[].gracefulRestart.", keys::kGracefulRestart);
   add_keys(out, "neighbors[].bfd.", keys::kBfd);

@@ -108,7 +108,7 @@ class Client : public std::enable_shared_from_this<Client> {
     response_ = {};
     response_.result(static_cast<unsigned>(response.status));
     response_.version(11);
-    response_.set(http::field::content_type, "application/json");
+    response_.set(http::field::content_type, response.content_type);
     response_.set(http::field::server, "slash32-bgpd/" SLASH32_VERSION);
     response_.keep_alive(keep_alive);
     if (!response.allow.empty()) response_.set(http::field::allow, response.allow);
@@ -261,6 +261,12 @@ struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
 
 Result<HttpServer> HttpServer::open(asio::io_context& context, const std::string& path, Handler handler) {
   return HttpServer(std::make_shared<Impl>(context, TRY(bind_unix_socket(path)), std::move(handler)));
+}
+
+HttpServer HttpServer::adopt(asio::io_context& context, UniqueFd listening, Handler handler) {
+  // For Asio the protocol is no more than a label of the descriptor: what is done with it is the same for every stream.
+  BoundSocket socket{std::move(listening), {}, 0, 0};
+  return HttpServer(std::make_shared<Impl>(context, std::move(socket), std::move(handler)));
 }
 
 void HttpServer::serve() { impl_->accept(); }

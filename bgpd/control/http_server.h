@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "common/fd.h"
 #include "common/result.h"
 
 namespace boost::asio {
@@ -24,7 +25,7 @@ struct HttpRequest {
   std::string body;
 };
 
-/// A JSON answer.
+/// An answer, JSON unless it says otherwise.
 struct HttpResponse {
   int status = 200;
   std::string body;
@@ -32,6 +33,7 @@ struct HttpResponse {
   /// nothing.
   std::function<std::optional<std::string>()> more;
   std::string allow = {};  // of a 405: the methods there are (RFC 9110 section 15.5.6)
+  std::string content_type = "application/json";
 };
 
 /// {"error": message}
@@ -47,6 +49,8 @@ class HttpServer {
   /// Binds `path` (mode 0660, its directory made where missing). A socket nobody answers on is replaced; one that
   /// answers, and anything that is not a socket, is left alone and an error.
   static Result<HttpServer> open(boost::asio::io_context& context, const std::string& path, Handler handler);
+  /// The same on a stream socket that listens already (TCP); there is no file then.
+  static HttpServer adopt(boost::asio::io_context& context, UniqueFd listening, Handler handler);
   /// Begins to answer. Clients that connected since open() have waited in the kernel's queue.
   void serve();
   /// Whether the socket's file is still the one we made.

@@ -54,7 +54,7 @@ constexpr const char* kBgpd = R"({
     "communities": ["1:2", "no-export"], "localPref": 1, "med": 2}]},
   "kernel": {"install": true, "table": 254, "metric": 512, "multipath": 16, "maxRoutes": 9, "prefSrc4": "10.0.1.1",
     "prefSrc6": "fd00::1"},
-  "control": {"socket": "/run/c"},
+  "control": {"socket": "/run/c"}, "metrics": {"address": "[::1]:9179"},
   "peerGroups": {"g": {"remoteAs": 65000, "holdTime": 30, "import": ["p"]}},
   "neighbors": [
     {"name": "a", "address": "10.0.1.254", "group": "g"},
