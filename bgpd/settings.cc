@@ -30,6 +30,8 @@ PeerSettings peer_settings(const config::BgpdConf& conf, const config::NeighborC
   out.restart_time = neighbor.graceful_restart.restart_time;
   out.graceful_notification = neighbor.graceful_restart.notification;
   out.stale_time = neighbor.graceful_restart.stale_time;
+  out.role = neighbor.role;
+  out.role_strict = neighbor.role_strict;
   return out;
 }
 
@@ -79,6 +81,7 @@ RibPeer rib_peer(const config::BgpdConf& conf, const config::NeighborConf& neigh
   out.local_v6 = local.v6;
   out.local_link_local = local.link_local;
   out.route_reflector_client = neighbor.route_reflector_client;
+  out.role = neighbor.role;
   out.allow_own_as = neighbor.allow_own_as;
   out.next_hop = neighbor.next_hop;
   out.allow = neighbor.allow;

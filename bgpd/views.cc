@@ -22,12 +22,15 @@ ordered_json families_view(const std::vector<AddressFamily>& families) {
 
 ordered_json capabilities_view(const Session& session) {
   const auto& remote = session.remote.capabilities;
-  return {{"fourOctetAs", session.four_octet_as},
-          {"routeRefresh", session.route_refresh},
-          {"gracefulRestart", session.graceful_restart},
-          {"families", families_view(session.families)},
-          {"remoteFamilies", families_view(remote.families)},
-          {"remoteUnknown", remote.unknown_codes}};
+  ordered_json out = {{"fourOctetAs", session.four_octet_as},
+                      {"routeRefresh", session.route_refresh},
+                      {"gracefulRestart", session.graceful_restart},
+                      {"families", families_view(session.families)},
+                      {"remoteFamilies", families_view(remote.families)},
+                      {"remoteUnknown", remote.unknown_codes}};
+  if (remote.role && *remote.role <= static_cast<std::uint8_t>(BgpRole::Peer))
+    out["remoteRole"] = to_string(static_cast<BgpRole>(*remote.role));
+  return out;
 }
 
 ordered_json graceful_restart_view(const Session& session) {
@@ -132,6 +135,7 @@ void put_attributes(ordered_json& out, const PathAttributes& attributes) {
   out["origin"] = kOrigins.at(static_cast<std::size_t>(attributes.origin));
   out["localPref"] = attributes.local_pref ? ordered_json(*attributes.local_pref) : ordered_json();
   out["med"] = attributes.med ? ordered_json(*attributes.med) : ordered_json();
+  if (attributes.only_to_customer) out["onlyToCustomer"] = attributes.only_to_customer->value;
   out["communities"] = ordered_json::array();
   for (const auto value : attributes.communities) out["communities"].push_back(community_text(value));
   for (const auto& large : attributes.large_communities)

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/bgp_role.h"
 #include "common/clock.h"
 #include "common/community.h"
 #include "common/ip.h"
@@ -84,6 +85,8 @@ struct NeighborConf {
   std::uint8_t allow_own_as = 0;  // how often the own AS may occur in a received AS_PATH
   std::optional<Asn> local_as;
   NextHopMode next_hop = NextHopMode::Auto;
+  std::optional<BgpRole> role;  // RFC 9234; eBGP only
+  bool role_strict = false;
   Allow allow;
   MaxPrefixes max_prefixes;
   std::optional<std::vector<std::string>>

@@ -35,6 +35,9 @@ Status check_whole(const JsonField& field, const NeighborConf& n, const Neighbor
         .bad("must be an " + std::string(to_string(family)) + " address, as the neighbour's is");
   if (n.route_reflector_client && !is_internal(n, context))
     return place_of(field, "routeReflectorClient").bad("only an iBGP neighbour can be a client (RFC 4456 section 4)");
+  if (n.role && is_internal(n, context))
+    return place_of(field, "role").bad("only an eBGP neighbour has one (RFC 9234 section 4)");
+  if (n.role_strict && !n.role) return place_of(field, "roleStrict").bad("needs role (RFC 9234 section 4.2)");
   if (n.multihop && n.ttl_security)
     return place_of(field, "multihop").bad("excludes ttlSecurity, which counts hops itself (RFC 5082)");
   if (n.keepalive_time && n.hold_time.count() > 0 && *n.keepalive_time * 3 > n.hold_time)
@@ -168,6 +171,8 @@ void print_routes(const NeighborConf& n, ordered_json& out) {
   out["routeReflectorClient"] = n.route_reflector_client;
   out["allowOwnAs"] = n.allow_own_as;
   out["nextHop"] = kNextHop[static_cast<std::size_t>(n.next_hop)];
+  if (n.role) out["role"] = to_string(*n.role);
+  if (n.role_strict) out["roleStrict"] = true;
   out["allow"] = print_allow(n.allow);
   if (n.max_prefixes.in) out["maxPrefixes"] = {{"in", *n.max_prefixes.in}};
   if (n.import_policies) out["import"] = *n.import_policies;

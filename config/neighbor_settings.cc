@@ -95,6 +95,13 @@ Result<MaxPrefixes> read_max_prefixes(const JsonField& field) {
   return MaxPrefixes{.in = TRY(field.maybe("in", json::integer<std::uint32_t>(1))), .out = {}};
 }
 
+Result<BgpRole> read_role(const JsonField& field) {
+  std::vector<std::pair<std::string_view, BgpRole>> words;
+  for (const auto role : {BgpRole::Provider, BgpRole::Rs, BgpRole::RsClient, BgpRole::Customer, BgpRole::Peer})
+    words.emplace_back(to_string(role), role);
+  return one_of<BgpRole>(std::move(words))(field);
+}
+
 Result<Allow> read_allow(const JsonField& field) {
   enum class Word : std::uint8_t { Default, OwnRanges, Martians };
   Allow allow;
@@ -129,7 +136,7 @@ auto policy_names(const NeighborContext& context) {
 // ---------------------------------------------------------------- a neighbour's settings
 
 Status refuse_unsupported(const JsonField& field) {
-  for (const char* key : {"interface", "addPath", "role"})
+  for (const char* key : {"interface", "addPath"})
     if (field.has(key)) return not_supported(field.child(key));
   return ok();
 }
@@ -153,6 +160,8 @@ Status apply_session(const JsonField& field, NeighborConf& out) {
   if (field.has("gracefulRestart"))
     out.graceful_restart = TRY(read_graceful_restart(field.child("gracefulRestart"), out.graceful_restart));
   if (field.has("bfd")) out.bfd = TRY(read_bfd(field.child("bfd"), out.bfd));
+  if (field.has("role")) out.role = TRY(read_role(field.child("role")));
+  out.role_strict = TRY(field.optional("roleStrict", json::boolean, out.role_strict));
   if (field.has("localAs")) out.local_as = TRY(as_number(field.child("localAs")));
   return ok();
 }

@@ -73,6 +73,13 @@ Seconds keepalive_of(const PeerSettings& settings, Seconds hold) {
   return std::max(keepalive, Seconds{1});  // section 4.4: not more than one a second
 }
 
+/// RFC 9234 section 4.2. Who has no role configured does not look at the peer's.
+bool roles_fit(const PeerSettings& settings, const Capabilities& theirs) {
+  if (!settings.role) return true;
+  if (!theirs.role) return !settings.role_strict;
+  return !theirs.roles_disagree && *theirs.role == static_cast<std::uint8_t>(counterpart(*settings.role));
+}
+
 void negotiate_restart(const Open& sent, const Open& received, Session& session) {
   const auto& theirs = received.capabilities.graceful_restart;
   session.graceful_restart = sent.capabilities.graceful_restart.has_value() && theirs.has_value();
@@ -99,6 +106,7 @@ Open make_open(const PeerSettings& settings, const RestartState& restart, bool w
   c.multiprotocol = true;
   c.route_refresh = true;
   c.four_octet_as = settings.local_as;
+  if (settings.role) c.role = static_cast<std::uint8_t>(*settings.role);
   if (!settings.graceful_restart) return open;
   GracefulRestartCapability gr;
   gr.restarting = restart.restarting;
@@ -117,6 +125,7 @@ Result<Session, Notification> negotiate(const PeerSettings& settings, const Open
   // RFC 6286 section 2.2: within an AS the identifiers must differ.
   if (!session.external && received.id == settings.local_id)
     return refuse(open_error::kBadBgpIdentifier, id_field(received.id));
+  if (!roles_fit(settings, received.capabilities)) return refuse(open_error::kRoleMismatch, {});
   session.families =
       common_families(common_families(settings.families, offered(sent.capabilities)), offered(received.capabilities));
   if (session.families.empty()) return refuse(open_error::kUnsupportedCapability, missed_families(settings));

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bgpd/wire/message.h"
+#include "common/bgp_role.h"
 #include "common/clock.h"
 #include "common/ip.h"
 #include "common/strong.h"
@@ -37,6 +38,8 @@ struct PeerSettings {
   Seconds stale_time{360};            // where RFC 8538 was agreed on: the longest time routes stay stale (section 4.1)
   Seconds send_hold_time{480};        // RFC 9687 section 4: the greater of this and twice the hold time
   bool enforce_first_as = true;       // eBGP: a path must begin with the peer's AS (RFC 4271 section 6.3)
+  std::optional<BgpRole> role;        // eBGP: our role towards the peer (RFC 9234)
+  bool role_strict = false;           // a peer that says no role is refused
   bool operator==(const PeerSettings&) const = default;
 };
 

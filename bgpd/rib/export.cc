@@ -37,6 +37,17 @@ Withheld well_known(const ExportSettings& to, const ExportRoute& route) {
   return stays && to.external ? Withheld::NoExport : Withheld::No;
 }
 
+// RFC 9234 section 5: what is for customers only goes neither up nor aside.
+bool leaks(const ExportSettings& to, const ExportRoute& route) {
+  if (!to.role || !route.attributes->only_to_customer) return false;
+  return *to.role == BgpRole::Customer || *to.role == BgpRole::Peer || *to.role == BgpRole::RsClient;
+}
+
+// RFC 9234 section 5: what we tell a customer, a peer or a client of our route server is for its customers only.
+bool marks_otc(const ExportSettings& to) {
+  return to.role && (*to.role == BgpRole::Provider || *to.role == BgpRole::Peer || *to.role == BgpRole::Rs);
+}
+
 // RFC 4271 section 5.1.4: a MED from one neighbouring AS is not passed on to another; policy may set a new one.
 bool drops_med(const ExportSettings& to, const ExportRoute& route) {
   return to.external && route.source != RouteSource::Local && route.attributes->med.has_value();
@@ -73,6 +84,7 @@ void to_external_peer(const ExportSettings& to, PathAttributes& out) {
   out.local_pref.reset();            // section 5.1.5
   out.originator_id.reset();         // RFC 4456 section 8: non-transitive
   out.cluster_list.clear();
+  if (marks_otc(to) && !out.only_to_customer) out.only_to_customer = to.local_as;
   // RFC 4360 section 6: non-transitive communities stay in the AS.
   std::erase_if(out.extended_communities, [](const ExtendedCommunity& c) { return (c[0] & kNonTransitive) != 0; });
 }
@@ -120,6 +132,7 @@ ExportSettings export_settings(const RibPeer& peer, const RibSettings& rib) {
           .local_v6 = peer.local_v6,
           .local_link_local = peer.local_link_local,
           .next_hop = peer.next_hop,
+          .role = peer.role,
           .policies = peer.export_policies,
           .policies_set_next_hops = sets_next_hops(rib.policies, peer.export_policies),
           .max_message_size = peer.max_message_size};
@@ -137,6 +150,8 @@ std::string_view to_string(Withheld withheld) {
       return "NO_ADVERTISE";
     case Withheld::NoExport:
       return "NO_EXPORT";
+    case Withheld::OnlyToCustomer:
+      return "OTC: for customers only (RFC 9234)";
     case Withheld::NoPolicy:
       return "no export policy (RFC 8212)";
     case Withheld::Policy:
@@ -152,6 +167,7 @@ Permitted permit(const ExportSettings& to, const Policies& policies, const Expor
   if (!to.sends(route.prefix.family())) return no(Withheld::FamilyHeld);
   if (!may_cross(to, route)) return no(Withheld::NotReflected);
   if (const Withheld why = well_known(to, route); why != Withheld::No) return no(why);
+  if (leaks(to, route)) return no(Withheld::OnlyToCustomer);
   if (!to.policies) {  // RFC 8212 section 2; `originate` is the explicit policy for what is our own
     if (to.external && route.source != RouteSource::Local) return no(Withheld::NoPolicy);
     return {Withheld::No, route.attributes, {}};

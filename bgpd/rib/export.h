@@ -1,5 +1,5 @@
-// From a chosen route to what a neighbour is told (RFC 4271 sections 5.1 and 9.1.3, RFC 4456, RFC 1997, RFC 8212):
-// whether at all, and with which attributes. Pure; neighbours with equal ExportSettings get equal bytes.
+// From a chosen route to what a neighbour is told (RFC 4271 sections 5.1 and 9.1.3, RFC 4456, RFC 1997, RFC 8212, RFC
+// 9234): whether at all, and with which attributes. Pure; neighbours with equal ExportSettings get equal bytes.
 #pragma once
 
 #include <optional>
@@ -22,6 +22,7 @@ struct ExportSettings {
   std::vector<AddressFamily> families;
   std::optional<IpAddress> local_v4, local_v6, local_link_local;
   config::NextHopMode next_hop = config::NextHopMode::Auto;
+  std::optional<BgpRole> role;
   std::optional<std::vector<std::string>> policies;
   bool policies_set_next_hops = false;
   std::uint16_t max_message_size = 4096;
@@ -42,7 +43,8 @@ enum class Withheld : std::uint8_t {
   NotReflected,  // RFC 4271 section 9.2: from an internal peer to an internal peer
   NoAdvertise,   // RFC 1997
   NoExport,
-  NoPolicy,  // RFC 8212
+  OnlyToCustomer,  // RFC 9234
+  NoPolicy,        // RFC 8212
   Policy,
   TooLong,  // the attributes leave no room for a prefix
 };

@@ -3,6 +3,33 @@
 #include <algorithm>
 
 namespace slash32::bgp {
+namespace {
+
+/// RFC 9234 section 5: from below only routes without OTC may come; from beside only those the peer marked itself.
+bool is_leak(const RibPeer& peer, const PathAttributes& attributes) {
+  if (!peer.role || !attributes.only_to_customer) return false;
+  switch (*peer.role) {
+    case BgpRole::Provider:  // the peer is our customer
+    case BgpRole::Rs:        // ... or a client of our route server
+      return true;
+    case BgpRole::Peer:
+      return attributes.only_to_customer != peer.remote_as;
+    case BgpRole::Customer:
+    case BgpRole::RsClient:
+      return false;
+  }
+  return false;
+}
+
+}  // namespace
+
+AttributesPtr with_otc(const RibPeer& peer, const AttributesPtr& attributes) {
+  if (!peer.role || attributes->only_to_customer) return attributes;
+  if (*peer.role == BgpRole::Provider || *peer.role == BgpRole::Rs) return attributes;
+  auto marked = std::make_shared<PathAttributes>(*attributes);
+  marked->only_to_customer = peer.remote_as;
+  return marked;
+}
 
 Refusal check_attributes(const RibPeer& peer, const RibSettings& rib, const PathAttributes& attributes) {
   // RFC 4271 section 9.1.2: our AS in the path is a loop, unless the operator expects it so many times.
@@ -17,6 +44,7 @@ Refusal check_attributes(const RibPeer& peer, const RibSettings& rib, const Path
   }
   // RFC 4271 section 6.3: "the IP address of the receiving speaker" cannot be the next hop.
   if (attributes.next_hop == peer.local_v4 || attributes.next_hop == peer.local_v6) return Refusal::OwnNextHop;
+  if (is_leak(peer, attributes)) return Refusal::RouteLeak;
   return Refusal::None;
 }
 
@@ -42,6 +70,8 @@ std::string_view to_string(Refusal refusal) {
       return "CLUSTER_LIST contains our cluster ID";
     case Refusal::OwnNextHop:
       return "next hop is our own address";
+    case Refusal::RouteLeak:
+      return "route leak: OTC says it was for customers only (RFC 9234)";
     case Refusal::LivePod:
       return "guard: a pod of this node lives at this address";
     case Refusal::OwnRange:

@@ -1,5 +1,6 @@
 // What is asked of a received route before guard and import policy: loops and forged beginnings (RFC 4271 sections
-// 6.3 and 9.1.2, RFC 4456 section 8). Such routes are kept in Adj-RIB-In and shown, never used, and no error.
+// 6.3 and 9.1.2, RFC 4456 section 8) and leaks (RFC 9234 section 5). Such routes are kept in Adj-RIB-In and shown,
+// never used, and no error.
 #pragma once
 
 #include <string_view>
@@ -14,6 +15,9 @@ Refusal check_attributes(const RibPeer& peer, const RibSettings& rib, const Path
 
 /// A route of this neighbour as import policy sees it.
 PolicyRoute import_route(const RibPeer& peer, const Prefix& prefix);
+/// RFC 9234 section 5, first half of the import side: what a provider, a peer or a route server sends without OTC is
+/// marked with its AS. The argument itself where nothing is to be added.
+AttributesPtr with_otc(const RibPeer& peer, const AttributesPtr& attributes);
 
 /// For people: why a route is kept out.
 std::string_view to_string(Refusal refusal);

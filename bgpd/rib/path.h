@@ -33,6 +33,7 @@ enum class Refusal : std::uint8_t {
   OwnOriginator,  // RFC 4456 section 8
   OwnCluster,     // RFC 4456 section 8
   OwnNextHop,     // RFC 4271 section 6.3
+  RouteLeak,      // RFC 9234 section 5
   LivePod,
   OwnRange,
   CoversOwnRange,

@@ -13,6 +13,7 @@
 
 #include "bgpd/fib/delta.h"
 #include "bgpd/wire/message.h"
+#include "common/bgp_role.h"
 #include "common/ip.h"
 #include "common/strong.h"
 #include "config/bgpd_conf.h"
@@ -35,6 +36,7 @@ struct RibPeer {
   std::optional<IpAddress> local_v6;
   std::optional<IpAddress> local_link_local;  // only where the peer is on that link (RFC 2545 section 3)
   bool route_reflector_client = false;
+  std::optional<BgpRole> role;  // eBGP: ours towards it (RFC 9234)
   std::uint8_t allow_own_as = 0;
   config::NextHopMode next_hop = config::NextHopMode::Auto;
   config::Allow allow;

@@ -19,8 +19,8 @@ std::optional<PrefixLimitExceeded> Rib::Impl::update(RibPeerState& peer, const U
 void Rib::Impl::announce(RibPeerState& peer, const Update::Reach& reach) {
   if (reach.prefixes.empty() || !contains(peer.conf.families, reach.prefixes.front().family())) return;
   const std::size_t family = index_of(reach.prefixes.front().family());
-  const SetId received = sets.intern(reach.attributes);
-  const Refusal refusal = check_attributes(peer.conf, settings, *reach.attributes);
+  const SetId received = sets.intern(with_otc(peer.conf, reach.attributes));
+  const Refusal refusal = check_attributes(peer.conf, settings, sets.get(received));
   std::optional<Imported> shared;  // policy's answer, where it is the same for every prefix of the message
   for (const Prefix& prefix : reach.prefixes) {
     const PrefixId id = tables[family].insert(prefix);

@@ -146,6 +146,13 @@ Outcome decode_as4_aggregator(const RawAttribute& raw, const DecodeContext&, Col
   return {};
 }
 
+/// RFC 9234 section 5: 4 octets, else treat-as-withdraw.
+Outcome decode_only_to_customer(const RawAttribute& raw, const DecodeContext&, Collected& out) {
+  if (raw.value.size() != 4) return bad_length("must be 4 octets long");
+  out.common.only_to_customer = Asn{ByteReader{raw.value}.u32()};
+  return {};
+}
+
 Outcome bad_mp(std::string_view why) { return Malformed{why, update_error::kOptionalAttributeError, {}}; }
 
 /// The next hop of MP_REACH_NLRI: 4 octets for IPv4, 16 or 32 for IPv6 (RFC 2545 section 3) and, where RFC 8950 is
@@ -242,6 +249,7 @@ constexpr std::array kRules{
     AttributeRule{attribute::kAs4Aggregator,       "AS4_AGGREGATOR",       kOptionalTransitive, From::TwoOctetSpeaker, kDiscard,  decode_as4_aggregator},
     AttributeRule{attribute::kIpv6ExtendedCommunities, "IPV6 EXTENDED COMMUNITIES", kOptionalTransitive, From::Anyone, kWithdraw, decode_ipv6_extended_communities},
     AttributeRule{attribute::kLargeCommunities,    "LARGE_COMMUNITY",      kOptionalTransitive, From::Anyone,          kWithdraw, decode_large_communities},
+    AttributeRule{attribute::kOnlyToCustomer,      "OTC",                  kOptionalTransitive, From::Anyone,          kWithdraw, decode_only_to_customer},
 };
 // clang-format on
 

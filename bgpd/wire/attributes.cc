@@ -56,6 +56,7 @@ std::size_t hash_value(const PathAttributes& a) {
   }
   if (a.originator_id) h.add(a.originator_id->value);
   for (const RouterId id : a.cluster_list) h.add(id.value);
+  if (a.only_to_customer) h.add(std::uint64_t{1} << 32 | a.only_to_customer->value);
   for (const UnknownAttribute& u : a.unknown) {
     h.add(std::uint64_t{u.flags} << 8 | u.type);
     h.add_bytes(u.value);

@@ -1,5 +1,6 @@
-// Path attributes as values (RFC 4271 section 5, RFC 4456, RFC 1997, RFC 4360, RFC 8092). Decoding and encoding:
-// update.h. A set is immutable once shared; equal sets are interned (rib/interner.h), so equality there is a pointer's.
+// Path attributes as values (RFC 4271 section 5, RFC 4456, RFC 1997, RFC 4360, RFC 8092, RFC 9234). Decoding and
+// encoding: update.h. A set is immutable once shared; equal sets are interned (rib/interner.h), so equality there is a
+// pointer's.
 #pragma once
 
 #include <array>
@@ -75,6 +76,7 @@ struct PathAttributes {
   std::vector<LargeCommunity> large_communities;
   std::optional<RouterId> originator_id;
   std::vector<RouterId> cluster_list;
+  std::optional<Asn> only_to_customer;    // RFC 9234 section 5
   std::vector<UnknownAttribute> unknown;  // ordered by type
   PolicyMarks marks;
   bool operator==(const PathAttributes&) const = default;

@@ -55,6 +55,15 @@ bool decode_graceful_restart(ByteReader in, Capabilities& out) {
   return !in.failed();
 }
 
+/// RFC 9234 section 4.2: the same role may be there several times; different ones are refused by who negotiates.
+bool decode_role(ByteReader in, Capabilities& out) {
+  const std::uint8_t role = in.u8();
+  if (in.failed() || !in.empty()) return false;
+  out.roles_disagree |= out.role && *out.role != role;
+  out.role = role;
+  return true;
+}
+
 struct Row {
   std::uint8_t code;
   Decoder decode;
@@ -62,6 +71,7 @@ struct Row {
 constexpr std::array kTable{
     Row{capability::kMultiprotocol, decode_multiprotocol},
     Row{capability::kRouteRefresh, decode_refresh},
+    Row{capability::kRole, decode_role},
     Row{capability::kGracefulRestart, decode_graceful_restart},
     Row{capability::kFourOctetAs, decode_four_octet_as},
 };
@@ -115,6 +125,11 @@ void encode_capabilities(const Capabilities& capabilities, ByteWriter& out) {
   if (capabilities.route_refresh) {
     out.u8(capability::kRouteRefresh);
     out.u8(0);
+  }
+  if (capabilities.role) {
+    out.u8(capability::kRole);
+    out.u8(1);
+    out.u8(*capabilities.role);
   }
   if (capabilities.four_octet_as) {
     out.u8(capability::kFourOctetAs);

@@ -30,6 +30,7 @@ inline constexpr std::uint8_t kExtendedLength = 255;  // RFC 9072
 namespace capability {
 inline constexpr std::uint8_t kMultiprotocol = 1;     // RFC 4760
 inline constexpr std::uint8_t kRouteRefresh = 2;      // RFC 2918
+inline constexpr std::uint8_t kRole = 9;              // RFC 9234
 inline constexpr std::uint8_t kGracefulRestart = 64;  // RFC 4724
 inline constexpr std::uint8_t kFourOctetAs = 65;      // RFC 6793
 }  // namespace capability
@@ -58,6 +59,7 @@ inline constexpr std::uint8_t kAs4Path = 17;                  // RFC 6793
 inline constexpr std::uint8_t kAs4Aggregator = 18;            // RFC 6793
 inline constexpr std::uint8_t kIpv6ExtendedCommunities = 25;  // RFC 5701
 inline constexpr std::uint8_t kLargeCommunities = 32;         // RFC 8092
+inline constexpr std::uint8_t kOnlyToCustomer = 35;           // RFC 9234
 }  // namespace attribute
 
 // RFC 4271 section 4.3
@@ -96,6 +98,7 @@ inline constexpr std::uint8_t kBadBgpIdentifier = 3;
 inline constexpr std::uint8_t kUnsupportedOptionalParameter = 4;
 inline constexpr std::uint8_t kUnacceptableHoldTime = 6;
 inline constexpr std::uint8_t kUnsupportedCapability = 7;  // RFC 5492
+inline constexpr std::uint8_t kRoleMismatch = 11;          // RFC 9234
 }  // namespace open_error
 
 // https://www.iana.org/assignments/bgp-parameters/#bgp-parameters-7

@@ -227,6 +227,7 @@ Result<AttributeBlock> encode_attribute_block(const PathAttributes& a, AddressFa
   put_extended_communities(a, out);
   if (!context.four_octet_as) put_as4(a, out);
   put_large_communities(a, out);
+  if (a.only_to_customer) out.put_u32(kOptionalTransitive, attribute::kOnlyToCustomer, a.only_to_customer->value);
   block.bytes = TRY(out.finish());
   return block;
 }
