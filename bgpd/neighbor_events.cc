@@ -10,8 +10,6 @@
 namespace slash32::bgp {
 namespace {
 
-constexpr Seconds kLimitRest{60};  // after too many prefixes; a session that would pass the limit at once gains nothing
-
 /// The families whose routes the peer kept while it was away (RFC 4724 section 4.2: the F bit).
 std::vector<AddressFamily> preserved_by(const Session& session) {
   std::vector<AddressFamily> out;
@@ -63,6 +61,7 @@ LocalAddresses Neighbors::addresses_beside(const IpAddress& local) const {
 void Neighbors::on_up(Neighbor& neighbor, const Session& session, const IpAddress& local) {
   neighbor.up = session;
   neighbor.was_up = true;
+  neighbor.near_limit.clear();
   neighbor.session_end = local;
   neighbor.local = addresses_beside(local);
   neighbor.session->set_restarting(false, session.families);
@@ -135,7 +134,10 @@ void Neighbors::on_update(Neighbor& neighbor, const Update& update) {
     neighbor.session->note_end_of_rib(*update.end_of_rib);
     deps_.clocks->end_of_rib(neighbor.id, *update.end_of_rib);
   }
-  if (limit) on_limit(neighbor, *limit);
+  if (limit)
+    on_limit(neighbor, *limit);
+  else if (neighbor.up)
+    note_near_limit(neighbor);
   deps_.work();
 }
 
@@ -148,10 +150,30 @@ void Neighbors::on_limit(Neighbor& neighbor, const PrefixLimitExceeded& limit) {
                              static_cast<std::uint8_t>(count >> 16), static_cast<std::uint8_t>(count >> 8),
                              static_cast<std::uint8_t>(count)});
   neighbor.session->stop(std::move(cease));
+  neighbor.over_limit = true;
+  const auto rest = neighbor.conf.max_prefixes.restart;
   hold(neighbor,
-       "more than " + std::to_string(count) + " " + std::string(to_string(limit.family)) +
-           " prefixes (maxPrefixes.in); tried again after " + std::to_string(kLimitRest.count()) + " s",
-       kLimitRest);
+       "more than " + std::to_string(count) + " " + std::string(to_string(limit.family)) + " prefixes (maxPrefixes.in); " +
+           (rest > Seconds{0} ? "tried again after " + std::to_string(rest.count()) + " s"
+                              : "not tried again until maxPrefixes changes or the session is reset"),
+       rest > Seconds{0} ? std::optional{rest} : std::nullopt);
+}
+
+/// Once when it comes near, and again only after it was away from there.
+void Neighbors::note_near_limit(Neighbor& neighbor) {
+  const auto limit = prefix_limit(neighbor.conf, neighbor.up->external);
+  if (!limit) return;
+  for (const auto family : neighbor.up->families) {
+    const auto received = deps_.rib->counts(neighbor.id, family).received;
+    if (!is_near_limit(received, *limit, neighbor.conf.max_prefixes.warn)) {
+      neighbor.near_limit.erase(family);
+    } else if (neighbor.near_limit.insert(family).second) {
+      log::warn("near maxPrefixes.in", {{"peer", neighbor.conf.name},
+                                        {"family", std::string(to_string(family))},
+                                        {"prefixes", std::to_string(received)},
+                                        {"limit", std::to_string(*limit)}});
+    }
+  }
 }
 
 void Neighbors::pull() {

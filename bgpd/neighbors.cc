@@ -153,8 +153,10 @@ Status Neighbors::key_range(const config::DynamicNeighborConf& dynamic) {
 
 void Neighbors::apply_live(Neighbor& neighbor, const config::NeighborConf& conf) {
   const bool changed = neighbor.conf != conf;
+  const bool other_limit = neighbor.conf.max_prefixes != conf.max_prefixes;
   neighbor.conf = conf;
   order_bfd(neighbor);
+  if (neighbor.over_limit && other_limit) start(neighbor);
   if (conf.password_file) rotate_key(neighbor);
   if (!changed || !neighbor.up) return;
   deps_.rib->peer_changed(neighbor.id, rib_peer(conf_, conf, *neighbor.up, conf.address, neighbor.local));
@@ -238,6 +240,7 @@ void Neighbors::start(Neighbor& neighbor) {
     return hold(neighbor, off->second, std::nullopt);
   if (const auto good = take_key(neighbor); !good) return hold(neighbor, good.error().message, kKeyRetry);
   neighbor.held.clear();
+  neighbor.over_limit = false;
   if (!neighbor.session) {
     neighbor.session = std::make_unique<NeighborSession>(
         *deps_.loop, peer_settings(conf_, neighbor.conf, id_), Endpoint{neighbor.conf.address, neighbor.conf.port},

@@ -37,6 +37,8 @@ struct Neighbor {
   LocalAddresses local;                      // what stands beside it, for next hops
   std::optional<BfdOrder> bfd_order;         // what was asked of BFD
   std::optional<BfdState> bfd;               // what BFD said last; nothing: not yet, or not asked for
+  std::set<AddressFamily> near_limit;        // told already: maxPrefixes.warn was passed
+  bool over_limit = false;                   // held for maxPrefixes.in
   bool was_up = false;                       // Established once in this life: no longer restarting towards this one
   std::uint64_t complaints = 0;
   std::string last_complaint;  // about an UPDATE (RFC 7606), for show
@@ -118,6 +120,7 @@ class Neighbors {
   void on_up(Neighbor& neighbor, const Session& session, const IpAddress& local);
   void on_down(Neighbor& neighbor, const act::SessionDown& down);
   void on_update(Neighbor& neighbor, const Update& update);
+  void note_near_limit(Neighbor& neighbor);
   void on_limit(Neighbor& neighbor, const PrefixLimitExceeded& limit);
   LocalAddresses addresses_beside(const IpAddress& local) const;
 

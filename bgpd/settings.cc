@@ -32,6 +32,7 @@ PeerSettings peer_settings(const config::BgpdConf& conf, const config::NeighborC
   out.stale_time = neighbor.graceful_restart.stale_time;
   out.role = neighbor.role;
   out.role_strict = neighbor.role_strict;
+  out.allow_as_set = neighbor.allow_as_set;
   return out;
 }
 
@@ -66,6 +67,11 @@ std::optional<BfdOrder> bfd_order(const config::BgpdConf& conf, const config::Ne
   return out;
 }
 
+std::optional<std::uint32_t> prefix_limit(const config::NeighborConf& neighbor, bool external) {
+  if (neighbor.max_prefixes.in || !external) return neighbor.max_prefixes.in;
+  return kDefaultMaxPrefixes;
+}
+
 RibPeer rib_peer(const config::BgpdConf& conf, const config::NeighborConf& neighbor, const Session& session,
                  const IpAddress& remote, const LocalAddresses& local) {
   RibPeer out;
@@ -87,8 +93,10 @@ RibPeer rib_peer(const config::BgpdConf& conf, const config::NeighborConf& neigh
   out.allow = neighbor.allow;
   out.import_policies = neighbor.import_policies;
   out.export_policies = neighbor.export_policies;
-  out.max_prefixes_in = neighbor.max_prefixes.in;
-  if (!out.max_prefixes_in && session.external) out.max_prefixes_in = kDefaultMaxPrefixes;
+  out.max_prefixes_in = prefix_limit(neighbor, session.external);
+  out.max_prefixes_out = neighbor.max_prefixes.out;
+  out.graceful_shutdown = neighbor.graceful_shutdown;
+  out.allow_as_set = neighbor.allow_as_set;
   return out;
 }
 

@@ -37,6 +37,12 @@ struct LocalAddresses {
   std::optional<IpAddress> v4, v6, link_local;
   bool operator==(const LocalAddresses&) const = default;
 };
+/// maxPrefixes.in, or the default for that type of peer; nothing: no limit.
+std::optional<std::uint32_t> prefix_limit(const config::NeighborConf& neighbor, bool external);
+/// At least `percent` of the limit (maxPrefixes.warn).
+constexpr bool is_near_limit(std::uint64_t prefixes, std::uint32_t limit, std::uint8_t percent) {
+  return prefixes * 100 >= std::uint64_t{limit} * percent;
+}
 RibPeer rib_peer(const config::BgpdConf& conf, const config::NeighborConf& neighbor, const Session& session,
                  const IpAddress& remote, const LocalAddresses& local);
 

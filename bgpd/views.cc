@@ -92,6 +92,9 @@ ordered_json counts_view(const Neighbor& neighbor, const Rib& rib) {
     const auto counts = rib.counts(neighbor.id, family);
     ordered_json one = {
         {"received", counts.received}, {"accepted", counts.accepted}, {"advertised", counts.advertised}};
+    if (counts.held_back > 0) one["heldBack"] = counts.held_back;  // maxPrefixes.out
+    const auto limit = prefix_limit(neighbor.conf, neighbor.up->external);
+    if (limit && is_near_limit(counts.received, *limit, neighbor.conf.max_prefixes.warn)) one["nearLimit"] = *limit;
     if (const auto held = held_reason(neighbor, family); !held.empty()) one["held"] = held;
     out[family_key(family)] = std::move(one);
   }

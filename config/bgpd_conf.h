@@ -46,8 +46,10 @@ struct BfdConf {
 };
 
 struct MaxPrefixes {
-  std::optional<std::uint32_t> in;  // per family; beyond it: Cease/1
-  std::optional<std::uint32_t> out;
+  std::optional<std::uint32_t> in;   // per family; beyond it: Cease/1
+  std::optional<std::uint32_t> out;  // per family; beyond it learned routes are not sent on
+  std::uint8_t warn = 75;            // percent of `in`
+  Seconds restart{60};               // after Cease/1; 0: not until the limits change
   bool operator==(const MaxPrefixes&) const = default;
 };
 
@@ -87,6 +89,8 @@ struct NeighborConf {
   NextHopMode next_hop = NextHopMode::Auto;
   std::optional<BgpRole> role;  // RFC 9234; eBGP only
   bool role_strict = false;
+  bool graceful_shutdown = true;  // heed the community (RFC 8326)
+  bool allow_as_set = false;      // RFC 9774
   Allow allow;
   MaxPrefixes max_prefixes;
   std::optional<std::vector<std::string>>

@@ -45,6 +45,8 @@ inline const List kNeighbor = {"name",
                                "nextHop",
                                "role",
                                "roleStrict",
+                               "gracefulShutdown",
+                               "allowAsSet",
                                "enabled",
                                "description",
                                "bindInterface",
@@ -82,9 +84,6 @@ inline const List kSet = {"localPref",
 
 /// Named by the design, refused clearly until they work. Paths as in bgpd_conf_keys().
 inline const List kUnsupported = {"neighbors[].interface",
-                                  "neighbors[].addPath",
-                                  "neighbors[].maxPrefixes.out",
-                                  "neighbors[].maxPrefixes.warn",
-                                  "neighbors[].maxPrefixes.restart"};
+                                  "neighbors[].addPath"};
 
 }  // namespace slash32::config::keys

@@ -174,7 +174,11 @@ void print_routes(const NeighborConf& n, ordered_json& out) {
   if (n.role) out["role"] = to_string(*n.role);
   if (n.role_strict) out["roleStrict"] = true;
   out["allow"] = print_allow(n.allow);
-  if (n.max_prefixes.in) out["maxPrefixes"] = {{"in", *n.max_prefixes.in}};
+  out["gracefulShutdown"] = n.graceful_shutdown;
+  out["allowAsSet"] = n.allow_as_set;
+  out["maxPrefixes"] = {{"warn", n.max_prefixes.warn}, {"restart", n.max_prefixes.restart.count()}};
+  if (n.max_prefixes.in) out["maxPrefixes"]["in"] = *n.max_prefixes.in;
+  if (n.max_prefixes.out) out["maxPrefixes"]["out"] = *n.max_prefixes.out;
   if (n.import_policies) out["import"] = *n.import_policies;
   if (n.export_policies) out["export"] = *n.export_policies;
 }

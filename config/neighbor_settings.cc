@@ -89,10 +89,15 @@ Result<std::optional<BfdConf>> read_bfd(const JsonField& field, const std::optio
 }
 
 Result<MaxPrefixes> read_max_prefixes(const JsonField& field) {
+  constexpr std::uint32_t kMaxRest = 86400;  // a day
   TRY(field.only(keys::kMaxPrefixes));
-  for (const char* key : {"out", "warn", "restart"})
-    if (field.has(key)) return not_supported(field.child(key));
-  return MaxPrefixes{.in = TRY(field.maybe("in", json::integer<std::uint32_t>(1))), .out = {}};
+  MaxPrefixes out;
+  out.in = TRY(field.maybe("in", json::integer<std::uint32_t>(1)));
+  out.out = TRY(field.maybe("out", json::integer<std::uint32_t>(1)));
+  out.warn = TRY(field.optional("warn", json::integer<std::uint8_t>(1, 100), out.warn));
+  if (const auto rest = TRY(field.maybe("restart", json::integer<std::uint32_t>(0, kMaxRest))))
+    out.restart = Seconds{*rest};
+  return out;
 }
 
 Result<BgpRole> read_role(const JsonField& field) {
@@ -162,6 +167,7 @@ Status apply_session(const JsonField& field, NeighborConf& out) {
   if (field.has("bfd")) out.bfd = TRY(read_bfd(field.child("bfd"), out.bfd));
   if (field.has("role")) out.role = TRY(read_role(field.child("role")));
   out.role_strict = TRY(field.optional("roleStrict", json::boolean, out.role_strict));
+  out.allow_as_set = TRY(field.optional("allowAsSet", json::boolean, out.allow_as_set));
   if (field.has("localAs")) out.local_as = TRY(as_number(field.child("localAs")));
   return ok();
 }
@@ -172,6 +178,7 @@ Status apply_routes(const JsonField& field, const NeighborContext& context, Neig
   const auto next_hop =
       one_of<NextHopMode>({{"auto", NextHopMode::Auto}, {"self", NextHopMode::Self}, {"keep", NextHopMode::Keep}});
   out.next_hop = TRY(field.optional("nextHop", next_hop, out.next_hop));
+  out.graceful_shutdown = TRY(field.optional("gracefulShutdown", json::boolean, out.graceful_shutdown));
   out.allow = TRY(field.optional("allow", read_allow, out.allow));
   out.max_prefixes = TRY(field.optional("maxPrefixes", read_max_prefixes, out.max_prefixes));
   if (field.has("import")) out.import_policies = TRY(policy_names(context)(field.child("import")));

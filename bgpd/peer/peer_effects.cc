@@ -82,7 +82,8 @@ void Peer::Impl::session_up(Connection& c, Instant now) {
                     .external = session.external,
                     .families = session.families,
                     .extended_next_hop = false,
-                    .first_as = {}};
+                    .first_as = {},
+                    .allow_as_set = settings.allow_as_set};
   if (session.external && settings.enforce_first_as) decode_context.first_as = session.remote.asn;
   retention.on_up(session, now);
   actions.emplace_back(act::SessionUp{session});

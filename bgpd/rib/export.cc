@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "bgpd/rib/decision.h"
+#include "bgpd/wire/as_path.h"
 
 namespace slash32::bgp {
 namespace {
@@ -133,6 +134,8 @@ ExportSettings export_settings(const RibPeer& peer, const RibSettings& rib) {
           .local_link_local = peer.local_link_local,
           .next_hop = peer.next_hop,
           .role = peer.role,
+          .allow_as_set = peer.allow_as_set,
+          .max_prefixes = peer.max_prefixes_out,
           .policies = peer.export_policies,
           .policies_set_next_hops = sets_next_hops(rib.policies, peer.export_policies),
           .max_message_size = peer.max_message_size};
@@ -156,6 +159,10 @@ std::string_view to_string(Withheld withheld) {
       return "no export policy (RFC 8212)";
     case Withheld::Policy:
       return "export policy";
+    case Withheld::AsSet:
+      return "AS_SET in the path (RFC 9774; allowAsSet)";
+    case Withheld::Limit:
+      return "maxPrefixes.out: waits for room";
     case Withheld::TooLong:
       return "the attributes leave no room for a prefix in a message";
   }
@@ -168,6 +175,7 @@ Permitted permit(const ExportSettings& to, const Policies& policies, const Expor
   if (!may_cross(to, route)) return no(Withheld::NotReflected);
   if (const Withheld why = well_known(to, route); why != Withheld::No) return no(why);
   if (leaks(to, route)) return no(Withheld::OnlyToCustomer);
+  if (!to.allow_as_set && has_as_set(route.attributes->as_path)) return no(Withheld::AsSet);
   if (!to.policies) {  // RFC 8212 section 2; `originate` is the explicit policy for what is our own
     if (to.external && route.source != RouteSource::Local) return no(Withheld::NoPolicy);
     return {Withheld::No, route.attributes, {}};

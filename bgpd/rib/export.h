@@ -23,6 +23,8 @@ struct ExportSettings {
   std::optional<IpAddress> local_v4, local_v6, local_link_local;
   config::NextHopMode next_hop = config::NextHopMode::Auto;
   std::optional<BgpRole> role;
+  bool allow_as_set = true;                   // RFC 9774
+  std::optional<std::uint32_t> max_prefixes;  // per family, beyond our own
   std::optional<std::vector<std::string>> policies;
   bool policies_set_next_hops = false;
   std::uint16_t max_message_size = 4096;
@@ -44,8 +46,10 @@ enum class Withheld : std::uint8_t {
   NoAdvertise,   // RFC 1997
   NoExport,
   OnlyToCustomer,  // RFC 9234
+  AsSet,           // RFC 9774
   NoPolicy,        // RFC 8212
   Policy,
+  Limit,    // maxPrefixes.out
   TooLong,  // the attributes leave no room for a prefix
 };
 std::string_view to_string(Withheld withheld);

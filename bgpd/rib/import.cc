@@ -31,6 +31,15 @@ AttributesPtr with_otc(const RibPeer& peer, const AttributesPtr& attributes) {
   return marked;
 }
 
+AttributesPtr with_graceful_shutdown(const RibPeer& peer, AttributesPtr attributes) {
+  constexpr Community kGracefulShutdown = 0xffff0000;
+  if (!peer.external || !peer.graceful_shutdown || attributes->local_pref == 0U) return attributes;
+  if (std::ranges::find(attributes->communities, kGracefulShutdown) == attributes->communities.end()) return attributes;
+  auto last = std::make_shared<PathAttributes>(*attributes);
+  last->local_pref = 0;
+  return last;
+}
+
 Refusal check_attributes(const RibPeer& peer, const RibSettings& rib, const PathAttributes& attributes) {
   // RFC 4271 section 9.1.2: our AS in the path is a loop, unless the operator expects it so many times.
   const std::uint32_t own = std::max(attributes.as_path.count(peer.local_as), attributes.as_path.count(rib.local_as));

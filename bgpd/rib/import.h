@@ -19,6 +19,10 @@ PolicyRoute import_route(const RibPeer& peer, const Prefix& prefix);
 /// marked with its AS. The argument itself where nothing is to be added.
 AttributesPtr with_otc(const RibPeer& peer, const AttributesPtr& attributes);
 
+/// RFC 8326 section 4: what an external peer is about to take down is used last. The argument itself where the
+/// community is not there (import policy may have taken it off), or not to be heeded.
+AttributesPtr with_graceful_shutdown(const RibPeer& peer, AttributesPtr attributes);
+
 /// For people: why a route is kept out.
 std::string_view to_string(Refusal refusal);
 

@@ -43,6 +43,9 @@ struct RibPeer {
   std::optional<std::vector<std::string>> import_policies;  // absent: eBGP rejects all, iBGP accepts all
   std::optional<std::vector<std::string>> export_policies;  // absent: eBGP sends what we originate, iBGP all
   std::optional<std::uint32_t> max_prefixes_in;             // per family
+  std::optional<std::uint32_t> max_prefixes_out;            // per family
+  bool graceful_shutdown = true;                            // heed the community (RFC 8326)
+  bool allow_as_set = true;                                 // may be told of routes with an AS_SET (RFC 9774)
   std::uint16_t max_message_size = 4096;
 };
 
@@ -89,6 +92,7 @@ struct FamilyCounts {
   std::uint64_t received = 0;    // in Adj-RIB-In
   std::uint64_t accepted = 0;    // past guard and import policy
   std::uint64_t advertised = 0;  // in Adj-RIB-Out, as sent
+  std::uint64_t held_back = 0;   // not sent, for maxPrefixes.out
 };
 
 /// A neighbour that must be torn down: its prefix limit was passed (Cease/1).

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -29,12 +30,19 @@ struct ExportMemo {
   SetId encoded = 0;  // with a reference; 0: not sent
 };
 
+/// maxPrefixes.out of one family: what is told, and what waits until there is room.
+struct OutLimit {
+  std::uint64_t told = 0;
+  std::set<PrefixId> waiting;
+};
+
 struct Group {
   Group(ExportSettings settings, OutTables tables, bool prefixes_matter)
       : out(std::move(settings), tables), prefix_matters(prefixes_matter) {}
   AdjRibOut out;
   bool prefix_matters = false;  // export policy looks at prefixes
   std::array<ExportMemo, 64> memo{};
+  std::array<OutLimit, kFamilies> limit;
 };
 
 struct RibPeerState {
@@ -106,6 +114,7 @@ struct Rib::Impl {
   void leave_group(RibPeerState& peer);
   void change_group(RibPeerState& peer, const ExportSettings& wanted);
   void export_to(Group& group, std::size_t family, PrefixId id);
+  OutState within_limit(Group& group, std::size_t family, PrefixId id, OutState next);
   bool build(Group& group, std::size_t& budget);
   SetId encoded_for(Group& group, std::size_t family, PrefixId id, const Path& best);
   SetId encode(const Group& group, const ExportRoute& route, bool policy_changed);

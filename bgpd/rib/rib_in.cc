@@ -102,6 +102,7 @@ Rib::Impl::Imported Rib::Impl::apply_policy(const RibPeerState& peer, const Pref
   PolicyResult result = bgp::evaluate(settings.policies, *peer.conf.import_policies, import_route(peer.conf, prefix),
                                       attributes, peer.conf.local_as);
   if (!result.accepted) return {Refusal::Policy, 0};
+  result.attributes = with_graceful_shutdown(peer.conf, std::move(result.attributes));
   if (result.attributes == attributes) return {Refusal::None, sets.add_reference(received)};
   return {Refusal::None, sets.intern(std::move(result.attributes))};
 }

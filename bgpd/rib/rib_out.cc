@@ -76,8 +76,30 @@ void Rib::Impl::export_to(Group& group, std::size_t family, PrefixId id) {
   const Node& node = tables[family].node(id);
   const Path* best = node.best == kNoSlot ? nullptr : node.paths.find(node.best);
   // A new group is built from what was chosen last, which may be about to be decided again.
-  if (best == nullptr || best->accepted == 0) return group.out.set(family, id, {});
-  group.out.set(family, id, {encoded_for(group, family, id, *best), best->peer});
+  OutState next;
+  if (best != nullptr && best->accepted != 0) next = {encoded_for(group, family, id, *best), best->peer};
+  if (group.out.settings().max_prefixes) next = within_limit(group, family, id, next);
+  group.out.set(family, id, next);
+}
+
+// What is told already may change; what is new waits where the limit is reached, unless it is our own. Whatever makes
+// room lets one of those that wait try again.
+OutState Rib::Impl::within_limit(Group& group, std::size_t family, PrefixId id, OutState next) {
+  OutLimit& limit = group.limit[family];
+  const bool was = group.out.state(family, id).set != 0;
+  if (next.set != 0 && !was && next.from != kLocalSlot && limit.told >= *group.out.settings().max_prefixes) {
+    limit.waiting.insert(id);
+    encoded.release(next.set);
+    return {};
+  }
+  limit.waiting.erase(id);
+  if (next.set != 0 && !was) ++limit.told;
+  if (next.set == 0 && was) --limit.told;
+  if (limit.told < *group.out.settings().max_prefixes && !limit.waiting.empty()) {
+    work.push(family, *limit.waiting.begin(), false);
+    limit.waiting.erase(limit.waiting.begin());
+  }
+  return next;
 }
 
 // The encoded set for this route, with a reference; 0: not sent. Remembered by set and peer: all of it where policy

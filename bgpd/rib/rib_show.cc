@@ -59,7 +59,8 @@ FamilyCounts Rib::counts(PeerId id, AddressFamily of) const {
   const std::size_t family = index_of(of);
   return {.received = peer->received[family],
           .accepted = peer->accepted[family],
-          .advertised = peer->up ? peer->group->out.told_count(peer->out, family) : 0};
+          .advertised = peer->up ? peer->group->out.told_count(peer->out, family) : 0,
+          .held_back = peer->up ? peer->group->limit[family].waiting.size() : 0};
 }
 
 bool Rib::list_prefixes(AddressFamily of, std::size_t& cursor, std::size_t count, std::vector<Prefix>& out) const {
@@ -127,6 +128,7 @@ std::string Rib::why_not_advertised(PeerId id, const Prefix& prefix) const {
     if (!permitted.detail.empty()) why.append(": ").append(permitted.detail);
     return why;
   }
+  if (peer->group->limit[family].waiting.contains(prefix_id)) return std::string{to_string(Withheld::Limit)};
   const OutState state = out.state(family, prefix_id);
   if (state.set == 0) return std::string{to_string(Withheld::TooLong)};
   if (out.settings().keeps_next_hop() && impl_->encoded.next_hop(state.set) == peer->conf.address)

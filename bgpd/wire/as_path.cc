@@ -52,6 +52,10 @@ bool has_confederation(const AsPath& path) {
   return std::ranges::any_of(path.segments, [](const AsPathSegment& s) { return is_confederation(s.type); });
 }
 
+bool has_as_set(const AsPath& path) {
+  return std::ranges::any_of(path.segments, [](const AsPathSegment& s) { return s.type == SegmentType::AsSet; });
+}
+
 AsPath without_confederation(AsPath path) {
   std::erase_if(path.segments, [](const AsPathSegment& s) { return is_confederation(s.type); });
   return path;

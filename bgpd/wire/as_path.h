@@ -15,6 +15,7 @@ std::optional<AsPath> decode_as_path(ByteReader in, bool four_octet);
 
 /// RFC 5065.
 bool has_confederation(const AsPath& path);
+bool has_as_set(const AsPath& path);
 /// Without its confederation segments (RFC 6793 section 6 for AS4_PATH).
 AsPath without_confederation(AsPath path);
 

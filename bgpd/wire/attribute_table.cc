@@ -25,11 +25,17 @@ Outcome decode_origin(const RawAttribute& raw, const DecodeContext&, Collected& 
   return {};
 }
 
+/// RFC 9774 section 3, wherever the set stands.
+Malformed as_set_refused() {
+  return {"has an AS_SET (RFC 9774; allowAsSet)", update_error::kMalformedAsPath, Verdict::TreatAsWithdraw};
+}
+
 /// RFC 7606 section 7.2. We are in no confederation, so RFC 5065 section 5 makes its segments malformed.
 Outcome decode_path(const RawAttribute& raw, const DecodeContext& context, Collected& out) {
   auto path = decode_as_path(ByteReader{raw.value}, context.four_octet_as);
   if (!path) return Malformed{"has a broken segment or AS 0", update_error::kMalformedAsPath, {}};
   if (has_confederation(*path)) return Malformed{"has a confederation segment", update_error::kMalformedAsPath, {}};
+  if (!context.allow_as_set && has_as_set(*path)) return as_set_refused();
   out.common.as_path = std::move(*path);
   out.has_as_path = true;
   return {};
@@ -130,9 +136,10 @@ Outcome decode_large_communities(const RawAttribute& raw, const DecodeContext&, 
 }
 
 /// RFC 6793 section 6: a malformed AS4_PATH is discarded, and so are confederation segments in it.
-Outcome decode_as4_path(const RawAttribute& raw, const DecodeContext&, Collected& out) {
+Outcome decode_as4_path(const RawAttribute& raw, const DecodeContext& context, Collected& out) {
   auto path = decode_as_path(ByteReader{raw.value}, true);
   if (!path || raw.value.empty()) return Malformed{"has a broken segment or AS 0", update_error::kMalformedAsPath, {}};
+  if (!context.allow_as_set && has_as_set(*path)) return as_set_refused();
   out.as4_path = without_confederation(std::move(*path));
   return {};
 }
