@@ -1,5 +1,6 @@
 #include "bgpd/settings.h"
 
+#include "bgpd/rib/path.h"
 #include "common/sha256.h"
 
 namespace slash32::bgp {
@@ -32,6 +33,8 @@ PeerSettings peer_settings(const config::BgpdConf& conf, const config::NeighborC
   out.stale_time = neighbor.graceful_restart.stale_time;
   out.role = neighbor.role;
   out.role_strict = neighbor.role_strict;
+  out.add_path_receive = neighbor.add_path.receive;
+  out.add_path_send = neighbor.add_path.send > 0;
   out.allow_as_set = neighbor.allow_as_set;
   return out;
 }
@@ -87,6 +90,7 @@ RibPeer rib_peer(const config::BgpdConf& conf, const config::NeighborConf& neigh
   out.local_v6 = local.v6;
   out.local_link_local = local.link_local;
   out.route_reflector_client = neighbor.route_reflector_client;
+  for (const auto family : session.add_path_out) out.add_path.at(index_of(family)) = neighbor.add_path.send;
   out.role = neighbor.role;
   out.allow_own_as = neighbor.allow_own_as;
   out.next_hop = neighbor.next_hop;

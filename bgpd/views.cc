@@ -27,6 +27,8 @@ ordered_json capabilities_view(const Session& session) {
                       {"gracefulRestart", session.graceful_restart},
                       {"families", families_view(session.families)},
                       {"remoteFamilies", families_view(remote.families)},
+                      {"addPathReceive", families_view(session.add_path_in)},
+                      {"addPathSend", families_view(session.add_path_out)},
                       {"remoteUnknown", remote.unknown_codes}};
   if (remote.role && *remote.role <= static_cast<std::uint8_t>(BgpRole::Peer))
     out["remoteRole"] = to_string(static_cast<BgpRole>(*remote.role));
@@ -92,6 +94,7 @@ ordered_json counts_view(const Neighbor& neighbor, const Rib& rib) {
     const auto counts = rib.counts(neighbor.id, family);
     ordered_json one = {
         {"received", counts.received}, {"accepted", counts.accepted}, {"advertised", counts.advertised}};
+    if (counts.too_many > 0) one["tooManyPaths"] = counts.too_many;
     if (counts.held_back > 0) one["heldBack"] = counts.held_back;  // maxPrefixes.out
     const auto limit = prefix_limit(neighbor.conf, neighbor.up->external);
     if (limit && is_near_limit(counts.received, *limit, neighbor.conf.max_prefixes.warn)) one["nearLimit"] = *limit;
@@ -220,6 +223,7 @@ ordered_json route_view(const PathView& path, const RouteContext& context) {
                       {"resolved", path.resolved},
                       {"installed", context.installed},
                       {"stale", path.stale}};
+  if (path.path_id != 0) out["pathId"] = path.path_id;
   if (path.attributes) {
     put_attributes(out, *path.attributes);
     put_marks(out, path.attributes->marks);

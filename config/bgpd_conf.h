@@ -53,6 +53,14 @@ struct MaxPrefixes {
   bool operator==(const MaxPrefixes&) const = default;
 };
 
+/// RFC 7911: several paths to a prefix.
+struct AddPathConf {
+  static constexpr std::uint8_t kAll = 64;  // "all": as many as there are, but no more than this
+  bool receive = false;
+  std::uint8_t send = 0;  // how many, the best first; 0: one, without path identifier
+  bool operator==(const AddPathConf&) const = default;
+};
+
 /// What the guard before import policy lets through for this neighbour ("allow").
 struct Allow {
   bool default_route = false;
@@ -87,6 +95,7 @@ struct NeighborConf {
   std::uint8_t allow_own_as = 0;  // how often the own AS may occur in a received AS_PATH
   std::optional<Asn> local_as;
   NextHopMode next_hop = NextHopMode::Auto;
+  AddPathConf add_path;
   std::optional<BgpRole> role;  // RFC 9234; eBGP only
   bool role_strict = false;
   bool graceful_shutdown = true;  // heed the community (RFC 8326)

@@ -58,6 +58,7 @@ inline const List kIdentity = {"name", "address", "interface", "group"};
 inline const List kDynamic = {"range", "limit"};
 inline const List kGracefulRestart = {"enabled", "restartTime", "notification", "staleTime"};
 inline const List kBfd = {"minTx", "minRx", "multiplier", "multihop"};
+inline const List kAddPath = {"receive", "send"};
 inline const List kMaxPrefixes = {"in", "out", "warn", "restart"};
 
 inline const List kTerm = {"name", "match", "set", "then"};
@@ -83,7 +84,6 @@ inline const List kSet = {"localPref",
                           "blackhole"};
 
 /// Named by the design, refused clearly until they work. Paths as in bgpd_conf_keys().
-inline const List kUnsupported = {"neighbors[].interface",
-                                  "neighbors[].addPath"};
+inline const List kUnsupported = {"neighbors[].interface"};
 
 }  // namespace slash32::config::keys

@@ -85,6 +85,7 @@ std::vector<std::string> bgpd_conf_keys() {
   add_keys(out, "neighbors[].gracefulRestart.", keys::kGracefulRestart);
   add_keys(out, "neighbors[].bfd.", keys::kBfd);
   add_keys(out, "neighbors[].maxPrefixes.", keys::kMaxPrefixes);
+  add_keys(out, "neighbors[].addPath.", keys::kAddPath);
   add_keys(out, "dynamicNeighbors[].", keys::kDynamic);
   add_keys(out, "policies{}[].", keys::kTerm);
   add_keys(out, "policies{}[].match.", keys::kMatch);

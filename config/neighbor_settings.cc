@@ -100,6 +100,19 @@ Result<MaxPrefixes> read_max_prefixes(const JsonField& field) {
   return out;
 }
 
+Result<std::uint8_t> read_paths_to_send(const JsonField& field) {
+  if (field.value().is_string()) return TRY(one_of<std::uint8_t>({{"all", AddPathConf::kAll}})(field));
+  if (field.value().is_number_integer() && field.value() == 0) return std::uint8_t{0};
+  return json::integer<std::uint8_t>(2, AddPathConf::kAll)(field);
+}
+
+Result<AddPathConf> read_add_path(const JsonField& field, AddPathConf conf) {
+  TRY(field.only(keys::kAddPath));
+  conf.receive = TRY(field.optional("receive", json::boolean, conf.receive));
+  conf.send = TRY(field.optional("send", read_paths_to_send, conf.send));
+  return conf;
+}
+
 Result<BgpRole> read_role(const JsonField& field) {
   std::vector<std::pair<std::string_view, BgpRole>> words;
   for (const auto role : {BgpRole::Provider, BgpRole::Rs, BgpRole::RsClient, BgpRole::Customer, BgpRole::Peer})
@@ -141,8 +154,7 @@ auto policy_names(const NeighborContext& context) {
 // ---------------------------------------------------------------- a neighbour's settings
 
 Status refuse_unsupported(const JsonField& field) {
-  for (const char* key : {"interface", "addPath"})
-    if (field.has(key)) return not_supported(field.child(key));
+  if (field.has("interface")) return not_supported(field.child("interface"));
   return ok();
 }
 
@@ -165,6 +177,7 @@ Status apply_session(const JsonField& field, NeighborConf& out) {
   if (field.has("gracefulRestart"))
     out.graceful_restart = TRY(read_graceful_restart(field.child("gracefulRestart"), out.graceful_restart));
   if (field.has("bfd")) out.bfd = TRY(read_bfd(field.child("bfd"), out.bfd));
+  if (field.has("addPath")) out.add_path = TRY(read_add_path(field.child("addPath"), out.add_path));
   if (field.has("role")) out.role = TRY(read_role(field.child("role")));
   out.role_strict = TRY(field.optional("roleStrict", json::boolean, out.role_strict));
   out.allow_as_set = TRY(field.optional("allowAsSet", json::boolean, out.allow_as_set));

@@ -80,6 +80,16 @@ bool roles_fit(const PeerSettings& settings, const Capabilities& theirs) {
   return !theirs.roles_disagree && *theirs.role == static_cast<std::uint8_t>(counterpart(*settings.role));
 }
 
+/// RFC 7911 section 4: one side says it sends and the other that it receives, family by family.
+void negotiate_add_path(const Open& sent, const Open& received, Session& session) {
+  for (const AddPathFamily& ours : sent.capabilities.add_path)
+    for (const AddPathFamily& theirs : received.capabilities.add_path) {
+      if (ours.family != theirs.family || !has(session.families, ours.family)) continue;
+      if (ours.receive && theirs.send) session.add_path_in.push_back(ours.family);
+      if (ours.send && theirs.receive) session.add_path_out.push_back(ours.family);
+    }
+}
+
 void negotiate_restart(const Open& sent, const Open& received, Session& session) {
   const auto& theirs = received.capabilities.graceful_restart;
   session.graceful_restart = sent.capabilities.graceful_restart.has_value() && theirs.has_value();
@@ -107,6 +117,9 @@ Open make_open(const PeerSettings& settings, const RestartState& restart, bool w
   c.route_refresh = true;
   c.four_octet_as = settings.local_as;
   if (settings.role) c.role = static_cast<std::uint8_t>(*settings.role);
+  if (settings.add_path_receive || settings.add_path_send)
+    for (const AddressFamily f : settings.families)
+      c.add_path.push_back({f, settings.add_path_receive, settings.add_path_send});
   if (!settings.graceful_restart) return open;
   GracefulRestartCapability gr;
   gr.restarting = restart.restarting;
@@ -134,6 +147,7 @@ Result<Session, Notification> negotiate(const PeerSettings& settings, const Open
   session.keepalive_time = keepalive_of(settings, session.hold_time);
   session.four_octet_as = sent.capabilities.four_octet_as && received.capabilities.four_octet_as;
   session.route_refresh = sent.capabilities.route_refresh && received.capabilities.route_refresh;
+  negotiate_add_path(sent, received, session);
   negotiate_restart(sent, received, session);
   return session;
 }

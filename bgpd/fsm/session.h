@@ -41,6 +41,8 @@ struct PeerSettings {
   std::optional<BgpRole> role;        // eBGP: our role towards the peer (RFC 9234)
   bool role_strict = false;           // a peer that says no role is refused
   bool allow_as_set = false;          // RFC 9774: otherwise such a route is treated as withdrawn
+  bool add_path_receive = false;      // RFC 7911, every family
+  bool add_path_send = false;
   bool operator==(const PeerSettings&) const = default;
 };
 
@@ -54,8 +56,10 @@ struct Session {
   std::vector<AddressFamily> families;  // negotiated
   bool four_octet_as = false;           // both sides: AS_PATH carries four octets
   bool route_refresh = false;
-  bool graceful_restart = false;       // both sides sent the capability
-  bool graceful_notification = false;  // and set N in it (RFC 8538)
+  std::vector<AddressFamily> add_path_in;   // routes of these come with path identifiers (RFC 7911)
+  std::vector<AddressFamily> add_path_out;  // and of these we may send several paths
+  bool graceful_restart = false;            // both sides sent the capability
+  bool graceful_notification = false;       // and set N in it (RFC 8538)
   /// Negotiated families whose forwarding state the peer says it preserved (F): stale routes of others go at once
   /// (RFC 4724 section 4.2). What Rib::peer_up() wants.
   std::vector<AddressFamily> preserved;

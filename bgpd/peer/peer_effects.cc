@@ -83,6 +83,7 @@ void Peer::Impl::session_up(Connection& c, Instant now) {
                     .families = session.families,
                     .extended_next_hop = false,
                     .first_as = {},
+                    .add_path = session.add_path_in,
                     .allow_as_set = settings.allow_as_set};
   if (session.external && settings.enforce_first_as) decode_context.first_as = session.remote.asn;
   retention.on_up(session, now);

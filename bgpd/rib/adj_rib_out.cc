@@ -9,9 +9,10 @@ bool Audience::includes(PeerSlot slot) const {
   return only != kNoSlot ? only == slot : std::ranges::find(except, slot) == except.end();
 }
 
-AdjRibOut::AdjRibOut(ExportSettings settings, OutTables tables) : settings_(std::move(settings)), tables_(tables) {
+AdjRibOut::AdjRibOut(ExportSettings settings, OutTables tables, std::size_t lane)
+    : settings_(std::move(settings)), tables_(tables), lane_(lane) {
   for (std::size_t family = 0; family < kFamilies; ++family)
-    complete_[family] = !settings_.sends(family_of(family)) || (*tables_.prefixes)[family].end() == 0;
+    complete_[family] = lane > 0 || !settings_.sends(family_of(family)) || (*tables_.prefixes)[family].end() == 0;
 }
 
 AdjRibOut::~AdjRibOut() {
@@ -23,6 +24,16 @@ AdjRibOut::~AdjRibOut() {
 OutState AdjRibOut::state(std::size_t family, PrefixId id) const {
   if (id >= sets_[family].size()) return {};
   return {sets_[family][id], from_[family][id]};
+}
+
+void AdjRibOut::set_source(std::size_t family, PrefixId id, PathId source) {
+  sources_[family].grow_to(id + 1);
+  sources_[family][id] = source;
+}
+
+bool AdjRibOut::holds(std::size_t family, PrefixId id, PeerSlot from, PathId source) const {
+  const OutState now = state(family, id);
+  return now.set != 0 && now.from == from && id < sources_[family].size() && sources_[family][id] == source;
 }
 
 void AdjRibOut::set(std::size_t family, PrefixId id, OutState next) {

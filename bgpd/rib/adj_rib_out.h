@@ -62,7 +62,9 @@ struct OutMember {
 
 class AdjRibOut {
  public:
-  AdjRibOut(ExportSettings settings, OutTables tables);
+  /// `lane`: which of the group's tables, where it has one for each path identifier (rib_paths.cc). Those behind the
+  /// first are complete from the start, since nothing was placed in them yet.
+  AdjRibOut(ExportSettings settings, OutTables tables, std::size_t lane = 0);
   ~AdjRibOut();
   AdjRibOut(const AdjRibOut&) = delete;
   AdjRibOut& operator=(const AdjRibOut&) = delete;
@@ -73,6 +75,10 @@ class AdjRibOut {
   /// The new state of a prefix; takes over the reference to `next.set`. Only for prefixes that are built.
   void set(std::size_t family, PrefixId id, OutState next);
   OutState state(std::size_t family, PrefixId id) const;
+  /// The path id under which the route's own peer told us of it; kept for lanes only.
+  void set_source(std::size_t family, PrefixId id, PathId source);
+  /// Whether this is where the path of that peer is.
+  bool holds(std::size_t family, PrefixId id, PeerSlot from, PathId source) const;
   /// A new group's table is filled bit by bit: prefixes from next_to_build() on are not in it yet.
   bool is_built(std::size_t family, PrefixId id) const { return complete_[family] || id < built_[family]; }
   bool is_complete(std::size_t family) const { return complete_[family]; }
@@ -120,6 +126,7 @@ class AdjRibOut {
   void add_for_one(OutMember& member, std::size_t family, const OutQueue::Taken& taken, Batch& batch);
   void add_for_all(std::size_t family, const OutQueue::Taken& taken, Batch& batch);
   std::vector<OutSegment> encode(Batch& batch);
+  std::optional<PathId> path_id(std::size_t family) const;
   void encode_run(std::span<const Op> run, OutSegment& segment);
   void deliver(OutMember& member, std::vector<OutSegment> segments, Rib::Output& out);
   void take_backlog(OutMember& member, std::size_t max_bytes, Rib::Output& out);
@@ -127,8 +134,10 @@ class AdjRibOut {
 
   ExportSettings settings_;
   OutTables tables_;
+  std::size_t lane_ = 0;
   std::array<ChunkedVector<SetId>, kFamilies> sets_;
   std::array<ChunkedVector<PeerSlot>, kFamilies> from_;
+  std::array<ChunkedVector<PathId>, kFamilies> sources_;
   std::array<PrefixId, kFamilies> built_{};
   std::array<bool, kFamilies> complete_{};
   OutQueue queue_;  // of the attached members

@@ -193,21 +193,27 @@ std::vector<OutSegment> AdjRibOut::encode(Batch& batch) {
   return segments;
 }
 
+std::optional<PathId> AdjRibOut::path_id(std::size_t family) const {
+  if (settings_.add_path.at(family) == 0) return std::nullopt;
+  return static_cast<PathId>(lane_ + 1);
+}
+
 void AdjRibOut::encode_run(std::span<const Op> run, OutSegment& segment) {
   const std::size_t family = run.front().family;
   std::vector<Prefix> prefixes;
   prefixes.reserve(run.size());
   for (const Op& op : run) prefixes.push_back((*tables_.prefixes)[family].prefix(op.id));
   if (run.front().set != 0) {
-    const auto count =
-        encode_announcements(tables_.sets->block(run.front().set), prefixes, settings_.max_message_size, segment.bytes);
+    const auto count = encode_announcements(tables_.sets->block(run.front().set), prefixes, settings_.max_message_size,
+                                            segment.bytes, path_id(family));
     if (count) {
       segment.messages += *count;
       return;
     }
     // Cannot be: sets that leave no room are not let into the table. What cannot be said is withdrawn.
   }
-  segment.messages += encode_withdrawals(prefixes, family_of(family), settings_.max_message_size, segment.bytes);
+  segment.messages +=
+      encode_withdrawals(prefixes, family_of(family), settings_.max_message_size, segment.bytes, path_id(family));
 }
 
 void AdjRibOut::deliver(OutMember& member, std::vector<OutSegment> segments, Rib::Output& out) {

@@ -79,6 +79,7 @@ std::optional<std::size_t> decide(Candidates candidates) {
   keep(candidates, DecisionStep::RouterId, kLowest, [](const Candidate& c) { return bgp_id(c); });  // f)
   keep(candidates, DecisionStep::ClusterListLength, kLowest, cluster_list_length);                  // RFC 4456 §9
   keep(candidates, DecisionStep::PeerAddress, kLowest, [](const Candidate& c) { return c.peer_address; });  // g)
+  keep(candidates, DecisionStep::PathIdentifier, kLowest, [](const Candidate& c) { return c.path_id; });
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     if (!in(candidates[i])) continue;
     candidates[i].multipath = true;
@@ -114,6 +115,8 @@ std::string_view to_string(DecisionStep step) {
       return "longer CLUSTER_LIST";
     case DecisionStep::PeerAddress:
       return "higher neighbour address";
+    case DecisionStep::PathIdentifier:
+      return "higher path identifier";
   }
   return "";
 }

@@ -35,6 +35,7 @@ enum class DecisionStep : std::uint8_t {
   RouterId,           // f)
   ClusterListLength,  // RFC 4456 section 9
   PeerAddress,        // g)
+  PathIdentifier,     // of one peer's several paths (RFC 7911) the lowest: any order will do, but not that of arrival
 };
 
 /// "lower LOCAL_PREF" and so on: what a path lost by.
@@ -47,6 +48,7 @@ struct Candidate {
   std::uint32_t igp_cost = 0;
   RouterId router_id;  // of the peer
   IpAddress peer_address;
+  std::uint32_t path_id = 0;
   bool eligible = true;
 
   // Set by decide():

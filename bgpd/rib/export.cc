@@ -133,6 +133,7 @@ ExportSettings export_settings(const RibPeer& peer, const RibSettings& rib) {
           .local_v6 = peer.local_v6,
           .local_link_local = peer.local_link_local,
           .next_hop = peer.next_hop,
+          .add_path = peer.add_path,
           .role = peer.role,
           .allow_as_set = peer.allow_as_set,
           .max_prefixes = peer.max_prefixes_out,

@@ -2,12 +2,14 @@
 // 9234): whether at all, and with which attributes. Pure; neighbours with equal ExportSettings get equal bytes.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "bgpd/policy/policy.h"
+#include "bgpd/rib/path.h"
 #include "bgpd/rib/rib.h"
 
 namespace slash32::bgp {
@@ -22,6 +24,7 @@ struct ExportSettings {
   std::vector<AddressFamily> families;
   std::optional<IpAddress> local_v4, local_v6, local_link_local;
   config::NextHopMode next_hop = config::NextHopMode::Auto;
+  std::array<std::uint8_t, kFamilies> add_path{};  // how many paths to a prefix (RFC 7911); 0: one, without path id
   std::optional<BgpRole> role;
   bool allow_as_set = true;                   // RFC 9774
   std::optional<std::uint32_t> max_prefixes;  // per family, beyond our own

@@ -45,14 +45,16 @@ enum class Refusal : std::uint8_t {
 };
 
 struct Path {
-  SetId received = 0;  // before import policy
-  SetId accepted = 0;  // after it; 0 when refused
+  SetId received = 0;         // before import policy
+  SetId accepted = 0;         // after it; 0 when refused
+  std::uint32_t path_id = 0;  // the peer's own, where RFC 7911 is negotiated
   PeerSlot peer = kNoSlot;
   Refusal refusal = Refusal::None;
-  bool stale = false;  // RFC 4724 section 4.2
+  bool stale : 1 = false;  // RFC 4724 section 4.2
+  bool best : 1 = false;   // Loc-RIB holds it
 };
 
-/// The paths of one prefix: one inline, several in an array. 16 bytes.
+/// The paths of one prefix: one inline, several in an array. 20 bytes.
 class PathList {
  public:
   PathList() = default;
@@ -64,17 +66,28 @@ class PathList {
   std::span<const Path> all() const { return {data(), size_}; }
   bool empty() const { return size_ == 0; }
   std::size_t size() const { return size_; }
-  Path* find(PeerSlot peer) {
+  Path* find(PeerSlot peer, std::uint32_t path_id = 0) {
     for (Path& path : all())
-      if (path.peer == peer) return &path;
+      if (path.peer == peer && path.path_id == path_id) return &path;
     return nullptr;
   }
-  const Path* find(PeerSlot peer) const { return const_cast<PathList*>(this)->find(peer); }
-  Path& add(PeerSlot peer) {
+  /// Some path of this peer, whatever its path id.
+  bool has(PeerSlot peer) const {
+    for (const Path& path : all())
+      if (path.peer == peer) return true;
+    return false;
+  }
+  const Path* best() const {
+    for (const Path& path : all())
+      if (path.best) return &path;
+    return nullptr;
+  }
+  Path& add(PeerSlot peer, std::uint32_t path_id = 0) {
     if (size_ == capacity_) reserve(static_cast<std::uint16_t>(capacity_ * 2));
     Path& path = data()[size_++];
     path = Path{};
     path.peer = peer;
+    path.path_id = path_id;
     return path;
   }
   /// Removes the path at `path`, which must be one of all(); the others may change places.
@@ -116,9 +129,8 @@ class PathList {
 
 struct Node {
   PathList paths;
-  std::uint32_t fib = 0;    // interned next hops that the kernel is to have; 0: none
-  PeerSlot best = kNoSlot;  // whose path Loc-RIB holds
-  std::uint16_t held = 0;   // pending queues that still name this id: it must not be used again
+  std::uint32_t fib = 0;   // interned next hops that the kernel is to have; 0: none
+  std::uint16_t held = 0;  // pending queues that still name this id: it must not be used again
   enum class Work : std::uint8_t { None, Ordinary, Urgent } work = Work::None;  // its place in the work queue
   bool reimport = false;  // guard and import policy are to be asked again before the decision
 };

@@ -143,8 +143,7 @@ void Rib::Impl::peer_up(PeerId id, RibPeer given, const std::vector<AddressFamil
         .phase = contains(peer.conf.families, family_of(family)) ? EndOfRib::Phase::Waiting : EndOfRib::Phase::Sent,
         .mark = {}};
   peer.table_mark = work.mark();
-  peer.group = &group_for(export_settings(peer.conf, settings));
-  peer.group->out.join(peer.out);
+  join_group(peer, group_for(export_settings(peer.conf, settings)));
 }
 
 void Rib::Impl::peer_changed(PeerId id, RibPeer given) {
@@ -160,7 +159,7 @@ void Rib::Impl::peer_changed(PeerId id, RibPeer given) {
 void Rib::Impl::evaluate_peer_again(RibPeerState& peer) {
   for (std::size_t family = 0; family < kFamilies; ++family)
     peer.index[family].walk(tables[family].end(), [&](PrefixId id) {
-      if (!tables[family].used(id) || tables[family].node(id).paths.find(peer.out.slot) == nullptr) return false;
+      if (!tables[family].used(id) || !tables[family].node(id).paths.has(peer.out.slot)) return false;
       tables[family].node(id).reimport = true;
       work.push(family, id, false);
       return true;
@@ -173,15 +172,13 @@ void Rib::Impl::peer_down(RibPeerState& peer, const std::vector<AddressFamily>& 
   for (std::size_t family = 0; family < kFamilies; ++family) {
     const bool retained = contains(retain, family_of(family));
     peer.index[family].walk(tables[family].end(), [&](PrefixId id) {
-      if (!tables[family].used(id)) return false;
-      Path* path = tables[family].node(id).paths.find(peer.out.slot);
-      if (path == nullptr) return false;
-      if (!retained || (path->stale && before == StaleBefore::Deleted)) {
-        remove_path(family, id, path);
-        return false;
-      }
-      path->stale = true;
-      return true;
+      // RFC 4724 section 4.2: a route that is stale already does not survive a second restart, unless RFC 8538 was
+      // agreed on.
+      return remove_unless(family, id, peer.out.slot, [&](Path& path) {
+        if (!retained || (path.stale && before == StaleBefore::Deleted)) return false;
+        path.stale = true;
+        return true;
+      });
     });
   }
 }
@@ -230,7 +227,9 @@ std::optional<PrefixLimitExceeded> Rib::update(PeerId id, const Update& update) 
 }
 void Rib::refresh(PeerId id, AddressFamily family) {
   RibPeerState* peer = impl_->find(id);
-  if (peer != nullptr && peer->up) peer->group->out.again(peer->out, index_of(family));
+  if (peer == nullptr || !peer->up) return;
+  peer->group->out.again(peer->out, index_of(family));
+  for (std::size_t n = 0; n < peer->more.size(); ++n) peer->group->more[n]->again(*peer->more[n], index_of(family));
 }
 void Rib::next_hops_changed(const std::vector<IpAddress>& next_hops) { impl_->next_hops_changed(next_hops); }
 std::vector<IpAddress> Rib::next_hops() const { return impl_->next_hops.all(); }

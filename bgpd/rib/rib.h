@@ -3,6 +3,7 @@
 // UPDATE messages of a route-level queue in which the last state wins. No clock, no socket, no log.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -36,6 +37,8 @@ struct RibPeer {
   std::optional<IpAddress> local_v6;
   std::optional<IpAddress> local_link_local;  // only where the peer is on that link (RFC 2545 section 3)
   bool route_reflector_client = false;
+  std::array<std::uint8_t, 2>
+      add_path{};               // IPv4, IPv6: how many paths to a prefix it is told (RFC 7911); 0: one, no path id
   std::optional<BgpRole> role;  // eBGP: ours towards it (RFC 9234)
   std::uint8_t allow_own_as = 0;
   config::NextHopMode next_hop = config::NextHopMode::Auto;
@@ -81,6 +84,7 @@ struct PathView {
   Prefix prefix;
   std::optional<PeerId> peer;  // nothing: local
   AttributesPtr attributes;    // after import policy
+  PathId path_id = 0;          // the peer's own (RFC 7911)
   bool best = false;
   bool multipath = false;  // in the ECMP set
   bool stale = false;
@@ -93,6 +97,7 @@ struct FamilyCounts {
   std::uint64_t accepted = 0;    // past guard and import policy
   std::uint64_t advertised = 0;  // in Adj-RIB-Out, as sent
   std::uint64_t held_back = 0;   // not sent, for maxPrefixes.out
+  std::uint64_t too_many = 0;    // so often a path was not kept, being beyond 64 to its prefix (RFC 7911)
 };
 
 /// A neighbour that must be torn down: its prefix limit was passed (Cease/1).

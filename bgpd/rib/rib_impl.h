@@ -1,5 +1,5 @@
 // Inside the RIB. Split by what is done: rib.cc (settings, peers), rib_in.cc (Adj-RIB-In), rib_select.cc (Loc-RIB, the
-// kernel's view), rib_out.cc (groups), rib_show.cc.
+// kernel's view), rib_out.cc (groups), rib_paths.cc (several paths to a prefix), rib_show.cc.
 #pragma once
 
 #include <array>
@@ -21,6 +21,9 @@
 
 namespace slash32::bgp {
 
+/// What a session was told, by family and prefix.
+using Told = std::array<std::vector<SetId>, kFamilies>;
+
 /// What a set became when it was sent, remembered: consecutive prefixes mostly share a set.
 struct ExportMemo {
   bool valid = false;
@@ -40,7 +43,8 @@ struct Group {
   Group(ExportSettings settings, OutTables tables, bool prefixes_matter)
       : out(std::move(settings), tables), prefix_matters(prefixes_matter) {}
   AdjRibOut out;
-  bool prefix_matters = false;  // export policy looks at prefixes
+  std::vector<std::unique_ptr<AdjRibOut>> more;  // for path identifiers from 2 on (RFC 7911)
+  bool prefix_matters = false;                   // export policy looks at prefixes
   std::array<ExportMemo, 64> memo{};
   std::array<OutLimit, kFamilies> limit;
 };
@@ -52,10 +56,12 @@ struct RibPeerState {
   bool prefix_matters = false;  // import policy looks at prefixes
   std::array<std::uint64_t, kFamilies> received{};
   std::array<std::uint64_t, kFamilies> accepted{};
+  std::array<std::uint64_t, kFamilies> too_many_paths{};
   std::array<BlockIndex, kFamilies> index;  // where its paths are
   Group* group = nullptr;                   // while up
   OutMember out;
-  WorkQueue::Mark table_mark{};  // decided up to here: the initial table is in Adj-RIB-Out
+  std::vector<std::unique_ptr<OutMember>> more;  // as many as the group has
+  WorkQueue::Mark table_mark{};                  // decided up to here: the initial table is in Adj-RIB-Out
 };
 
 struct Rib::Impl {
@@ -83,7 +89,10 @@ struct Rib::Impl {
   // ------------------------------------------------------------ rib_in.cc
   std::optional<PrefixLimitExceeded> update(RibPeerState& peer, const Update& update);
   void announce(RibPeerState& peer, const Update::Reach& reach);
-  void withdraw(RibPeerState& peer, const Prefix& prefix);
+  void withdraw(RibPeerState& peer, const Prefix& prefix, PathId path_id);
+  /// Removes the peer's paths to a prefix for which `stays(path)` is false; true when one is left.
+  template <class Stays>
+  bool remove_unless(std::size_t family, PrefixId id, PeerSlot peer, Stays stays);
   void remove_path(std::size_t family, PrefixId id, Path* path);
   void sweep(RibPeerState& peer, AddressFamily family);
   /// Guard and policy on `path.received`; sets `accepted` and `refusal`, keeps counts.
@@ -112,9 +121,10 @@ struct Rib::Impl {
   // ------------------------------------------------------------ rib_out.cc
   Group& group_for(const ExportSettings& wanted);
   void leave_group(RibPeerState& peer);
+  Told told_by(const AdjRibOut& out, const OutMember& member);
   void change_group(RibPeerState& peer, const ExportSettings& wanted);
   void export_to(Group& group, std::size_t family, PrefixId id);
-  OutState within_limit(Group& group, std::size_t family, PrefixId id, OutState next);
+  OutState within_limit(Group& group, const AdjRibOut& out, std::size_t family, PrefixId id, OutState next);
   bool build(Group& group, std::size_t& budget);
   SetId encoded_for(Group& group, std::size_t family, PrefixId id, const Path& best);
   SetId encode(const Group& group, const ExportRoute& route, bool policy_changed);
@@ -124,10 +134,21 @@ struct Rib::Impl {
   bool has_output(const RibPeerState& peer) const;
   Output take_output(RibPeerState& peer, std::size_t max_bytes);
 
+  // ------------------------------------------------------------ rib_paths.cc
+  AdjRibOut& lane(Group& group, std::size_t n);
+  OutMember& add_member(RibPeerState& peer);
+  void join_group(RibPeerState& peer, Group& group);
+  std::vector<std::size_t> ranked(const Node& node, std::size_t most) const;
+  void export_paths(Group& group, std::size_t family, PrefixId id);
+  bool lanes_have_output(const RibPeerState& peer) const;
+  void take_lanes(RibPeerState& peer, std::size_t max_bytes, Output& out);
+
   // ------------------------------------------------------------ rib_show.cc
   void visit_node(std::size_t family, PrefixId id, const std::function<void(const PathView&)>& visit) const;
   std::string why_not(const Prefix& prefix, const Path& path, const Candidate& candidate) const;
   std::vector<PrefixId> in_order(std::size_t family) const;
+  /// A set as the peer was told it.
+  AttributesPtr decoded(const RibPeerState& peer, const Prefix& prefix, SetId set) const;
 
   RibSettings settings;
   Guard guard;
@@ -150,6 +171,25 @@ struct Rib::Impl {
   std::vector<Candidate> scratch;
   std::vector<FibNextHop> scratch_hops;
 };
+
+template <class Stays>
+bool Rib::Impl::remove_unless(std::size_t family, PrefixId id, PeerSlot peer, Stays stays) {
+  if (!tables[family].used(id)) return false;
+  PathList& paths = tables[family].node(id).paths;
+  bool left = false;
+  for (std::size_t i = 0; i < paths.size();) {
+    Path& path = paths.all()[i];
+    if (path.peer != peer) {
+      ++i;
+    } else if (stays(path)) {
+      left = true;
+      ++i;
+    } else {
+      remove_path(family, id, &path);  // another one takes its place
+    }
+  }
+  return left;
+}
 
 template <class Wanted>
 void Rib::Impl::evaluate_again(Wanted wanted) {

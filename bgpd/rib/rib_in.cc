@@ -1,12 +1,26 @@
 // Adj-RIB-In: from UPDATEs to paths. What a peer said is kept as it was said, and beside it what guard and policy made
 // of it, so that both can be asked again.
+#include <algorithm>
+
 #include "bgpd/rib/rib_impl.h"
 
 namespace slash32::bgp {
+namespace {
+
+/// Paths to one prefix that one peer may have (RFC 7911): deciding takes time with their square.
+constexpr std::ptrdiff_t kMaxPaths = 64;
+
+bool has_too_many_paths(const PathList& paths, PeerSlot peer) {
+  return std::ranges::count(paths.all(), peer, &Path::peer) >= kMaxPaths;
+}
+
+}  // namespace
 
 std::optional<PrefixLimitExceeded> Rib::Impl::update(RibPeerState& peer, const Update& update) {
   // RFC 4271 section 4.3: a prefix in both fields counts as announced, so withdrawals come first.
-  for (const Prefix& prefix : update.withdrawn) withdraw(peer, prefix);
+  const bool path_ids = !update.withdrawn_path_ids.empty();
+  for (std::size_t i = 0; i < update.withdrawn.size(); ++i)
+    withdraw(peer, update.withdrawn[i], path_ids ? update.withdrawn_path_ids[i] : 0);
   for (const Update::Reach& reach : update.announced) announce(peer, reach);
   if (update.end_of_rib) sweep(peer, *update.end_of_rib);
   if (!peer.conf.max_prefixes_in) return std::nullopt;
@@ -22,16 +36,22 @@ void Rib::Impl::announce(RibPeerState& peer, const Update::Reach& reach) {
   const SetId received = sets.intern(with_otc(peer.conf, reach.attributes));
   const Refusal refusal = check_attributes(peer.conf, settings, sets.get(received));
   std::optional<Imported> shared;  // policy's answer, where it is the same for every prefix of the message
+  const PathId* path_ids = reach.path_ids.empty() ? nullptr : reach.path_ids.data();
   for (const Prefix& prefix : reach.prefixes) {
+    const PathId path_id = path_ids != nullptr ? *path_ids++ : 0;
     const PrefixId id = tables[family].insert(prefix);
     Node& node = tables[family].node(id);
-    Path* path = node.paths.find(peer.out.slot);
+    Path* path = node.paths.find(peer.out.slot, path_id);
     if (path != nullptr && path->received == received) {  // said again: no longer stale, nothing else
       path->stale = false;
       continue;
     }
+    if (path == nullptr && path_ids != nullptr && has_too_many_paths(node.paths, peer.out.slot)) {
+      ++peer.too_many_paths[family];
+      continue;
+    }
     if (path == nullptr) {
-      path = &node.paths.add(peer.out.slot);
+      path = &node.paths.add(peer.out.slot, path_id);
       peer.index[family].add(id);
       ++peer.received[family];
     }
@@ -53,11 +73,11 @@ void Rib::Impl::announce(RibPeerState& peer, const Update::Reach& reach) {
   release_set(received);
 }
 
-void Rib::Impl::withdraw(RibPeerState& peer, const Prefix& prefix) {
+void Rib::Impl::withdraw(RibPeerState& peer, const Prefix& prefix, PathId path_id) {
   const std::size_t family = index_of(prefix.family());
   const PrefixId id = tables[family].find(prefix);
   if (id == kNoPrefix) return;  // never announced: harmless
-  if (Path* path = tables[family].node(id).paths.find(peer.out.slot)) remove_path(family, id, path);
+  if (Path* path = tables[family].node(id).paths.find(peer.out.slot, path_id)) remove_path(family, id, path);
 }
 
 void Rib::Impl::remove_path(std::size_t family, PrefixId id, Path* path) {
@@ -76,12 +96,7 @@ void Rib::Impl::remove_path(std::size_t family, PrefixId id, Path* path) {
 void Rib::Impl::sweep(RibPeerState& peer, AddressFamily of) {
   const std::size_t family = index_of(of);
   peer.index[family].walk(tables[family].end(), [&](PrefixId id) {
-    if (!tables[family].used(id)) return false;
-    Path* path = tables[family].node(id).paths.find(peer.out.slot);
-    if (path == nullptr) return false;
-    if (!path->stale) return true;
-    remove_path(family, id, path);
-    return false;
+    return remove_unless(family, id, peer.out.slot, [](const Path& path) { return !path.stale; });
   });
 }
 

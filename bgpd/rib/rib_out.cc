@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "bgpd/rib/rib_impl.h"
+#include "bgpd/wire/nlri.h"
 
 namespace slash32::bgp {
 namespace {
@@ -11,7 +12,7 @@ namespace {
 constexpr std::size_t kRoomForOneRoute = 19 + 4 + 9 + 17;
 
 template <class Visit>
-void for_each_told(const std::array<std::vector<SetId>, kFamilies>& told, Visit visit) {
+void for_each_told(const Told& told, Visit visit) {
   for (std::size_t family = 0; family < kFamilies; ++family)
     for (PrefixId id = 0; id < told[family].size(); ++id)
       if (told[family][id] != 0) visit(family, id);
@@ -30,9 +31,20 @@ Group& Rib::Impl::group_for(const ExportSettings& wanted) {
 void Rib::Impl::leave_group(RibPeerState& peer) {
   Group* group = std::exchange(peer.group, nullptr);
   group->out.leave(peer.out);
+  for (std::size_t n = 0; n < peer.more.size(); ++n) group->more[n]->leave(*peer.more[n]);
+  peer.more.clear();
   if (group->out.members() > 0) return;
   for (const ExportMemo& memo : group->memo) encoded.release(memo.encoded);
   std::erase_if(groups, [&](const auto& g) { return g.get() == group; });
+}
+
+// With references.
+Told Rib::Impl::told_by(const AdjRibOut& out, const OutMember& member) {
+  Told told;
+  for (std::size_t family = 0; family < kFamilies; ++family)
+    for (PrefixId id = 0; id < tables[family].end(); ++id)
+      told[family].push_back(encoded.add_reference(out.told(member, family, id)));
+  return told;
 }
 
 // What the session was told stays known, so that only what differs under the new settings is sent.
@@ -41,19 +53,22 @@ void Rib::Impl::change_group(RibPeerState& peer, const ExportSettings& wanted) {
   Group& next = group_for(wanted);
   std::size_t budget = SIZE_MAX;
   build(next, budget);
-  std::array<std::vector<SetId>, kFamilies> told;
-  for (std::size_t family = 0; family < kFamilies; ++family)
-    for (PrefixId id = 0; id < tables[family].end(); ++id)
-      told[family].push_back(encoded.add_reference(peer.group->out.told(peer.out, family, id)));
+  std::vector<Told> told{told_by(peer.group->out, peer.out)};
+  for (std::size_t n = 0; n < peer.more.size(); ++n) told.push_back(told_by(*peer.group->more[n], *peer.more[n]));
   // What only its queue still names must not be forgotten on the way.
-  for_each_told(told, [&](std::size_t family, PrefixId id) { ++tables[family].node(id).held; });
+  for (const Told& one : told)
+    for_each_told(one, [&](std::size_t family, PrefixId id) { ++tables[family].node(id).held; });
   leave_group(peer);
+  lane(next, told.size() - 1);
   peer.group = &next;
-  next.out.join(peer.out, told);
-  for_each_told(told, [&](std::size_t family, PrefixId id) {
-    --tables[family].node(id).held;
-    tables[family].forget_if_unused(id);
-  });
+  next.out.join(peer.out, told[0]);
+  told.resize(1 + next.more.size());
+  for (std::size_t n = 1; n < told.size(); ++n) next.more[n - 1]->join(add_member(peer), told[n]);
+  for (const Told& one : told)
+    for_each_told(one, [&](std::size_t family, PrefixId id) {
+      --tables[family].node(id).held;
+      tables[family].forget_if_unused(id);
+    });
 }
 
 ExportRoute Rib::Impl::export_route(const Prefix& prefix, const Path& best) const {
@@ -73,20 +88,21 @@ ExportRoute Rib::Impl::export_route(const Prefix& prefix, const Path& best) cons
 }
 
 void Rib::Impl::export_to(Group& group, std::size_t family, PrefixId id) {
+  if (group.out.settings().add_path.at(family) > 0) return export_paths(group, family, id);
   const Node& node = tables[family].node(id);
-  const Path* best = node.best == kNoSlot ? nullptr : node.paths.find(node.best);
+  const Path* best = node.paths.best();
   // A new group is built from what was chosen last, which may be about to be decided again.
   OutState next;
   if (best != nullptr && best->accepted != 0) next = {encoded_for(group, family, id, *best), best->peer};
-  if (group.out.settings().max_prefixes) next = within_limit(group, family, id, next);
+  if (group.out.settings().max_prefixes) next = within_limit(group, group.out, family, id, next);
   group.out.set(family, id, next);
 }
 
 // What is told already may change; what is new waits where the limit is reached, unless it is our own. Whatever makes
 // room lets one of those that wait try again.
-OutState Rib::Impl::within_limit(Group& group, std::size_t family, PrefixId id, OutState next) {
+OutState Rib::Impl::within_limit(Group& group, const AdjRibOut& out, std::size_t family, PrefixId id, OutState next) {
   OutLimit& limit = group.limit[family];
-  const bool was = group.out.state(family, id).set != 0;
+  const bool was = out.state(family, id).set != 0;
   if (next.set != 0 && !was && next.from != kLocalSlot && limit.told >= *group.out.settings().max_prefixes) {
     limit.waiting.insert(id);
     encoded.release(next.set);
@@ -132,7 +148,8 @@ SetId Rib::Impl::encode(const Group& group, const ExportRoute& route, bool polic
                                             {.four_octet_as = to.four_octet_as, .external = to.external});
   if (!block) return 0;
   // RFC 4271 section 9.2: a route whose attributes do not fit a message is not advertised.
-  if (block->bytes.size() + block->mp_next_hop.size() + kRoomForOneRoute > to.max_message_size) return 0;
+  const std::size_t path_id = to.add_path.at(index_of(route.prefix.family())) > 0 ? kPathIdSize : 0;
+  if (block->bytes.size() + block->mp_next_hop.size() + kRoomForOneRoute + path_id > to.max_message_size) return 0;
   return encoded.intern(*block);
 }
 
@@ -161,11 +178,12 @@ bool Rib::Impl::build(Group& group, std::size_t& budget) {
 
 bool Rib::Impl::end_of_rib_due(const RibPeerState& peer, std::size_t family) const {
   return peer.out.end_of_rib[family].phase == EndOfRib::Phase::Waiting && !deferral && !end_of_rib_held &&
-         peer.group->out.is_complete(family) && work.passed(peer.table_mark);
+         peer.group->out.is_complete(family) && work.passed(peer.table_mark) && !lanes_have_output(peer);
 }
 
 bool Rib::Impl::has_output(const RibPeerState& peer) const {
-  return peer.group->out.has_output(peer.out) || end_of_rib_due(peer, 0) || end_of_rib_due(peer, 1);
+  return peer.group->out.has_output(peer.out) || lanes_have_output(peer) || end_of_rib_due(peer, 0) ||
+         end_of_rib_due(peer, 1);
 }
 
 Rib::Output Rib::Impl::take_output(RibPeerState& peer, std::size_t max_bytes) {
@@ -173,6 +191,7 @@ Rib::Output Rib::Impl::take_output(RibPeerState& peer, std::size_t max_bytes) {
     if (end_of_rib_due(peer, family)) peer.out.end_of_rib[family].phase = EndOfRib::Phase::TableReady;
   Output out;
   peer.group->out.take(peer.out, max_bytes, out);
+  take_lanes(peer, max_bytes, out);
   return out;
 }
 

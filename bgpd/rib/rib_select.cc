@@ -28,6 +28,7 @@ Candidate Rib::Impl::candidate(const Path& path) const {
   c.external = peer.conf.external;
   c.router_id = peer.conf.remote_id;
   c.peer_address = peer.conf.address;
+  c.path_id = path.path_id;
   c.eligible = false;
   if (path.accepted == 0) return c;
   c.attributes = &sets.get(path.accepted);
@@ -52,7 +53,8 @@ void Rib::Impl::evaluate(std::size_t family, PrefixId id) {
   Node& node = tables[family].node(id);
   if (node.reimport) import_again(family, id);
   const auto best = select(node, scratch);
-  node.best = best ? node.paths.all()[*best].peer : kNoSlot;
+  const auto paths = node.paths.all();
+  for (std::size_t i = 0; i < paths.size(); ++i) paths[i].best = best == i;
   set_fib(family, id, best ? kernel_group(node, *best) : 0);
   for (const auto& group : groups)
     if (group->out.is_built(family, id)) export_to(*group, family, id);

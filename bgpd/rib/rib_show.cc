@@ -38,6 +38,7 @@ void Rib::Impl::visit_node(std::size_t family, PrefixId id, const std::function<
     view.best = best == i;
     view.multipath = candidates[i].multipath;
     view.stale = path.stale;
+    view.path_id = path.path_id;
     view.resolved = is_local || (path.accepted != 0 && next_hops.state(sets.tag(path.accepted)).resolved);
     view.why_not = why_not(prefix, path, candidates[i]);
     visit(view);
@@ -57,10 +58,16 @@ FamilyCounts Rib::counts(PeerId id, AddressFamily of) const {
   const RibPeerState* peer = impl_->find(id);
   if (peer == nullptr) return {};
   const std::size_t family = index_of(of);
-  return {.received = peer->received[family],
-          .accepted = peer->accepted[family],
-          .advertised = peer->up ? peer->group->out.told_count(peer->out, family) : 0,
-          .held_back = peer->up ? peer->group->limit[family].waiting.size() : 0};
+  FamilyCounts out;
+  out.received = peer->received[family];
+  out.accepted = peer->accepted[family];
+  out.too_many = peer->too_many_paths[family];
+  if (!peer->up) return out;
+  out.held_back = peer->group->limit[family].waiting.size();
+  out.advertised = peer->group->out.told_count(peer->out, family);
+  for (std::size_t n = 0; n < peer->more.size(); ++n)
+    out.advertised += peer->group->more[n]->told_count(*peer->more[n], family);
+  return out;
 }
 
 bool Rib::list_prefixes(AddressFamily of, std::size_t& cursor, std::size_t count, std::vector<Prefix>& out) const {
@@ -88,24 +95,38 @@ AttributesPtr Rib::advertised(PeerId id, const Prefix& prefix) const {
   const std::size_t family = index_of(prefix.family());
   const PrefixId prefix_id = impl_->tables[family].find(prefix);
   if (prefix_id == kNoPrefix) return nullptr;
-  const SetId set = peer->group->out.told(peer->out, family, prefix_id);
-  if (set == 0) return nullptr;
-  const DecodeContext context{.four_octet_as = peer->conf.four_octet_as,
-                              .external = peer->conf.external,
-                              .families = peer->conf.families,
+  SetId set = peer->group->out.told(peer->out, family, prefix_id);
+  for (std::size_t n = 0; set == 0 && n < peer->more.size(); ++n)
+    set = peer->group->more[n]->told(*peer->more[n], family, prefix_id);
+  return set == 0 ? nullptr : impl_->decoded(*peer, prefix, set);
+}
+
+AttributesPtr Rib::Impl::decoded(const RibPeerState& peer, const Prefix& prefix, SetId set) const {
+  const DecodeContext context{.four_octet_as = peer.conf.four_octet_as,
+                              .external = peer.conf.external,
+                              .families = peer.conf.families,
                               .extended_next_hop = true,
                               .first_as = std::nullopt};
   std::vector<std::uint8_t> message;
-  if (!encode_announcements(impl_->encoded.block(set), {&prefix, 1}, 65535, message)) return nullptr;
+  if (!encode_announcements(encoded.block(set), {&prefix, 1}, 65535, message)) return nullptr;
   const auto update = decode_update(std::span{message}.subspan(kHeaderSize), context);
   return update && !update->announced.empty() ? update->announced.front().attributes : nullptr;
 }
 
 void Rib::visit_advertised(PeerId id, const std::function<void(const Prefix&, const AttributesPtr&)>& visit) const {
+  const RibPeerState* peer = impl_->find(id);
+  if (peer == nullptr || !peer->up) return;
+  const auto show = [&](const AdjRibOut& out, const OutMember& member, std::size_t family, PrefixId prefix_id) {
+    const SetId set = out.told(member, family, prefix_id);
+    const Prefix prefix = impl_->tables[family].prefix(prefix_id);
+    if (set != 0)
+      if (const auto attributes = impl_->decoded(*peer, prefix, set)) visit(prefix, attributes);
+  };
   for (std::size_t family = 0; family < kFamilies; ++family)
     for (const PrefixId prefix_id : impl_->in_order(family)) {
-      const Prefix prefix = impl_->tables[family].prefix(prefix_id);
-      if (const auto attributes = advertised(id, prefix)) visit(prefix, attributes);
+      show(peer->group->out, peer->out, family, prefix_id);
+      for (std::size_t n = 0; n < peer->more.size(); ++n)
+        show(*peer->group->more[n], *peer->more[n], family, prefix_id);
     }
 }
 
@@ -116,9 +137,9 @@ std::string Rib::why_not_advertised(PeerId id, const Prefix& prefix) const {
   const PrefixId prefix_id = impl_->tables[family].find(prefix);
   if (prefix_id == kNoPrefix) return "no such prefix";
   const AdjRibOut& out = peer->group->out;
-  if (out.told(peer->out, family, prefix_id) != 0) return {};
+  if (advertised(id, prefix)) return {};
   const Node& node = impl_->tables[family].node(prefix_id);
-  const Path* best = node.best == kNoSlot ? nullptr : node.paths.find(node.best);
+  const Path* best = node.paths.best();
   if (best == nullptr || best->accepted == 0) return "no usable path";
   if (best->peer == peer->out.slot) return "learned from this neighbour";
   const ExportRoute route = impl_->export_route(prefix, *best);

@@ -202,9 +202,9 @@ Outcome decode_mp_reach(const RawAttribute& raw, const DecodeContext& context, C
   Outcome outcome;
   if (reach.family) {
     if (!read_mp_next_hop(next_hop, context, reach)) return bad_mp("has a next hop of a wrong length");
-    auto prefixes = decode_prefixes(in, *reach.family);
-    if (!prefixes) return bad_mp("has a prefix that is too long or cut off");
-    reach.prefixes = std::move(*prefixes);
+    auto routes = decode_nlri(in, *reach.family, has_path_ids(context, *reach.family));
+    if (!routes) return bad_mp("has a prefix that is too long or cut off");
+    reach.routes = std::move(*routes);
     if (!is_host_address(reach.next_hop))
       outcome = Malformed{"has a next hop that is no host's address", update_error::kOptionalAttributeError,
                           Verdict::TreatAsWithdraw};
@@ -213,7 +213,7 @@ Outcome decode_mp_reach(const RawAttribute& raw, const DecodeContext& context, C
   return outcome;
 }
 
-Outcome decode_mp_unreach(const RawAttribute& raw, const DecodeContext&, Collected& out) {  // section 7.12
+Outcome decode_mp_unreach(const RawAttribute& raw, const DecodeContext& context, Collected& out) {  // section 7.12
   ByteReader in{raw.value};
   MpUnreach unreach;
   const std::uint16_t afi = in.u16();
@@ -222,9 +222,9 @@ Outcome decode_mp_unreach(const RawAttribute& raw, const DecodeContext&, Collect
   unreach.family = to_family(afi, safi);
   unreach.empty = in.empty();
   if (unreach.family) {
-    auto prefixes = decode_prefixes(in, *unreach.family);
-    if (!prefixes) return bad_mp("has a prefix that is too long or cut off");
-    unreach.prefixes = std::move(*prefixes);
+    auto routes = decode_nlri(in, *unreach.family, has_path_ids(context, *unreach.family));
+    if (!routes) return bad_mp("has a prefix that is too long or cut off");
+    unreach.routes = std::move(*routes);
   }
   out.unreach = std::move(unreach);
   return {};
@@ -261,6 +261,10 @@ constexpr std::array kRules{
 // clang-format on
 
 }  // namespace
+
+bool has_path_ids(const DecodeContext& context, AddressFamily family) {
+  return std::ranges::find(context.add_path, family) != context.add_path.end();
+}
 
 void keep_bytes(const RawAttribute& raw, Collected& out) {
   UnknownAttribute kept{static_cast<std::uint8_t>(raw.flags & ~attribute_flag::kExtendedLength),

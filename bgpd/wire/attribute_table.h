@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "bgpd/wire/message.h"
+#include "bgpd/wire/nlri.h"
 #include "bgpd/wire/update.h"
 
 namespace slash32::bgp {
@@ -26,14 +27,14 @@ struct MpReach {
   std::optional<AddressFamily> family;  // nothing: one we do not carry; the rest is then not read
   IpAddress next_hop;
   std::optional<IpAddress> link_local;
-  std::vector<Prefix> prefixes;
+  Nlri routes;
   bool empty = false;  // no NLRI, of whatever family
 };
 
 /// MP_UNREACH_NLRI (RFC 4760 section 4).
 struct MpUnreach {
   std::optional<AddressFamily> family;
-  std::vector<Prefix> prefixes;
+  Nlri routes;
   bool empty = false;
 };
 
@@ -69,6 +70,9 @@ struct AttributeRule {
   Verdict malformed;  // RFC 7606 section 7
   AttributeDecoder decode;
 };
+
+/// Routes of this family come with path identifiers (RFC 7911).
+bool has_path_ids(const DecodeContext& context, AddressFamily family);
 
 /// Keeps an attribute byte for byte, to be passed on.
 void keep_bytes(const RawAttribute& raw, Collected& out);

@@ -15,6 +15,8 @@
 
 namespace slash32::bgp {
 
+using PathId = std::uint32_t;  // RFC 7911 section 2: which of several paths to a prefix; the sender chooses
+
 enum class Origin : std::uint8_t { Igp = 0, Egp = 1, Incomplete = 2 };  // RFC 4271 section 5.1.1
 
 enum class SegmentType : std::uint8_t { AsSet = 1, AsSequence = 2, ConfedSequence = 3, ConfedSet = 4 };

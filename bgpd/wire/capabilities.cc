@@ -14,6 +14,8 @@ constexpr std::uint16_t kRestartState = 0x8000;          // RFC 4724 section 3
 constexpr std::uint16_t kGracefulNotification = 0x4000;  // RFC 8538 section 2
 constexpr std::uint16_t kRestartTimeMask = 0x0fff;
 constexpr std::uint8_t kForwardingState = 0x80;
+constexpr std::uint8_t kReceivePaths = 1;  // RFC 7911 section 4
+constexpr std::uint8_t kSendPaths = 2;
 
 /// Reads the value; false: its length or content is not what the capability's RFC says.
 using Decoder = bool (*)(ByteReader, Capabilities&);
@@ -64,6 +66,25 @@ bool decode_role(ByteReader in, Capabilities& out) {
   return true;
 }
 
+/// RFC 7911 section 4. An unknown Send/Receive value makes the whole capability one that is not understood.
+bool decode_add_path(ByteReader in, Capabilities& out) {
+  std::vector<AddPathFamily> found;
+  bool understood = true;
+  while (!in.empty()) {
+    const std::uint16_t afi = in.u16();
+    const std::uint8_t safi = in.u8();
+    const std::uint8_t how = in.u8();
+    if (in.failed()) return false;
+    understood &= how >= kReceivePaths && how <= (kReceivePaths | kSendPaths);
+    const auto family = to_family(afi, safi);
+    if (!family) continue;
+    std::erase_if(found, [&](const AddPathFamily& f) { return f.family == *family; });  // the last one counts
+    found.push_back({*family, (how & kReceivePaths) != 0, (how & kSendPaths) != 0});
+  }
+  if (understood) out.add_path = std::move(found);
+  return true;
+}
+
 struct Row {
   std::uint8_t code;
   Decoder decode;
@@ -74,6 +95,7 @@ constexpr std::array kTable{
     Row{capability::kRole, decode_role},
     Row{capability::kGracefulRestart, decode_graceful_restart},
     Row{capability::kFourOctetAs, decode_four_octet_as},
+    Row{capability::kAddPath, decode_add_path},
 };
 
 std::unexpected<Notification> malformed(std::span<const std::uint8_t> capability) {
@@ -92,6 +114,16 @@ void encode_graceful_restart(const GracefulRestartCapability& gr, ByteWriter& ou
     out.u16(to_afi(f.family));
     out.u8(kSafiUnicast);
     out.u8(f.forwarding_preserved ? kForwardingState : std::uint8_t{0});
+  }
+}
+
+void encode_add_path(const std::vector<AddPathFamily>& families, ByteWriter& out) {
+  out.u8(capability::kAddPath);
+  out.u8(static_cast<std::uint8_t>(4 * families.size()));
+  for (const AddPathFamily& f : families) {
+    out.u16(to_afi(f.family));
+    out.u8(kSafiUnicast);
+    out.u8(static_cast<std::uint8_t>((f.receive ? kReceivePaths : 0) | (f.send ? kSendPaths : 0)));
   }
 }
 
@@ -137,6 +169,7 @@ void encode_capabilities(const Capabilities& capabilities, ByteWriter& out) {
     out.u32(capabilities.four_octet_as->value);
   }
   if (capabilities.graceful_restart) encode_graceful_restart(*capabilities.graceful_restart, out);
+  if (!capabilities.add_path.empty()) encode_add_path(capabilities.add_path, out);
 }
 
 }  // namespace slash32::bgp

@@ -40,6 +40,14 @@ struct GracefulRestartCapability {
   bool operator==(const GracefulRestartCapability&) const = default;
 };
 
+/// RFC 7911 section 4, one family's tuple.
+struct AddPathFamily {
+  AddressFamily family = AddressFamily::IPv4;
+  bool receive = false;  // who says it can receive several paths
+  bool send = false;
+  bool operator==(const AddPathFamily&) const = default;
+};
+
 /// What an OPEN's capabilities say, as far as we know them. Unknown ones are kept for show.
 struct Capabilities {
   std::vector<AddressFamily> families;  // RFC 4760, unicast; empty and !multiprotocol: IPv4 unicast only
@@ -49,6 +57,7 @@ struct Capabilities {
   std::optional<GracefulRestartCapability> graceful_restart;
   std::optional<std::uint8_t> role;  // RFC 9234: the value as it came, known or not
   bool roles_disagree = false;       // several Role capabilities with different values
+  std::vector<AddPathFamily> add_path;  // RFC 7911
   std::vector<std::uint8_t> unknown_codes;
   bool operator==(const Capabilities&) const = default;
 };
@@ -70,8 +79,10 @@ struct Update {
   struct Reach {
     AttributesPtr attributes;  // next_hop is that of this family
     std::vector<Prefix> prefixes;
+    std::vector<PathId> path_ids;  // one a prefix where RFC 7911 is negotiated for the family; else none
   };
   std::vector<Prefix> withdrawn;            // both families; under TreatAsWithdraw also what was announced
+  std::vector<PathId> withdrawn_path_ids;   // one for each of them where some family has path ids; else none
   std::vector<Reach> announced;             // one a family; two of IPv4 where MP_REACH_NLRI has some of it as well
   std::optional<AddressFamily> end_of_rib;  // RFC 4724 section 2
   Verdict verdict = Verdict::Accept;

@@ -6,10 +6,11 @@
 
 namespace slash32::bgp {
 
-std::optional<std::vector<Prefix>> decode_prefixes(ByteReader in, AddressFamily family) {
-  std::vector<Prefix> out;
+std::optional<Nlri> decode_nlri(ByteReader in, AddressFamily family, bool path_ids) {
+  Nlri out;
   const std::uint8_t most = family == AddressFamily::IPv4 ? 32 : 128;
   while (!in.empty()) {
+    if (path_ids) out.path_ids.push_back(in.u32());
     const std::uint8_t length = in.u8();
     if (length > most) return std::nullopt;
     const auto octets = in.bytes((std::size_t{length} + 7) / 8);
@@ -17,9 +18,9 @@ std::optional<std::vector<Prefix>> decode_prefixes(ByteReader in, AddressFamily 
     std::array<std::uint8_t, 16> address{};
     std::ranges::copy(octets, address.begin());
     if (family == AddressFamily::IPv4)
-      out.emplace_back(IpAddress::v4(ByteReader{std::span{address}.first(4)}.u32()), length);
+      out.prefixes.emplace_back(IpAddress::v4(ByteReader{std::span{address}.first(4)}.u32()), length);
     else
-      out.emplace_back(IpAddress::v6(address), length);
+      out.prefixes.emplace_back(IpAddress::v6(address), length);
   }
   return out;
 }

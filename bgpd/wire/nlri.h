@@ -1,4 +1,4 @@
-// NLRI as they stand in messages (RFC 4271 section 4.3; RFC 4760 section 5): a length in bits, then as few octets as
+// NLRI as they stand in messages (RFC 4271 section 4.3; RFC 4760 section 5; RFC 7911 section 3): a length in bits, then as few octets as
 // hold it.
 #pragma once
 
@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "bgpd/wire/attributes.h"
 #include "common/bytes.h"
 #include "common/ip.h"
 
@@ -13,7 +14,14 @@ namespace slash32::bgp {
 
 /// Every prefix up to the reader's end. Nothing when a length passes the family's or the octets end too early
 /// (RFC 7606 section 5.3). Bits beyond the length are masked.
-std::optional<std::vector<Prefix>> decode_prefixes(ByteReader in, AddressFamily family);
+/// With `path_ids`, each is behind its path identifier.
+struct Nlri {
+  std::vector<Prefix> prefixes;
+  std::vector<PathId> path_ids;  // as many, or none
+};
+std::optional<Nlri> decode_nlri(ByteReader in, AddressFamily family, bool path_ids);
+
+inline constexpr std::size_t kPathIdSize = 4;
 
 /// How many octets encode_prefix() writes.
 std::size_t encoded_size(const Prefix& prefix);

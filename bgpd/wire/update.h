@@ -24,6 +24,7 @@ struct DecodeContext {
   std::vector<AddressFamily> families;  // negotiated; routes of others are ignored
   bool extended_next_hop = false;       // RFC 8950 negotiated: IPv4 routes may have an IPv6 next hop
   std::optional<Asn> first_as;  // eBGP: the AS the path must begin with (RFC 4271 section 6.3); nothing: unchecked
+  std::vector<AddressFamily> add_path;  // whose routes come with path identifiers (RFC 7911)
   bool allow_as_set = true;      // false: a route with an AS_SET is treated as withdrawn (RFC 9774 section 3)
   bool operator==(const DecodeContext&) const = default;
 };
@@ -52,16 +53,18 @@ struct AttributeBlock {
 Result<AttributeBlock> encode_attribute_block(const PathAttributes& attributes, AddressFamily family,
                                               const EncodeContext& context);
 
+/// Every prefix goes with `path_id`, where there is one (RFC 7911).
 /// Appends as few UPDATEs of at most `max_size` octets as announce `prefixes` (all of the block's family); returns how
 /// many. When the attributes leave no room for a prefix, that is an error and `out` is as it was: the caller withdraws
 /// those routes instead.
 Result<std::size_t> encode_announcements(const AttributeBlock& block, std::span<const Prefix> prefixes,
-                                         std::size_t max_size, std::vector<std::uint8_t>& out);
+                                         std::size_t max_size, std::vector<std::uint8_t>& out,
+                                         std::optional<PathId> path_id = {});
 
 /// Appends as few UPDATEs as withdraw `prefixes`, all of `family`; returns how many. IPv4 uses the message's own field,
 /// IPv6 a lone MP_UNREACH_NLRI (RFC 4760 section 4). `max_size` is at least 4096.
 std::size_t encode_withdrawals(std::span<const Prefix> prefixes, AddressFamily family, std::size_t max_size,
-                               std::vector<std::uint8_t>& out);
+                               std::vector<std::uint8_t>& out, std::optional<PathId> path_id = {});
 
 /// End-of-RIB (RFC 4724 section 2): one whole UPDATE.
 std::vector<std::uint8_t> encode_end_of_rib(AddressFamily family);

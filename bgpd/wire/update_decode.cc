@@ -147,19 +147,20 @@ bool negotiated(const std::optional<AddressFamily>& family, const DecodeContext&
 }
 
 struct Sections {
-  std::vector<Prefix> withdrawn;
-  std::vector<Prefix> nlri;  // IPv4, the message's own field
+  Nlri withdrawn;
+  Nlri nlri;  // IPv4, the message's own field
   ByteReader attributes;
 };
 
 /// RFC 4271 section 6.3 and RFC 7606 sections 3(j) and 5.3: where the NLRI cannot be found or read, nothing helps.
-Result<Sections, Notification> split(std::span<const std::uint8_t> body) {
+Result<Sections, Notification> split(std::span<const std::uint8_t> body, const DecodeContext& context) {
   ByteReader in{body};
   const ByteReader withdrawn = in.sub(in.u16());
   const ByteReader attributes = in.sub(in.u16());
   if (in.failed()) return update_fail(update_error::kMalformedAttributeList);
-  auto gone = decode_prefixes(withdrawn, AddressFamily::IPv4);
-  auto nlri = decode_prefixes(in, AddressFamily::IPv4);
+  const bool path_ids = has_path_ids(context, AddressFamily::IPv4);
+  auto gone = decode_nlri(withdrawn, AddressFamily::IPv4, path_ids);
+  auto nlri = decode_nlri(in, AddressFamily::IPv4, path_ids);
   if (!gone || !nlri) return update_fail(update_error::kInvalidNetworkField);
   return Sections{std::move(*gone), std::move(*nlri), attributes};
 }
@@ -172,7 +173,7 @@ void check_reachable(const Sections& s, const Collected& c, const DecodeContext&
   };
   if (!c.has_origin) missing("ORIGIN", attribute::kOrigin);
   if (!c.has_as_path) missing("AS_PATH", attribute::kAsPath);
-  if (!s.nlri.empty() && !c.next_hop) missing("NEXT_HOP", attribute::kNextHop);
+  if (!s.nlri.prefixes.empty() && !c.next_hop) missing("NEXT_HOP", attribute::kNextHop);
   // RFC 4271 section 6.3: the leftmost AS is the peer's.
   if (c.has_as_path && context.external && context.first_as && c.common.as_path.first() != context.first_as)
     fault.worsen(Verdict::TreatAsWithdraw, "AS_PATH does not begin with the peer's AS (RFC 4271 section 6.3)",
@@ -189,7 +190,16 @@ std::optional<AddressFamily> end_of_rib(std::span<const std::uint8_t> body, std:
   return lone && negotiated(c.unreach->family, context) ? c.unreach->family : std::nullopt;
 }
 
-void append(std::vector<Prefix>& to, const std::vector<Prefix>& from) { to.insert(to.end(), from.begin(), from.end()); }
+/// Path ids go along where any family has them: 0 stands for those without.
+void withdraw(Update& update, const Nlri& routes) {
+  auto& ids = update.withdrawn_path_ids;
+  const std::size_t before = update.withdrawn.size();
+  update.withdrawn.insert(update.withdrawn.end(), routes.prefixes.begin(), routes.prefixes.end());
+  if (ids.empty() && routes.path_ids.empty()) return;
+  ids.resize(before);
+  ids.insert(ids.end(), routes.path_ids.begin(), routes.path_ids.end());
+  ids.resize(update.withdrawn.size());
+}
 
 AttributesPtr share(const PathAttributes& common, const IpAddress& next_hop,
                     const std::optional<IpAddress>& link_local = {}) {
@@ -199,39 +209,43 @@ AttributesPtr share(const PathAttributes& common, const IpAddress& next_hop,
   return out;
 }
 
+void announce(Update& update, AttributesPtr attributes, Nlri&& routes) {
+  update.announced.push_back({std::move(attributes), std::move(routes.prefixes), std::move(routes.path_ids)});
+}
+
 /// Puts sections and attributes together; what is of a family not negotiated is left out (RFC 4760 section 6).
 Update assemble(Sections&& s, Collected&& c, const DecodeContext& context, const Fault& fault) {
   Update update;
   update.verdict = fault.verdict;
   update.complaint = fault.why;
   const bool v4 = negotiated(AddressFamily::IPv4, context);
-  if (v4) update.withdrawn = std::move(s.withdrawn);
-  if (!v4) s.nlri.clear();
-  if (c.unreach && negotiated(c.unreach->family, context)) append(update.withdrawn, c.unreach->prefixes);
+  if (v4) withdraw(update, s.withdrawn);
+  if (!v4) s.nlri = {};
+  if (c.unreach && negotiated(c.unreach->family, context)) withdraw(update, c.unreach->routes);
   if (c.reach && !negotiated(c.reach->family, context)) c.reach.reset();
   if (fault.verdict >= Verdict::TreatAsWithdraw) {
-    append(update.withdrawn, s.nlri);
-    if (c.reach) append(update.withdrawn, c.reach->prefixes);
+    withdraw(update, s.nlri);
+    if (c.reach) withdraw(update, c.reach->routes);
     return update;
   }
   undo_as_trans(c);
-  if (!s.nlri.empty()) update.announced.push_back({share(c.common, *c.next_hop), std::move(s.nlri)});
-  if (c.reach && !c.reach->prefixes.empty())
-    update.announced.push_back({share(c.common, c.reach->next_hop, c.reach->link_local), std::move(c.reach->prefixes)});
+  if (!s.nlri.prefixes.empty()) announce(update, share(c.common, *c.next_hop), std::move(s.nlri));
+  if (c.reach && !c.reach->routes.prefixes.empty())
+    announce(update, share(c.common, c.reach->next_hop, c.reach->link_local), std::move(c.reach->routes));
   return update;
 }
 
 }  // namespace
 
 Result<Update, Notification> decode_update(std::span<const std::uint8_t> body, const DecodeContext& context) {
-  Sections sections = TRY(split(body));
+  Sections sections = TRY(split(body, context));
   const std::size_t attributes_size = sections.attributes.size();
   Collected collected;
   Fault fault;
-  read_attributes(sections.attributes, !sections.nlri.empty(), context, collected, fault);
+  read_attributes(sections.attributes, !sections.nlri.prefixes.empty(), context, collected, fault);
   if (fault.verdict == Verdict::SessionReset) return fault.reset();
 
-  const bool reachable = !sections.nlri.empty() || (collected.reach && !collected.reach->empty);
+  const bool reachable = !sections.nlri.prefixes.empty() || (collected.reach && !collected.reach->empty);
   if (reachable) check_reachable(sections, collected, context, fault);
   // RFC 7606 section 5.2: attributes but no reachable NLRI, and an error stronger than discarding: the NLRI may have
   // been lost with it. A message of nothing but MP_UNREACH_NLRI is not meant.

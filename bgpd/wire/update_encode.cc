@@ -145,20 +145,25 @@ void append(std::vector<std::uint8_t>& out, const std::vector<std::uint8_t>& byt
 }
 
 /// How many of `prefixes` fit into `room` octets.
-std::size_t fitting(std::span<const Prefix> prefixes, std::size_t room) {
+std::size_t fitting(std::span<const Prefix> prefixes, std::size_t room, std::optional<PathId> path_id) {
+  const std::size_t each = path_id ? kPathIdSize : 0;
   std::size_t used = 0;
   for (std::size_t i = 0; i < prefixes.size(); ++i) {
-    used += encoded_size(prefixes[i]);
+    used += encoded_size(prefixes[i]) + each;
     if (used > room) return i;
   }
   return prefixes.size();
 }
 
-void write_prefixes(std::span<const Prefix> prefixes, ByteWriter& out) {
-  for (const Prefix& p : prefixes) encode_prefix(p, out);
+void write_prefixes(std::span<const Prefix> prefixes, std::optional<PathId> path_id, ByteWriter& out) {
+  for (const Prefix& p : prefixes) {
+    if (path_id) out.u32(*path_id);  // RFC 7911 section 3
+    encode_prefix(p, out);
+  }
 }
 
-void write_announcement(const AttributeBlock& block, std::span<const Prefix> prefixes, ByteWriter& out) {
+void write_announcement(const AttributeBlock& block, std::span<const Prefix> prefixes, std::optional<PathId> path_id,
+                        ByteWriter& out) {
   const std::size_t begin = begin_message(out, MessageType::Update);
   out.u16(0);  // no withdrawn routes
   const std::size_t length_at = out.size();
@@ -173,21 +178,22 @@ void write_announcement(const AttributeBlock& block, std::span<const Prefix> pre
     out.u8(static_cast<std::uint8_t>(block.mp_next_hop.size()));
     out.bytes(block.mp_next_hop);
     out.u8(0);  // reserved
-    write_prefixes(prefixes, out);
+    write_prefixes(prefixes, path_id, out);
     out.patch_u16(mp_at, static_cast<std::uint16_t>(out.size() - mp_at - 2));
   }
   out.bytes(block.bytes);
   out.patch_u16(length_at, static_cast<std::uint16_t>(out.size() - length_at - 2));
-  if (block.mp_next_hop.empty()) write_prefixes(prefixes, out);
+  if (block.mp_next_hop.empty()) write_prefixes(prefixes, path_id, out);
   end_message(out, begin);
 }
 
-void write_withdrawal(std::span<const Prefix> prefixes, AddressFamily family, ByteWriter& out) {
+void write_withdrawal(std::span<const Prefix> prefixes, AddressFamily family, std::optional<PathId> path_id,
+                      ByteWriter& out) {
   const std::size_t begin = begin_message(out, MessageType::Update);
   const std::size_t length_at = out.size();
   out.u16(0);
   if (family == AddressFamily::IPv4) {
-    write_prefixes(prefixes, out);
+    write_prefixes(prefixes, path_id, out);
     out.patch_u16(length_at, static_cast<std::uint16_t>(out.size() - length_at - 2));
     out.u16(0);  // no attributes
   } else {
@@ -199,7 +205,7 @@ void write_withdrawal(std::span<const Prefix> prefixes, AddressFamily family, By
     out.u16(0);
     out.u16(to_afi(family));
     out.u8(kSafiUnicast);
-    write_prefixes(prefixes, out);
+    write_prefixes(prefixes, path_id, out);
     out.patch_u16(mp_at, static_cast<std::uint16_t>(out.size() - mp_at - 2));
     out.patch_u16(attributes_at, static_cast<std::uint16_t>(out.size() - attributes_at - 2));
   }
@@ -233,17 +239,18 @@ Result<AttributeBlock> encode_attribute_block(const PathAttributes& a, AddressFa
 }
 
 Result<std::size_t> encode_announcements(const AttributeBlock& block, std::span<const Prefix> prefixes,
-                                         std::size_t max_size, std::vector<std::uint8_t>& out) {
+                                         std::size_t max_size, std::vector<std::uint8_t>& out,
+                                         std::optional<PathId> path_id) {
   const std::size_t overhead = kUpdateOverhead + block.bytes.size() +
                                (block.mp_next_hop.empty() ? 0 : kMpReachOverhead + block.mp_next_hop.size());
   ByteWriter writer;
   std::size_t messages = 0;
   while (!prefixes.empty()) {
-    const std::size_t count = overhead < max_size ? fitting(prefixes, max_size - overhead) : 0;
+    const std::size_t count = overhead < max_size ? fitting(prefixes, max_size - overhead, path_id) : 0;
     if (count == 0)
       return fail(999, "attributes of " + std::to_string(block.bytes.size()) + " octets leave no room for " +
                            prefixes.front().to_string() + " in " + std::to_string(max_size));
-    write_announcement(block, prefixes.first(count), writer);
+    write_announcement(block, prefixes.first(count), path_id, writer);
     prefixes = prefixes.subspan(count);
     ++messages;
   }
@@ -252,13 +259,13 @@ Result<std::size_t> encode_announcements(const AttributeBlock& block, std::span<
 }
 
 std::size_t encode_withdrawals(std::span<const Prefix> prefixes, AddressFamily family, std::size_t max_size,
-                               std::vector<std::uint8_t>& out) {
+                               std::vector<std::uint8_t>& out, std::optional<PathId> path_id) {
   const std::size_t overhead = kUpdateOverhead + (family == AddressFamily::IPv4 ? 0 : 7);
   ByteWriter writer;
   std::size_t messages = 0;
   for (; !prefixes.empty(); ++messages) {
-    const std::size_t count = fitting(prefixes, max_size - overhead);
-    write_withdrawal(prefixes.first(count), family, writer);
+    const std::size_t count = fitting(prefixes, max_size - overhead, path_id);
+    write_withdrawal(prefixes.first(count), family, path_id, writer);
     prefixes = prefixes.subspan(count);
   }
   append(out, writer.data());
@@ -267,7 +274,7 @@ std::size_t encode_withdrawals(std::span<const Prefix> prefixes, AddressFamily f
 
 std::vector<std::uint8_t> encode_end_of_rib(AddressFamily family) {
   ByteWriter out;
-  write_withdrawal({}, family, out);
+  write_withdrawal({}, family, std::nullopt, out);
   return out.take();
 }
 

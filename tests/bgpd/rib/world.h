@@ -97,7 +97,8 @@ struct Listener {
   DecodeContext context;
   std::size_t max_size = 4096;
   std::map<Prefix, PathAttributes> table;
-  std::vector<Update> updates;  // in order
+  std::map<Prefix, std::map<PathId, PathAttributes>> paths;  // of families with path ids (RFC 7911)
+  std::vector<Update> updates;                               // in order
   std::size_t messages = 0;
   std::size_t repeated = 0;   // announcements equal to what it had
   std::size_t pointless = 0;  // withdrawals of what it did not have
@@ -122,11 +123,24 @@ struct Listener {
     }
   }
   void apply(const Update& update) {
+    if (!context.add_path.empty()) return apply_paths(update);
     for (const Prefix& prefix : update.withdrawn)
       if (table.erase(prefix) == 0) ++pointless;
     for (const auto& reach : update.announced)
       for (const Prefix& prefix : reach.prefixes) {
         const auto [at, added] = table.try_emplace(prefix, *reach.attributes);
+        if (!added && at->second == *reach.attributes) ++repeated;
+        at->second = *reach.attributes;
+      }
+    if (update.end_of_rib) end_of_rib.insert(*update.end_of_rib);
+    updates.push_back(update);
+  }
+  void apply_paths(const Update& update) {
+    for (std::size_t i = 0; i < update.withdrawn.size(); ++i)
+      if (paths[update.withdrawn[i]].erase(update.withdrawn_path_ids.at(i)) == 0) ++pointless;
+    for (const auto& reach : update.announced)
+      for (std::size_t i = 0; i < reach.prefixes.size(); ++i) {
+        const auto [at, added] = paths[reach.prefixes[i]].try_emplace(reach.path_ids.at(i), *reach.attributes);
         if (!added && at->second == *reach.attributes) ++repeated;
         at->second = *reach.attributes;
       }
@@ -160,7 +174,10 @@ struct World {
                         .external = peer.external,
                         .families = peer.families,
                         .extended_next_hop = false,
-                        .first_as = std::nullopt};
+                        .first_as = std::nullopt,
+                        .add_path = {}};
+    for (std::size_t family = 0; family < kBoth.size(); ++family)
+      if (peer.add_path.at(family) > 0) listener.context.add_path.push_back(kBoth[family]);
     listener.max_size = peer.max_message_size;
     heard[id] = std::move(listener);
     rib.peer_up(id, std::move(peer), preserved);
