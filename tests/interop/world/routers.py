@@ -19,11 +19,15 @@ class Router:
 
     programs = ()
     has_fib = False
-    extra = ""  # of its configuration, where the next class wants more
 
-    def __init__(self, host, asn):
+    def __init__(self, host, asn, *, session="", family="", more=""):
+        """`session` and `family` are further lines, in the router's own words, of its session with slash32-bgpd and of
+        each family in it; `more` stands outside of it."""
         self.host = host
         self.asn = asn
+        self.session = session
+        self.family = family
+        self.more = more
         # A private /run: nothing of the machine's own daemons is seen or disturbed.
         host.run("mount", "-t", "tmpfs", "-o", "mode=755", "router-run", "/run")
 
@@ -73,7 +77,7 @@ class Bird(Router):
     has_fib = True
 
     def start(self):
-        families = "".join(f"{name} {{ import all; export where source = RTS_STATIC; next hop self; }};"
+        families = "".join(f"{name} {{ import all; export where source = RTS_STATIC; {self.family or 'next hop self;'} }};"
                            for name in ("ipv4", "ipv6"))
         conf = self.file("bird.conf", f"""
 router id {SELF};
@@ -83,21 +87,23 @@ protocol kernel {{ ipv4 {{ export where source = RTS_BGP; }}; }}
 protocol kernel {{ ipv6 {{ export where source = RTS_BGP; }}; }}
 protocol static {{ ipv4; route {PREFIX} blackhole; }}
 protocol static {{ ipv6; route {PREFIX6} blackhole; }}
+{self.more}
 protocol bgp slash32 {{
   local {SELF} as {self.asn}; neighbor {ADDRESS} as {ASN}; {families}
-  connect delay time 1; connect retry time 1; error wait time 1, 2; hold time 9;
+  connect delay time 1; connect retry time 1; error wait time 1, 2; hold time 9; {self.session}
 }}
 """)
         self.host.spawn("bird", "-f", "-c", conf, "-s", "/run/bird.ctl")
 
-    def _birdc(self, *words):
+    def birdc(self, *words):
+        """What birdc answers."""
         return self.host.run("birdc", "-s", "/run/bird.ctl", *words, check=False).stdout
 
     def has_route(self, prefix):
-        return "slash32" in self._birdc("show", "route", prefix)
+        return "slash32" in self.birdc("show", "route", prefix)
 
     def reset(self):
-        self._birdc("restart", "slash32")
+        self.birdc("restart", "slash32")
 
 
 class Frr(Router):
@@ -113,11 +119,12 @@ router bgp {self.asn}
  bgp router-id {SELF}
  no bgp ebgp-requires-policy
  no bgp network import-check
-{self.extra} neighbor {ADDRESS} remote-as {ASN}
+ neighbor {ADDRESS} remote-as {ASN}
  neighbor {ADDRESS} shutdown
  neighbor {ADDRESS} timers 3 9
  neighbor {ADDRESS} timers connect 1
  neighbor {ADDRESS} advertisement-interval 0
+ {self.session}
  address-family ipv4 unicast
   network {PREFIX}
  exit-address-family
@@ -131,55 +138,55 @@ router bgp {self.asn}
         # A bgpd that meets its neighbour before zebra told it the interfaces' addresses sends IPv6 routes with a next hop
         # that nobody can use. So it may not, until zebra knows bgpd.
         self.host.spawn("/usr/lib/frr/zebra", *shared, "-i", "/run/frr/zebra.pid")
-        wait_until(lambda: "down0" in self._vtysh("show interface brief", daemon="zebra"), 20, "zebra's interfaces")
+        wait_until(lambda: "down0" in self.vtysh("show interface brief", daemon="zebra"), 20, "zebra's interfaces")
         self.host.spawn("/usr/lib/frr/bgpd", *shared, "-i", "/run/frr/bgpd.pid", "-l", SELF)
-        wait_until(lambda: "bgp" in self._vtysh("show zebra client summary", daemon="zebra"), 20, "bgpd at zebra")
-        wait_until(lambda: ADDRESS in self._vtysh("show bgp summary"), 20, "bgpd's configuration")
-        self._vtysh("configure terminal", f"router bgp {self.asn}", f"no neighbor {ADDRESS} shutdown")
+        wait_until(lambda: "bgp" in self.vtysh("show zebra client summary", daemon="zebra"), 20, "bgpd at zebra")
+        wait_until(lambda: ADDRESS in self.vtysh("show bgp summary"), 20, "bgpd's configuration")
+        self.vtysh("configure terminal", f"router bgp {self.asn}", f"no neighbor {ADDRESS} shutdown")
 
-    def _vtysh(self, *commands, daemon="bgpd"):
+    def vtysh(self, *commands, daemon="bgpd"):
+        """What vtysh answers."""
         words = [word for command in commands for word in ("-c", command)]
         return self.host.run("vtysh", "--vty_socket", "/run/frr", "-d", daemon, *words, check=False).stdout
 
     def has_route(self, prefix):
         family = "ipv6" if ":" in prefix else "ipv4"
         try:
-            found = json.loads(self._vtysh(f"show bgp {family} unicast {prefix} json"))
+            found = json.loads(self.vtysh(f"show bgp {family} unicast {prefix} json"))
         except ValueError:
             return False
         return any(path.get("bestpath", {}).get("overall") for path in found.get("paths", []))
 
     def reset(self):
-        self._vtysh(f"clear bgp {ADDRESS}")
+        self.vtysh(f"clear bgp {ADDRESS}")
 
     def configure(self, line):
         """A line of `router bgp`."""
-        self._vtysh("configure terminal", f"router bgp {self.asn}", line)
+        self.vtysh("configure terminal", f"router bgp {self.asn}", line)
 
     def last_notification(self):
-        shown = json.loads(self._vtysh(f"show bgp neighbors {ADDRESS} json"))[ADDRESS]
+        shown = json.loads(self.vtysh(f"show bgp neighbors {ADDRESS} json"))[ADDRESS]
         return shown.get("lastNotificationReason"), shown.get("lastNotificationHardReset")
 
 
 class NotifyingFrr(Frr):
     """FRR with RFC 8538, its own forwarding state kept, and a `clear bgp` that is a restart."""
 
-    extra = """ bgp graceful-restart
+    def __init__(self, host, asn):
+        super().__init__(host, asn, session="""bgp graceful-restart
  bgp graceful-restart preserve-fw-state
  bgp graceful-restart notification
- no bgp hard-administrative-reset
-"""
+ no bgp hard-administrative-reset""")
 
 
 class Gobgp(Router):
     """GoBGP: no FIB."""
 
     programs = ("gobgpd", "gobgp")
-    per_family = ""
 
     def start(self):
-        families = "".join(f'[[neighbors.afi-safis]]\n[neighbors.afi-safis.config]\nafi-safi-name = "{name}-unicast"\n'
-                           + self.per_family for name in ("ipv4", "ipv6"))
+        families = "".join(f'[[neighbors.afi-safis]]\n[neighbors.afi-safis.config]\nafi-safi-name = "{name}-unicast"\n{self.family}\n'
+                           for name in ("ipv4", "ipv6"))
         conf = self.file("gobgpd.toml", f"""
 [global.config]
 as = {self.asn}
@@ -195,17 +202,18 @@ hold-time = 9
 keepalive-interval = 3
 [neighbors.transport.config]
 local-address = "{SELF}"
-{self.extra}{families}""")
+{families}{self.more}""")
         self.host.spawn("gobgpd", "-f", conf, "--api-hosts", "127.0.0.1:50051", "--pprof-disable")
         self._announced = False
 
-    def _gobgp(self, *words):
+    def gobgp(self, *words):
+        """gobgp, run."""
         return self.host.run("gobgp", *words, check=False)
 
     def announce(self):
         """Its routes come by its API, once that answers."""
         for family, prefix, hop in (("ipv4", PREFIX, SELF), ("ipv6", PREFIX6, SELF6)):
-            if self._gobgp("global", "rib", "add", "-a", family, prefix, "nexthop", hop).returncode != 0:
+            if self.gobgp("global", "rib", "add", "-a", family, prefix, "nexthop", hop).returncode != 0:
                 return False
         self._announced = True
         return True
@@ -215,25 +223,26 @@ local-address = "{SELF}"
             return False
         family = "ipv6" if ":" in prefix else "ipv4"
         try:
-            return prefix in json.loads(self._gobgp("global", "rib", "-a", family, "-j").stdout or "{}")
+            return prefix in json.loads(self.gobgp("global", "rib", "-a", family, "-j").stdout or "{}")
         except ValueError:
             return False
 
     def reset(self):
         # Not "reset": that keeps the neighbour idle for half a minute.
-        self._gobgp("neighbor", ADDRESS, "disable")
-        self._gobgp("neighbor", ADDRESS, "enable")
+        self.gobgp("neighbor", ADDRESS, "disable")
+        self.gobgp("neighbor", ADDRESS, "enable")
 
 
 class NotifyingGobgp(Gobgp):
     """GoBGP with RFC 8538."""
 
-    extra = """[neighbors.graceful-restart.config]
+    def __init__(self, host, asn):
+        super().__init__(host, asn, family="[neighbors.afi-safis.mp-graceful-restart.config]\nenabled = true", more="""
+[neighbors.graceful-restart.config]
 enabled = true
 notification-enabled = true
 restart-time = 60
-"""
-    per_family = "[neighbors.afi-safis.mp-graceful-restart.config]\nenabled = true\n"
+""")
 
 
 class Openbgpd(Router):
@@ -260,24 +269,26 @@ neighbor {ADDRESS} {{
   local-address {SELF}
   announce IPv4 unicast
   announce IPv6 unicast
+  {self.session}
 }}
 allow from any
 allow to any
 """)
         self.host.spawn("/usr/sbin/bgpd", "-d", "-f", conf, name="openbgpd")
 
-    def _bgpctl(self, *words):
+    def bgpctl(self, *words):
+        """What bgpctl answers."""
         return self.host.run("bgpctl", "-s", "/run/openbgpd/control", *words, check=False).stdout
 
     def has_route(self, prefix):
         try:
-            found = json.loads(self._bgpctl("-j", "show", "rib", prefix) or "{}")
+            found = json.loads(self.bgpctl("-j", "show", "rib", prefix) or "{}")
         except ValueError:
             return False
         return any(route.get("prefix") == prefix for route in found.get("rib", []))
 
     def reset(self):
-        self._bgpctl("neighbor", ADDRESS, "clear")
+        self.bgpctl("neighbor", ADDRESS, "clear")
 
 
 _HEARD = """import os
@@ -303,9 +314,10 @@ process ear {{ run /usr/bin/python3 /run/exabgp/helper.py; encoder json; }}
 neighbor {ADDRESS} {{
   router-id {SELF}; local-address {SELF}; local-as {self.asn}; peer-as {ASN}; hold-time 9;
   family {{ ipv4 unicast; ipv6 unicast; }}
+  {self.session}
   api {{ processes [ ear ]; receive {{ parsed; update; }} }}
   announce {{
-    ipv4 {{ unicast {PREFIX} next-hop {SELF}; }}
+    ipv4 {{ unicast {PREFIX} next-hop {SELF}; {self.more} }}
     ipv6 {{ unicast {PREFIX6} next-hop {SELF6}; }}
   }}
 }}

@@ -1,0 +1,120 @@
+"""maxPrefixes in and out, GRACEFUL_SHUTDOWN received (RFC 8326), AS_SET (RFC 9774)."""
+
+import struct
+
+import pytest
+
+from bgp import attributes as a
+from bgp import wire
+from world import routers
+from world.host import wait_until
+from world.pair import PEER_ASN, external, peer_address
+from world.routers import PREFIX, SELF
+from world.speaker import neighbor
+
+RANGE = "10.244.1.0/24"
+
+
+def routes(count):
+    """So many prefixes."""
+    return [f"20.{number}.0.0/16" for number in range(1, count + 1)]
+
+
+def test_too_many_prefixes_are_cease_1_with_family_and_limit_and_a_rest(pair):
+    """RFC 4486 section 4; after the rest the session may come back."""
+    pair.start(external(1, maxPrefixes={"in": 4, "warn": 50, "restart": 2}))
+    peer = pair.peer(1).establish()
+    peer.send(a.announce(routes(2), (PEER_ASN,), peer_address(1)))
+    wait_until(lambda: pair.speaker.neighbor("p1")["families"]["ipv4"].get("nearLimit") == 4, 5, "nearLimit")
+    assert "near maxPrefixes.in" in pair.speaker.process.log()
+    peer.send(a.announce(routes(5), (PEER_ASN,), peer_address(1)))
+    assert peer.expect_notification(6, 1).data == struct.pack("!HBI", 1, 1, 4)
+    assert "tried again after 2 s" in pair.speaker.neighbor("p1")["held"]
+    wait_until(lambda: not pair.speaker.neighbor("p1").get("held"), 10, "the end of the rest")
+    pair.peer(1).establish()
+    pair.speaker.wait_established("p1")
+
+
+def test_with_restart_0_the_session_rests_until_the_limits_change(pair):
+    document = {**pair.start(external(1, maxPrefixes={"in": 1, "restart": 0})).document}
+    peer = pair.peer(1).establish()
+    peer.send(a.announce(routes(2), (PEER_ASN,), peer_address(1)))
+    peer.expect_notification(6, 1)
+    assert "not tried again" in pair.speaker.neighbor("p1")["held"]
+    pair.speaker.reload({**document, "neighbors": [external(1, maxPrefixes={"in": 5, "restart": 0})]})
+    wait_until(lambda: not pair.speaker.neighbor("p1").get("held"), 5, "held no more")
+    pair.peer(1).establish()
+
+
+def test_beyond_max_prefixes_out_learned_routes_wait_and_our_own_do_not(pair):
+    pair.start(external(1), external(2, maxPrefixes={"out": 2}), originate={"prefixes": [RANGE]})
+    hearer = pair.peer(2).establish()
+    hearer.pump(lambda: RANGE in hearer.rib)
+    sayer = pair.peer(1).establish()
+    sayer.send(a.announce(routes(3), (PEER_ASN,), peer_address(1)))
+    wait_until(lambda: pair.speaker.neighbor("p2")["families"]["ipv4"].get("heldBack") == 2, 5, "heldBack")
+    hearer.pump(lambda: len(hearer.rib) == 2)
+    told = next(prefix for prefix in hearer.rib if prefix != RANGE)
+    sayer.send(a.withdraw(told))
+    hearer.pump(lambda: len(hearer.rib) == 2 and told not in hearer.rib)
+    assert RANGE in hearer.rib
+
+
+def test_bird_is_told_that_it_sent_too_many(pair):
+    if not routers.Bird.is_installed():
+        pytest.skip("Bird is not installed")
+    router = routers.Bird(pair.outside, PEER_ASN, more="protocol static { ipv4; route 20.2.0.0/16 blackhole; }")
+    pair.start(neighbor("router", SELF, PEER_ASN, passive=False, holdTime=9, maxPrefixes={"in": 1, "restart": 600}))
+    router.start()
+    wait_until(lambda: "Maximum number of prefixes reached" in router.birdc("show", "protocols", "all", "slash32"), 30,
+               lambda: router.birdc("show", "protocols", "all", "slash32"))
+
+
+def test_what_a_neighbour_is_about_to_take_down_is_used_last(pair):
+    """RFC 8326: the shorter path loses as soon as it carries the community, and wins again without it."""
+    pair.start(external(1), external(2))
+    one, two = pair.peer(1).establish(), pair.peer(2).establish()
+    short, long = (PEER_ASN,), (PEER_ASN, 65100, 65101)
+    one.send(a.announce(["20.1.0.0/16"], short, peer_address(1)))
+    two.send(a.announce(["20.1.0.0/16"], long, peer_address(2)))
+    wait_until(lambda: len(pair.speaker.paths("20.1.0.0/16")) == 2, 5, "both paths")
+    assert pair.speaker.wait_in_kernel("20.1.0.0/16")["gateway"] == peer_address(1)
+    one.send(a.announce(["20.1.0.0/16"], short, peer_address(1), a.communities("65535:0")))
+    wait_until(lambda: pair.speaker.in_kernel("20.1.0.0/16").get("gateway") == peer_address(2), 5, "the other one")
+    one.send(a.announce(["20.1.0.0/16"], short, peer_address(1)))
+    wait_until(lambda: pair.speaker.in_kernel("20.1.0.0/16").get("gateway") == peer_address(1), 5, "the first again")
+
+
+def test_frr_in_graceful_shutdown_is_used_last(pair):
+    """FRR's own "bgp graceful-shutdown": its routes come with the community, and lose to a longer path."""
+    if not routers.Frr.is_installed():
+        pytest.skip("Frr is not installed")
+    router = routers.Frr(pair.outside, PEER_ASN)
+    pair.start(neighbor("router", SELF, PEER_ASN, passive=False, holdTime=9), external(2))
+    router.start()
+    pair.speaker.wait_established("router", 40)
+    assert pair.speaker.wait_in_kernel(PREFIX, timeout=20)["gateway"] == SELF
+    other = pair.peer(2).establish()
+    other.send(a.announce([PREFIX], (PEER_ASN, 65100, 65101), peer_address(2)))
+    router.vtysh("configure terminal", f"router bgp {PEER_ASN}", "bgp graceful-shutdown")
+    wait_until(lambda: (pair.speaker.in_kernel(PREFIX) or {}).get("gateway") == peer_address(2), 20,
+               lambda: str(pair.speaker.paths(PREFIX)))
+    router.vtysh("configure terminal", f"router bgp {PEER_ASN}", "no bgp graceful-shutdown")
+    wait_until(lambda: (pair.speaker.in_kernel(PREFIX) or {}).get("gateway") == SELF, 20,
+               lambda: str(pair.speaker.paths(PREFIX)))
+
+
+def test_an_as_set_withdraws_the_route_unless_allowed(pair):
+    """RFC 9774 section 3; and who does not allow them is not told of one."""
+    pair.start(external(1), external(2, allowAsSet=True))
+    path = a.attribute(a.AS_PATH, a.segment(a.AS_SEQUENCE, PEER_ASN) + a.segment(a.AS_SET, 65100, 65101))
+    one, two = pair.peer(1).establish(), pair.peer(2).establish()
+    for number, peer in ((1, one), (2, two)):
+        peer.send(a.announce([f"20.{number}.0.0/16"], (PEER_ASN,), peer_address(number)))
+        pair.speaker.wait_best(f"20.{number}.0.0/16")
+        peer.send(wire.update(b"", a.origin() + path + a.next_hop(peer_address(number)),
+                              wire.nlri(f"20.{number}.0.0/16")))
+    pair.speaker.wait_gone("20.1.0.0/16")
+    wait_until(lambda: [65100, 65101] in pair.speaker.best("20.2.0.0/16")["asPath"], 5, "the set")
+    assert pair.speaker.state("p1") == "Established"
+    one.pump(lambda: one.history[-1:] == [("-", "20.2.0.0/16")], what="the route with the set withdrawn")
