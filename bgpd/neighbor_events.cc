@@ -153,7 +153,8 @@ void Neighbors::on_limit(Neighbor& neighbor, const PrefixLimitExceeded& limit) {
   neighbor.over_limit = true;
   const auto rest = neighbor.conf.max_prefixes.restart;
   hold(neighbor,
-       "more than " + std::to_string(count) + " " + std::string(to_string(limit.family)) + " prefixes (maxPrefixes.in); " +
+       "more than " + std::to_string(count) + " " + std::string(to_string(limit.family)) +
+           " prefixes (maxPrefixes.in); " +
            (rest > Seconds{0} ? "tried again after " + std::to_string(rest.count()) + " s"
                               : "not tried again until maxPrefixes changes or the session is reset"),
        rest > Seconds{0} ? std::optional{rest} : std::nullopt);

@@ -16,6 +16,37 @@ void say_no_end_of_rib(OutMember& member) {
   for (EndOfRib& end : member.end_of_rib) end.phase = EndOfRib::Phase::Sent;
 }
 
+struct WantedPath {
+  const Path* path = nullptr;
+  SetId set = 0;  // with a reference
+};
+
+/// Which path stands in which lane: who was told before keeps its own, the others take what is free, or new ones.
+std::vector<const WantedPath*> place(const Group& group, std::size_t family, PrefixId id,
+                                     const std::vector<WantedPath>& wanted) {
+  std::vector<const WantedPath*> placed(1 + group.more.size(), nullptr);
+  std::vector<const WantedPath*> homeless;
+  for (const WantedPath& one : wanted) {
+    const auto is_here = [&](std::size_t n) {
+      return (n == 0 ? group.out : *group.more[n - 1]).holds(family, id, one.path->peer, one.path->path_id);
+    };
+    std::size_t n = 0;
+    while (n < placed.size() && !is_here(n)) ++n;
+    if (n < placed.size())
+      placed[n] = &one;
+    else
+      homeless.push_back(&one);
+  }
+  for (const WantedPath* one : homeless) {
+    const auto free = std::ranges::find(placed, nullptr);
+    if (free != placed.end())
+      *free = one;
+    else
+      placed.push_back(one);
+  }
+  return placed;
+}
+
 }  // namespace
 
 AdjRibOut& Rib::Impl::lane(Group& group, std::size_t n) {
@@ -67,34 +98,13 @@ std::vector<std::size_t> Rib::Impl::ranked(const Node& node, std::size_t most) c
 }
 
 void Rib::Impl::export_paths(Group& group, std::size_t family, PrefixId id) {
-  struct Wanted {
-    const Path* path;
-    SetId set;  // with a reference
-  };
   const Node& node = tables[family].node(id);
-  std::vector<Wanted> wanted;
+  std::vector<WantedPath> wanted;
   for (const std::size_t i : ranked(node, group.out.settings().add_path.at(family))) {
     const Path& path = node.paths.all()[i];
     if (const SetId set = encoded_for(group, family, id, path); set != 0) wanted.push_back({&path, set});
   }
-  const std::size_t lanes = 1 + group.more.size();
-  std::vector<Wanted*> placed(lanes, nullptr);
-  std::vector<Wanted*> homeless;
-  for (Wanted& one : wanted) {  // who was told before keeps its lane
-    std::size_t n = 0;
-    while (n < lanes && !lane(group, n).holds(family, id, one.path->peer, one.path->path_id)) ++n;
-    if (n < lanes)
-      placed[n] = &one;
-    else
-      homeless.push_back(&one);
-  }
-  for (Wanted* one : homeless) {
-    const auto free = std::ranges::find(placed, nullptr);
-    if (free != placed.end())
-      *free = one;
-    else
-      placed.push_back(one);
-  }
+  const auto placed = place(group, family, id, wanted);
   bool waits = false;
   for (std::size_t n = 0; n < placed.size(); ++n) {
     AdjRibOut& out = lane(group, n);

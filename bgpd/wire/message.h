@@ -55,8 +55,8 @@ struct Capabilities {
   bool route_refresh = false;           // RFC 2918
   std::optional<Asn> four_octet_as;     // RFC 6793
   std::optional<GracefulRestartCapability> graceful_restart;
-  std::optional<std::uint8_t> role;  // RFC 9234: the value as it came, known or not
-  bool roles_disagree = false;       // several Role capabilities with different values
+  std::optional<std::uint8_t> role;     // RFC 9234: the value as it came, known or not
+  bool roles_disagree = false;          // several Role capabilities with different values
   std::vector<AddPathFamily> add_path;  // RFC 7911
   std::vector<std::uint8_t> unknown_codes;
   bool operator==(const Capabilities&) const = default;

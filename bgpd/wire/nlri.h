@@ -1,5 +1,5 @@
-// NLRI as they stand in messages (RFC 4271 section 4.3; RFC 4760 section 5; RFC 7911 section 3): a length in bits, then as few octets as
-// hold it.
+// NLRI as they stand in messages (RFC 4271 section 4.3; RFC 4760 section 5; RFC 7911 section 3): a length in bits, then
+// as few octets as hold it.
 #pragma once
 
 #include <cstddef>

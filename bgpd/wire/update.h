@@ -25,7 +25,7 @@ struct DecodeContext {
   bool extended_next_hop = false;       // RFC 8950 negotiated: IPv4 routes may have an IPv6 next hop
   std::optional<Asn> first_as;  // eBGP: the AS the path must begin with (RFC 4271 section 6.3); nothing: unchecked
   std::vector<AddressFamily> add_path;  // whose routes come with path identifiers (RFC 7911)
-  bool allow_as_set = true;      // false: a route with an AS_SET is treated as withdrawn (RFC 9774 section 3)
+  bool allow_as_set = true;             // false: a route with an AS_SET is treated as withdrawn (RFC 9774 section 3)
   bool operator==(const DecodeContext&) const = default;
 };
 
