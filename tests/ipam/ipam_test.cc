@@ -177,17 +177,18 @@ TEST(Ipam, PassesOverWhatTheKernelSaysIsInUse) {
 TEST(Ipam, TellsHowManyAddressesItPassedOver) {
   Node node;
   node.watch();
-  node.aliases[ip("10.0.0.1")] = node.aliases[ip("10.0.0.2")] = Node::key("somebody");
+  EXPECT_EQ(node.add("first"), "10.0.0.1");
+  node.aliases[ip("10.0.0.2")] = node.aliases[ip("10.0.0.3")] = Node::key("somebody");
   std::vector<std::string> lines;
   const auto before = log::set_sink([&](log::Level, const std::string& line) { lines.push_back(line); });
-  EXPECT_EQ(node.add("a"), "10.0.0.3");
-  EXPECT_EQ(node.add("b"), "10.0.0.4");
-  EXPECT_FALSE(node.ipam().acquire(Node::key("c"), {.addresses = {ip("10.0.0.1")}})) << "refused, not passed over";
+  EXPECT_EQ(node.add("a"), "10.0.0.4");
+  EXPECT_EQ(node.add("b"), "10.0.0.5");
+  EXPECT_FALSE(node.ipam().acquire(Node::key("c"), {.addresses = {ip("10.0.0.2")}})) << "refused, not passed over";
   log::set_sink(before);
   std::erase_if(lines, [](const std::string& line) { return !line.contains("passed over"); });
   ASSERT_EQ(lines.size(), 1U);
   EXPECT_THAT(lines.front(),
-              testing::AllOf(HasSubstr("count=2"), HasSubstr("first=10.0.0.1"), HasSubstr("container=a")));
+              testing::AllOf(HasSubstr("count=2"), HasSubstr("first=10.0.0.2"), HasSubstr("container=a")));
 }
 
 TEST(Ipam, FillsANewStoreFromTheKernel) {
