@@ -11,9 +11,9 @@
 #include <utility>
 
 #include "common/cni/error.h"
-#include "common/fd.h"
 #include "common/log.h"
 #include "ipam/allocator.h"
+#include "ipam/common.h"
 #include "ipam/lmdb_store.h"
 #include "ipam/store.h"
 #include "ipam/store_lock.h"
@@ -23,21 +23,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::chrono::nanoseconds kGrace = 60s;        // an ADD takes less: until then a link may not be there yet
 constexpr std::chrono::nanoseconds kSearchAgain = 10s;  // between two searches for the dead, but before "full"
 constexpr unsigned kPurgedPerVerb = 16;                 // what is over is forgotten a little at a time
-constexpr const char* kLockFile = "lock";
 constexpr const char* kUnknownHolders = "who holds which address is unknown until the store is repaired";
-constexpr AddressFamily kFamilies[] = {AddressFamily::IPv4, AddressFamily::IPv6};
 
 std::string name_of(const Key& key) {
   return "container " + key.container_id + ", interface " + key.ifname + ", network " + key.network;
-}
-
-Result<std::string> boot_id() {
-  auto text = TRY(read_file("/proc/sys/kernel/random/boot_id"));
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  return text;
 }
 
 bool has_family(const std::vector<config::IpamRange>& ranges, AddressFamily family) {
@@ -50,26 +41,9 @@ std::uint8_t subnet_length(const std::vector<config::IpamRange>& ranges, const I
   return address.bits();
 }
 
-/// What stays inside this folder is said in CNI's codes outside.
-Error outward(Error error) {
-  const auto fault = fault_of(error);
-  if (fault != StoreFault::None) error.code = fault == StoreFault::Unwritable ? cni::kIoFailure : cni::kTryAgainLater;
-  return error;
-}
-template <class T>
-Result<T> outward(Result<T> result) {
-  if (!result) return std::unexpected(outward(std::move(result).error()));
-  return result;
-}
-
 /// What is worth making the store anew for.
 bool is_lost(const Error& error) {
   return fault_of(error) == StoreFault::Damaged || fault_of(error) == StoreFault::OtherBoot;
-}
-
-/// Old enough for its holder to be dead, if the kernel has no link of it.
-bool is_old(const Entry& entry, std::chrono::nanoseconds now) {
-  return entry.use == Use::Taken && entry.watched && now - entry.stamp > kGrace;
 }
 
 /// What a search left out because the kernel says that somebody has it: told in one line, whatever becomes of it.
@@ -121,7 +95,7 @@ auto Ipam::on_store(Access access, F work) -> std::invoke_result_t<F, LmdbStore&
     auto store = TRY(LmdbStore::open(conf_.data_dir, boot, access));
     return work(store);
   };
-  const auto lock_file = conf_.data_dir / kLockFile;
+  const auto lock_file = conf_.data_dir / LmdbStore::kLockFile;
   std::optional<StoreLock> lock;
   if (access == Access::Read) {
     lock = TRY(StoreLock::take(lock_file, StoreLock::Mode::Shared, deadline_wait_));
@@ -365,9 +339,7 @@ Result<std::vector<Record>> Ipam::records() {
     std::vector<Record> out;
     for (const auto family : kFamilies)
       TRY(store.by_address(family == AddressFamily::IPv4 ? IpAddress::v4(0) : IpAddress::v6({}), [&](const Entry& e) {
-        if (e.use == Use::Taken)
-          out.push_back(
-              {.key = e.key, .address = e.address, .subnet = Prefix(e.address, e.subnet_length), .since = e.stamp});
+        if (e.use == Use::Taken) out.push_back(record_of(e));
         return true;
       }));
     return out;

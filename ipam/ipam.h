@@ -9,6 +9,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -45,6 +46,29 @@ struct Record {
   IpAddress address;
   Prefix subnet;
   std::chrono::nanoseconds since{};  // CLOCK_BOOTTIME when it was taken
+  bool watched = false;              // the kernel can tell whether its holder is dead: slash32 made a link for it
+};
+
+/// A whole store as it is, whatever state that is.
+struct Survey {
+  enum class State : std::uint8_t {
+    Missing,    // there is none
+    OtherBoot,  // everybody in it is dead
+    Sound,
+    Damaged,  // `records` are what can still be read
+  };
+  State state = State::Missing;
+  std::vector<Record> records;      // taken, ordered by address
+  std::vector<std::string> damage;  // what is wrong, a sentence each
+};
+
+/// An ADD takes less: a record without a host link that is not older may have its link yet to come.
+inline constexpr std::chrono::seconds kGrace{60};
+
+/// What mend() made of a damaged store.
+struct Mended {
+  std::size_t kept = 0;     // records that could still be read
+  std::size_t guessed = 0;  // addresses whose entry is lost: their holder is known from elsewhere, or not at all
 };
 
 /// An address and who holds it, as a link's alias says.
@@ -64,6 +88,9 @@ struct KernelView {
   /// another boot is filled from it.
   std::function<Result<std::vector<Held>>()> held;
 };
+
+/// In front of the address, the container ID of a record whose holder was lost with a damaged store.
+inline constexpr std::string_view kUnknownHolder = "unknown-";
 
 class LmdbStore;
 enum class Access : std::uint8_t;
@@ -93,6 +120,16 @@ class Ipam {
   Status status();
   /// Every record, ordered by address. For `slash32ctl ipam show`.
   Result<std::vector<Record>> records();
+
+  /// Everything there is to read, without changing anything. Error: the store cannot be read (CNI code 5), or its lock
+  /// was taken for too long (11). For `slash32ctl ipam check`, as are the next two.
+  Result<Survey> survey();
+  /// Releases those of `suspects` that are dead: every address older than kGrace, no host link, no alias and no host
+  /// route that names it, all looked up anew under the lock. Returns their keys, as given.
+  Result<std::vector<Key>> release_dead(const std::vector<Key>& suspects);
+  /// Makes a damaged store anew from what can still be read of it and, where the kernel knows, from the aliases. An
+  /// address whose holder is lost stays held (see kUnknownHolder). Does nothing to a sound one.
+  Result<std::optional<Mended>> mend();
 
  private:
   template <class F>

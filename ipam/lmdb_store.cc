@@ -74,6 +74,9 @@ LmdbStore::LmdbStore(LmdbStore&&) noexcept = default;
 LmdbStore& LmdbStore::operator=(LmdbStore&&) noexcept = default;
 LmdbStore::~LmdbStore() = default;
 
+std::filesystem::path LmdbStore::data_file(const std::filesystem::path& directory) { return directory / kDataFile; }
+std::string LmdbStore::header(const std::string& boot_id) { return kFormat + boot_id; }
+
 Result<bool> LmdbStore::exists(const std::filesystem::path& directory) {
   struct stat info{};
   const auto path = directory / kDataFile;
@@ -89,8 +92,8 @@ Status LmdbStore::create(const std::filesystem::path& directory, const std::stri
   ScopeGuard remove{[&] { ::unlink(fresh.c_str()); }};
   {
     LmdbStore store{TRY(LmdbFile::open(fresh, LmdbFile::Mode::Create, kStoreSize, kStoreSize))};
-    TRY(store.file_->put(format::meta_key(), format::encode_text(format::meta_key(), kFormat + boot_id)));
-    for (const auto& entry : held) TRY(store.take(entry.key, {entry}));
+    TRY(store.file_->put(format::meta_key(), format::encode_text(format::meta_key(), header(boot_id))));
+    for (const auto& entry : held) TRY(entry.use == Use::Taken ? store.take(entry.key, {entry}) : store.cool(entry));
     TRY(store.commit());
   }
   // In place by rename: a process killed here leaves the old store or the new one.
@@ -109,7 +112,7 @@ Result<LmdbStore> LmdbStore::open(const std::filesystem::path& directory, const 
   const auto value = TRY(store.file_->get(format::meta_key()));
   const auto meta = value ? format::decode_text(format::meta_key(), *value) : std::nullopt;
   if (!meta || !meta->starts_with(kFormat)) return damaged("no header of ours in " + (directory / kDataFile).string());
-  if (*meta != kFormat + boot_id) return fail(kOtherBoot, (directory / kDataFile).string() + " is of another boot");
+  if (*meta != header(boot_id)) return fail(kOtherBoot, (directory / kDataFile).string() + " is of another boot");
   return store;
 }
 
@@ -191,6 +194,11 @@ Status LmdbStore::put_entry(const Entry& entry) {
   return file_->put(key, format::encode(key, entry));
 }
 
+Status LmdbStore::cool(const Entry& entry) {
+  TRY(put_entry(entry));
+  return file_->put(format::cooling_key(entry.address, entry.stamp), {});
+}
+
 Status LmdbStore::drop_cooling(const IpAddress& address) {
   const auto old = TRY(find(address));
   if (!old) return ok();
@@ -218,8 +226,7 @@ Status LmdbStore::release(const Key& key, std::chrono::nanoseconds now) {
   for (Entry entry : TRY(held_by(key))) {
     entry.use = Use::Cooling;
     entry.stamp = now;
-    TRY(put_entry(entry));
-    TRY(file_->put(format::cooling_key(entry.address, now), {}));
+    TRY(cool(entry));
   }
   return file_->remove(format::holder_key(key));
 }

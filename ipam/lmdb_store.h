@@ -33,14 +33,26 @@ enum class StoreFault : std::uint8_t {
 };
 StoreFault fault_of(const Error& error);
 
+/// Everything in a store, the damaged parts told apart.
+struct StoreContent {
+  std::vector<Entry> entries;       // taken and cooling, in order of address
+  std::vector<IpAddress> lost;      // an entry or an index names them, but the entry cannot be read
+  std::vector<Held> indexed;        // who the holders' index says has an address of `lost`
+  std::vector<std::string> damage;  // what is wrong, a sentence each
+};
+
 class LmdbFile;
 
 class LmdbStore {
  public:
+  static constexpr const char* kLockFile = "lock";  // beside the data
+  static std::filesystem::path data_file(const std::filesystem::path& directory);
+  /// What a store of this boot has in its head.
+  static std::string header(const std::string& boot_id);
   /// Whether a store is there; nothing is opened. Error: the directory does not let us see.
   static Result<bool> exists(const std::filesystem::path& directory);
-  /// Makes a store with just these addresses taken, in their order, beside the old one and then in its place. Needs the
-  /// exclusive lock.
+  /// Makes a store with just these addresses taken or cooling, in their order, beside the old one and then in its
+  /// place. Needs the exclusive lock.
   static Status create(const std::filesystem::path& directory, const std::string& boot_id,
                        const std::vector<Entry>& held);
   /// Begins the transaction. The caller holds the lock: exclusive for Release and Take.
@@ -75,9 +87,13 @@ class LmdbStore {
 
   Occupancy occupancy();
 
+  /// Reads everything, and goes on where a record is damaged. Error: the file itself is.
+  Result<StoreContent> content();
+
  private:
   explicit LmdbStore(std::unique_ptr<LmdbFile> file);
   Status put_entry(const Entry& entry);
+  Status cool(const Entry& entry);
   Status drop_cooling(const IpAddress& address);
   Result<std::vector<IpAddress>> addresses_of(const Key& key);
   std::unique_ptr<LmdbFile> file_;

@@ -1,0 +1,169 @@
+// What slash32ctl does to a store: look at all of it, release the dead, make a damaged one anew. The lock is held only
+// while the file is read or written: ADD runs beside it.
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "common/log.h"
+#include "ipam/common.h"
+#include "ipam/ipam.h"
+#include "ipam/salvage.h"
+#include "ipam/store_lock.h"
+
+namespace slash32::ipam {
+namespace {
+
+/// What can be read, and how bad it is.
+struct Reading {
+  Survey::State state = Survey::State::Sound;
+  StoreContent content;
+};
+
+/// The file as a whole is no store any more: every record that is still in it, wherever.
+Result<Reading> salvaged(const std::filesystem::path& directory, const std::string& boot, const Error& why) {
+  constexpr std::size_t kMost = 4 * kStoreSize;  // longer is none of ours, but may begin with one
+  const auto file = TRY(read_file(LmdbStore::data_file(directory), kMost));
+  auto found = salvage({reinterpret_cast<const std::uint8_t*>(file.data()), file.size()});
+  Reading out{.state = Survey::State::Damaged, .content = {}};
+  out.content.damage.push_back(why.message);
+  if (found.header && *found.header != LmdbStore::header(boot)) return out;  // of another boot: nobody lives
+  out.content.entries = std::move(found.entries);
+  out.content.indexed = std::move(found.unaccounted);
+  for (const auto& held : out.content.indexed) out.content.lost.push_back(held.address);
+  return out;
+}
+
+Result<Reading> read_store(const std::filesystem::path& directory, const std::string& boot) {
+  const auto content = [&]() -> Result<StoreContent> {
+    return TRY(LmdbStore::open(directory, boot, Access::Read)).content();
+  }();
+  if (content)
+    return Reading{.state = content->damage.empty() ? Survey::State::Sound : Survey::State::Damaged,
+                   .content = *content};
+  const auto fault = fault_of(content.error());
+  if (fault == StoreFault::OtherBoot) return Reading{.state = Survey::State::OtherBoot, .content = {}};
+  if (fault == StoreFault::Damaged) return salvaged(directory, boot, content.error());
+  return fail(outward(content.error()));
+}
+
+/// The entries of a new store, by address.
+class Rebuilt {
+ public:
+  Rebuilt(std::vector<Entry> kept, std::chrono::nanoseconds now) : now_(now) {
+    for (auto& entry : kept) {
+      all_watched_ = all_watched_ && (entry.watched || entry.use != Use::Taken);
+      entries_.emplace(entry.address, std::move(entry));
+    }
+    for (const auto& [address, entry] : entries_) mended_.kept += entry.use == Use::Taken ? 1 : 0;
+  }
+  bool all_watched() const { return all_watched_; }
+  /// Holds what no readable entry holds.
+  void hold(const IpAddress& address, const Key& key, bool watched) {
+    const auto it = entries_.find(address);
+    if (it != entries_.end() && it->second.use == Use::Taken) return;
+    entries_[address] = {.address = address,
+                         .subnet_length = address.bits(),
+                         .use = Use::Taken,
+                         .watched = watched && stored_form(key) == key,
+                         .stamp = now_,
+                         .key = key};
+    ++mended_.guessed;
+  }
+  void hold(const Entry& entry) {
+    if (!entries_.emplace(entry.address, entry).second) return;
+    mended_.kept += entry.use == Use::Taken ? 1 : 0;
+  }
+  Mended mended() const { return mended_; }
+  std::vector<Entry> entries() const {
+    std::vector<Entry> out;
+    for (const auto& [address, entry] : entries_) out.push_back(entry);
+    return out;
+  }
+
+ private:
+  std::map<IpAddress, Entry> entries_;
+  std::chrono::nanoseconds now_;
+  bool all_watched_ = true;
+  Mended mended_;
+};
+
+/// An entry that cannot be read may have an older version elsewhere in the file; else the index names its holder.
+void hold_lost(Rebuilt& rebuilt, const StoreContent& content, const Salvage& old, bool watched) {
+  for (const auto& address : content.lost) {
+    const auto version = std::ranges::find(old.entries, address, &Entry::address);
+    const auto indexed = std::ranges::find(content.indexed, address, &Held::address);
+    if (version != old.entries.end() && version->use == Use::Taken)
+      rebuilt.hold(*version);
+    else if (indexed != content.indexed.end())
+      rebuilt.hold(address, indexed->key, watched);
+    else
+      rebuilt.hold(address,
+                   {.network = "unknown",
+                    .container_id = std::string(kUnknownHolder) + address.to_string(),
+                    .ifname = "unknown"},
+                   false);
+  }
+}
+
+}  // namespace
+
+Result<Survey> Ipam::survey() {
+  if (!TRY(outward(LmdbStore::exists(conf_.data_dir)))) return Survey{};
+  const auto boot = TRY(boot_id());
+  const auto lock =
+      TRY(outward(StoreLock::take(conf_.data_dir / LmdbStore::kLockFile, StoreLock::Mode::Shared, deadline_wait_)));
+  auto [state, content] = TRY(read_store(conf_.data_dir, boot));
+  Survey out{.state = state, .records = {}, .damage = std::move(content.damage)};
+  for (const auto& entry : content.entries)
+    if (entry.use == Use::Taken) out.records.push_back(record_of(entry));
+  return out;
+}
+
+Result<std::vector<Key>> Ipam::release_dead(const std::vector<Key>& suspects) {
+  std::vector<Key> released;
+  if (suspects.empty() || !kernel_.held || !kernel_.link_alive || !kernel_.in_use) return released;
+  const auto boot = TRY(boot_id());
+  std::set<IpAddress> claimed;
+  for (const auto& held : TRY(kernel_.held())) claimed.insert(held.address);
+  const auto lock =
+      TRY(outward(StoreLock::take(conf_.data_dir / LmdbStore::kLockFile, StoreLock::Mode::Exclusive, deadline_wait_)));
+  auto store = TRY(outward(LmdbStore::open(conf_.data_dir, boot, Access::Release)));
+  const auto now = now_();
+  for (const auto& key : suspects) {
+    const auto held = TRY(outward(store.held_by(key)));
+    const bool dead = !held.empty() && std::ranges::all_of(held, [&](const Entry& entry) {
+      return is_old(entry, now) && !claimed.contains(entry.address) && !kernel_.in_use(key, entry.address);
+    });
+    if (!dead || kernel_.link_alive(key)) continue;
+    TRY(outward(store.release(key, now)));
+    released.push_back(key);
+  }
+  if (!released.empty()) TRY(outward(store.commit()));
+  return released;
+}
+
+Result<std::optional<Mended>> Ipam::mend() {
+  const auto boot = TRY(boot_id());
+  const auto lock =
+      TRY(outward(StoreLock::take(conf_.data_dir / LmdbStore::kLockFile, StoreLock::Mode::Exclusive, deadline_wait_)));
+  auto [state, content] = TRY(read_store(conf_.data_dir, boot));
+  if (state != Survey::State::Damaged) return std::optional<Mended>{};
+  Rebuilt rebuilt(std::move(content.entries), now_());
+  const bool watched = kernel_.held && rebuilt.all_watched();
+  Salvage old;
+  if (!content.lost.empty()) {
+    const auto file = TRY(read_file(LmdbStore::data_file(conf_.data_dir), 4 * kStoreSize));
+    old = salvage({reinterpret_cast<const std::uint8_t*>(file.data()), file.size()});
+  }
+  hold_lost(rebuilt, content, old, watched);
+  if (watched)
+    for (const auto& held : TRY(kernel_.held())) rebuilt.hold(held.address, held.key, true);
+  TRY(outward(LmdbStore::create(conf_.data_dir, boot, rebuilt.entries())));
+  log::warn("made a damaged address store anew", {{"directory", conf_.data_dir.string()},
+                                                  {"kept", std::to_string(rebuilt.mended().kept)},
+                                                  {"guessed", std::to_string(rebuilt.mended().guessed)}});
+  return std::optional{rebuilt.mended()};
+}
+
+}  // namespace slash32::ipam
