@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/pod/key.h"
 #include "common/result.h"
 #include "config/bgpd_conf.h"
 #include "ipam/ipam.h"
@@ -84,6 +85,39 @@ struct Moment {
 std::string render_ipam(const std::vector<ipam::Record>& records, const Moment& now);
 /// {"allocations": [{"address", "subnet", "network", "containerId", "ifname", "since"}]}.
 nlohmann::json ipam_document(const std::vector<ipam::Record>& records, const Moment& now);
+
+// ---------------------------------------------------------------- ipam check
+
+struct IpamCheckQuery {
+  std::filesystem::path data_dir;
+  std::filesystem::path conf_dir;
+  bool fix = false;
+  std::chrono::milliseconds interval{5'000};  // between the two looks
+};
+/// True: nothing is wrong any more. Error: the store or the kernel could not be read.
+Result<bool> run_ipam_check(const Options& options, const IpamCheckQuery& query, std::ostream& out,
+                            std::ostream& notes);
+
+// ---------------------------------------------------------------- ipam release
+
+/// Either an address or a container and its interface.
+struct IpamReleaseQuery {
+  std::filesystem::path data_dir;
+  std::string address;
+  pod::Key key;
+  bool force = false;
+};
+Status run_ipam_release(const Options& options, const IpamReleaseQuery& query, std::ostream& out);
+
+// ---------------------------------------------------------------- repair
+
+struct RepairQuery {
+  std::string pod;  // container ID or the beginning of one, host link, or address; empty: all
+  std::filesystem::path conf_dir;
+  bool dry_run = false;
+};
+/// True: nothing is missing any more (in a dry run: nothing was). Error: no such pod, or the kernel could not be read.
+Result<bool> run_repair(const Options& options, const RepairQuery& query, std::ostream& out, std::ostream& notes);
 
 // ---------------------------------------------------------------- reload
 

@@ -1,12 +1,10 @@
 // `slash32ctl ipam show`: who holds which address, read from the store itself: it works with every daemon down.
-#include <unistd.h>
-
-#include <cerrno>
 #include <nlohmann/json.hpp>
 #include <ostream>
 
 #include "ctl/commands.h"
 #include "ctl/document.h"
+#include "ctl/ipam_store.h"
 #include "ctl/text.h"
 
 namespace slash32::ctl {
@@ -19,20 +17,8 @@ std::string since_text(const ipam::Record& record, const Moment& now) {
   return utc_text(now.wall_time - age);
 }
 
-/// False when there is no such directory. Being kept out is an error: an empty table would be a lie.
-Result<bool> is_readable(const std::filesystem::path& directory) {
-  if (::access(directory.c_str(), R_OK | X_OK) == 0) return true;
-  if (errno == ENOENT) return false;
-  Error error = sys_fail("read " + directory.string()).error();
-  if (errno == EACCES) error.details = "run slash32ctl as root";
-  return fail(std::move(error));
-}
-
 Result<std::vector<ipam::Record>> read_records(const IpamShowQuery& query) {
-  config::IpamConf conf;
-  conf.data_dir = query.data_dir;
-  ipam::Ipam store{std::move(conf), {}, ipam::boot_time, std::chrono::seconds{5}};
-  auto records = TRY(store.records());
+  auto records = TRY(open_store(query.data_dir).records());
   if (!query.network.empty()) {
     std::erase_if(records, [&](const ipam::Record& one) { return one.key.network != query.network; });
   }

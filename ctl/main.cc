@@ -1,10 +1,13 @@
 // slash32ctl: wiring only. What the subcommands do stands in a file each.
 #include <CLI/CLI.hpp>
+#include <chrono>
+#include <cmath>
 #include <exception>
 #include <functional>
 #include <iostream>
 
 #include "ctl/commands.h"
+#include "ctl/networks.h"
 #include "ctl/text.h"
 
 namespace {
@@ -32,9 +35,22 @@ struct Invocation {
   ctl::NeighborOrder order;
   ctl::IpamShowQuery ipam{.data_dir = std::string{config::kDefaultDataDir}, .network = {}};
   ctl::PolicyTestQuery policy_test;
+  ctl::IpamCheckQuery check{.data_dir = std::string{config::kDefaultDataDir},
+                            .conf_dir = std::string{ctl::kDefaultConfDir}};
+  ctl::IpamReleaseQuery release{
+      .data_dir = std::string{config::kDefaultDataDir}, .address = {}, .key = {}, .force = false};
+  ctl::RepairQuery repair{.pod = {}, .conf_dir = std::string{ctl::kDefaultConfDir}, .dry_run = false};
   std::function<Status()> run;
-  int done = kDone, failed = kFailed;  // exit statuses; `policy test` has its own
+  int done = kDone;      // exit status of a run without an error
+  int failed = kFailed;  // and of one with
 };
+
+/// For a command that answers a question: its exit status tells "no" from "could not tell".
+Status answered(Invocation& call, const Result<bool>& answer) {
+  if (!answer) return fail(answer.error());
+  call.done = *answer ? kDone : kFailed;
+  return ok();
+}
 
 void add_bgp_commands(CLI::App& app, Invocation& call) {
   auto* status = app.add_subcommand("status", "The BGP speaker at a glance, and what is wrong");
@@ -103,12 +119,48 @@ void add_policy_commands(CLI::App& app, Invocation& call) {
       ->required();
   test->callback([&call] {
     call.failed = kUsage;
-    call.run = [&call]() -> Status {
-      const bool accepted = TRY(ctl::run_policy_test(call.options, call.policy_test, std::cout));
-      call.done = accepted ? kDone : kFailed;
-      return ok();
-    };
+    call.run = [&call] { return answered(call, ctl::run_policy_test(call.options, call.policy_test, std::cout)); };
   });
+}
+
+void add_check(CLI::App& ipam, Invocation& call) {
+  auto* check = ipam.add_subcommand(
+      "check",
+      "Hold the store, the pods' links and their routes against each other (exit status 1: something is wrong, "
+      "2: it cannot be told)");
+  check->add_option("--data-dir", call.check.data_dir, "The store: ipam.dataDir of the conflist")
+      ->capture_default_str();
+  check->add_option("--conf-dir", call.check.conf_dir, "Where the networks' configurations are")->capture_default_str();
+  check->add_flag("--fix", call.check.fix, "Release what two looks find dead; make a damaged store anew");
+  check
+      ->add_option_function<double>(
+          "--interval",
+          [&call](double seconds) { call.check.interval = std::chrono::milliseconds{std::llround(seconds * 1000)}; },
+          "Seconds between the two looks")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->default_str("5");
+  check->callback([&call] {
+    call.failed = kUsage;
+    call.run = [&call] { return answered(call, ctl::run_ipam_check(call.options, call.check, std::cout, std::cerr)); };
+  });
+}
+
+void add_release(CLI::App& ipam, Invocation& call) {
+  auto* release = ipam.add_subcommand("release", "Give back the addresses of a pod that is dead");
+  auto* whose = release->add_option_group("Whose");
+  whose->add_option("ADDRESS", call.release.address, "One of its addresses; all of them go")->check(not_empty());
+  auto* container = whose->add_option("--container-id", call.release.key.container_id)->check(not_empty());
+  whose->require_option(1);
+  auto* ifname = release->add_option("--ifname", call.release.key.ifname, "As in eth0")->check(not_empty());
+  auto* network = release->add_option("--network", call.release.key.network)->check(not_empty());
+  container->needs(ifname)->needs(network);
+  ifname->needs(container);
+  network->needs(container);
+  release->add_option("--data-dir", call.release.data_dir, "The store: ipam.dataDir of the conflist")
+      ->capture_default_str();
+  release->add_flag("--force", call.release.force, "Also where the pod seems to live");
+  release->callback(
+      [&call] { call.run = [&call] { return ctl::run_ipam_release(call.options, call.release, std::cout); }; });
 }
 
 void add_ipam_commands(CLI::App& app, Invocation& call) {
@@ -119,6 +171,23 @@ void add_ipam_commands(CLI::App& app, Invocation& call) {
   show->add_option("--network", call.ipam.network, "Only this network");
   show->callback(
       [&call] { call.run = [&call] { return ctl::run_ipam_show(call.options, call.ipam, std::cout, std::cerr); }; });
+  add_check(*ipam, call);
+  add_release(*ipam, call);
+}
+
+void add_repair(CLI::App& app, Invocation& call) {
+  auto* repair = app.add_subcommand(
+      "repair",
+      "Put back what the kernel lost of pods' host ends, as after link down and up (exit status 1: something "
+      "is still missing)");
+  repair->add_option("POD", call.repair.pod, "Container ID or its beginning, host link, or address; else all pods")
+      ->check(not_empty());
+  repair->add_option("--conf-dir", call.repair.conf_dir, "Where the networks' configurations are")
+      ->capture_default_str();
+  repair->add_flag("--dry-run", call.repair.dry_run, "Only say what is missing");
+  repair->callback([&call] {
+    call.run = [&call] { return answered(call, ctl::run_repair(call.options, call.repair, std::cout, std::cerr)); };
+  });
 }
 
 /// Help and version, or wrong usage. CLI11 says of an unknown word only that a subcommand is missing.
@@ -152,6 +221,7 @@ int run(int argc, char** argv) {
   add_neighbor_orders(app, call);
   add_policy_commands(app, call);
   add_ipam_commands(app, call);
+  add_repair(app, call);
   for (CLI::App* subcommand : app.get_subcommands({})) subcommand->fallthrough();
   for (const char* group : {"ipam", "policy"})
     for (CLI::App* subcommand : app.get_subcommand(group)->get_subcommands({})) subcommand->fallthrough();
@@ -163,7 +233,7 @@ int run(int argc, char** argv) {
   const Status done = call.run();
   if (!done) return complain(done.error(), call.failed);
   std::cout.flush();
-  return std::cout ? call.done : complain({5, "write to standard output failed", {}});
+  return std::cout ? call.done : complain({5, "write to standard output failed", {}}, call.failed);
 }
 
 }  // namespace

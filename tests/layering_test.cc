@@ -40,8 +40,7 @@ const std::map<std::string, Folders> kMayInclude = {
     // ipam: `slash32ctl ipam` reads the store through the library that owns its format.
     // bgpd/policy: `slash32ctl policy test` must decide as the speaker does, so it asks the same evaluator, which knows
     // routes as bgpd/wire's attributes. Both are pure; nothing else of bgpd is seen.
-    {"ctl",
-     {"ipam", "bgpd/policy", "bgpd/wire/attributes.h", "config", "common", "common/netlink", "common/pod"}},
+    {"ctl", {"ipam", "bgpd/policy", "bgpd/wire/attributes.h", "config", "common", "common/netlink", "common/pod"}},
 };
 
 // Headers of a library, and the only folders (or files) that may name them.

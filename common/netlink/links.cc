@@ -181,6 +181,22 @@ Result<std::optional<Link>> find_link(Socket& socket, std::string_view name) { r
 
 Result<std::optional<Link>> find_link(Socket& socket, IfIndex link) { return find(socket, get_link(link)); }
 
+Result<std::optional<Link>> find_peer(Socket& socket, IfIndex link) {
+  const auto answer = TRY(socket.ask(get_link(link)));
+  for (const auto& reply : answer.replies) {
+    const auto own = parse_link(reply);
+    if (!own || own->peer.value == 0) continue;
+    auto request = get_link(own->peer);
+    // The number the kernel has given the peer's namespace in ours; none: it is ours.
+    const auto attributes = reply.attributes(sizeof(ifinfomsg));
+    if (attributes.has(IFLA_LINK_NETNSID)) request.put_u32(IFLA_TARGET_NETNSID, attributes.u32(IFLA_LINK_NETNSID));
+    const auto peer = TRY(socket.ask(std::move(request)));
+    for (const auto& other : peer.replies)
+      if (auto found = parse_link(other)) return found;
+  }
+  return std::optional<Link>{};
+}
+
 Result<std::vector<Link>> list_veths(Socket& socket) {
   std::vector<Link> links;
   const auto make = [] {

@@ -69,6 +69,9 @@ std::optional<Ipv4Settings> parse_ipv4_settings(const Reply& reply);
 /// The link of that name or index, or nothing when there is none.
 Result<std::optional<Link>> find_link(Socket& socket, std::string_view name);
 Result<std::optional<Link>> find_link(Socket& socket, IfIndex link);
+/// The other end of a veth, in whatever namespace. Nothing when it is gone, or where the kernel does not tell (before
+/// Linux 4.20).
+Result<std::optional<Link>> find_peer(Socket& socket, IfIndex link);
 /// Every veth of the namespace.
 Result<std::vector<Link>> list_veths(Socket& socket);
 
