@@ -1,6 +1,8 @@
 // `slash32ctl repair`: puts back what the kernel lost of a pod's host end when that was taken down and up, or when
 // somebody took it away. The link's alias says whose it is; the gateway and the source of routes come from the
 // network's configuration, where there is one.
+#include <linux/ip.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <nlohmann/json.hpp>
@@ -50,7 +52,15 @@ Status compare(const std::filesystem::path& directory, std::initializer_list<Exp
   return ok();
 }
 
-Result<std::vector<std::string>> wrong_settings(netlink::Socket& host, const HostEnd& end) {
+/// The one setting of the wiring that a configuration may have otherwise.
+std::uint32_t rp_filter_of(const config::NetConf& conf) {
+  constexpr std::uint32_t kStrict = 1;
+  const auto set = std::ranges::find(conf.host_sysctl, IPV4_DEVCONF_RP_FILTER, &config::HostSetting::devconf);
+  return set == conf.host_sysctl.end() ? kStrict : static_cast<std::uint32_t>(set->value);
+}
+
+Result<std::vector<std::string>> wrong_settings(netlink::Socket& host, const HostEnd& end,
+                                                const config::NetConf& conf) {
   std::vector<std::string> wrong;
   const auto answer = TRY(host.ask(netlink::get_link(end.link.index)));
   for (const auto& reply : answer.replies) {
@@ -58,7 +68,7 @@ Result<std::vector<std::string>> wrong_settings(netlink::Socket& host, const Hos
     if (!settings) continue;
     if (!settings->forwarding) wrong.emplace_back("forwarding");
     if (!settings->proxy_arp) wrong.emplace_back("proxy_arp");
-    if (settings->rp_filter != 1) wrong.emplace_back("rp_filter");
+    if (settings->rp_filter != rp_filter_of(conf)) wrong.emplace_back("rp_filter");
   }
   TRY(compare(std::filesystem::path("/proc/sys/net/ipv4/neigh") / end.link.name, {{"proxy_delay", "0"}}, wrong));
   const auto conf6 = pod::ipv6_setting(end.link.name, "");
@@ -78,7 +88,7 @@ class Repair {
     const auto conf = network != nullptr ? network->conf : config::NetConf{};
     const auto wish = TRY(wish_of(end, conf));
     PodRepair out{.end = end, .actions = {}};
-    for (const auto& gap : find_gaps(end, TRY(state_of(end)), wish, node_)) {
+    for (const auto& gap : find_gaps(end, TRY(state_of(end, conf)), wish, node_)) {
       if (gap.piece == Piece::Conflict || dry_run_) {
         out.actions.push_back({gap.what, gap.piece == Piece::Conflict ? "conflict" : "planned", gap.detail});
         continue;
@@ -99,8 +109,8 @@ class Repair {
     return EndWish{.pod_mac = peer && peer->mac ? *peer->mac : pod::pod_mac(end.alias.addresses),
                    .gateway6 = conf.gateway6};
   }
-  Result<EndState> state_of(const HostEnd& end) {
-    EndState state{.wrong_settings = TRY(wrong_settings(host_, end)), .addresses = {}, .neighbors = {}};
+  Result<EndState> state_of(const HostEnd& end, const config::NetConf& conf) {
+    EndState state{.wrong_settings = TRY(wrong_settings(host_, end, conf)), .addresses = {}, .neighbors = {}};
     if (has_v6(end))
       for (const auto& address : TRY(netlink::list_addresses(host_, AddressFamily::IPv6, end.link.index)))
         state.addresses.push_back(address.address);
@@ -115,7 +125,7 @@ class Repair {
     const auto link = end.link.index;
     switch (gap.piece) {
       case Piece::Settings:
-        return put_settings(end);
+        return put_settings(end, conf);
       case Piece::Mac:
         return host_.run(netlink::set_link_mac(link, pod::kHostMac));
       case Piece::Gateway:
@@ -131,9 +141,11 @@ class Repair {
     }
     return ok();
   }
-  Status put_settings(const HostEnd& end) {
+  Status put_settings(const HostEnd& end, const config::NetConf& conf) {
     TRY(pod::prepare_host_ipv6(end.link.name, has_v6(end)));
-    TRY(host_.run(netlink::set_host_end({.link = end.link.index, .alias = end.link.alias, .ipv6 = has_v6(end)})));
+    const netlink::Ipv4Setting rp_filter{.number = IPV4_DEVCONF_RP_FILTER, .value = rp_filter_of(conf)};
+    TRY(host_.run(netlink::set_host_end(
+        {.link = end.link.index, .alias = end.link.alias, .ipv6 = has_v6(end), .more = {rp_filter}})));
     return host_.run(netlink::set_proxy_delay_zero(end.link.index));
   }
   /// As ADD does: exclusive, and with the node's own source where the kernel would choose another.

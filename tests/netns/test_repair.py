@@ -104,17 +104,33 @@ def test_the_macs_and_settings_come_back_as_they_were(world):
     assert flows(world, answer)
 
 
+def put_in_place(world, network):
+    """The network's file; the directory it is in."""
+    plugin = {k: v for k, v in network.items() if k not in ("cniVersion", "name")}
+    world.run("mkdir", "-p", "/run/confs")
+    world.run("tee", "/run/confs/10-k8s.conflist",
+              input=json.dumps({"cniVersion": "1.1.0", "name": "k8s", "plugins": [plugin]}))
+    return "/run/confs"
+
+
+def test_settings_that_the_configuration_has_otherwise_are_not_wrong(world):
+    network = conf(hostSysctl={"net.ipv4.conf.IFNAME.rp_filter": 2})
+    answer = world.add("c1", "p1", network)
+    confs = put_in_place(world, network)
+    assert actions(repair(world, "--json", "--conf-dir", confs)) == []
+    world.sh(f"echo 0 > /proc/sys/net/ipv4/conf/{answer.host_link}/forwarding")
+    assert actions(repair(world, "--json", "--conf-dir", confs)) == [("settings forwarding", "done")]
+    assert content(world, answer, network).ok, "rp_filter is 2 as before"
+
+
 def test_gateway_and_source_are_the_configurations(world):
     network = conf(gateway={"v6": "fe80::7"}, hostSource={"v4": "10.0.1.9", "v6": "fd00:1::9"})
     world.sh("ip addr add 10.0.1.9/24 dev up0; ip addr add fd00:1::9/64 dev up0 nodad")
     answer = world.add("c1", "p1", network)
     before = world.snapshot()
-    plugin = {k: v for k, v in network.items() if k not in ("cniVersion", "name")}
-    world.run("mkdir", "-p", "/run/confs")
-    world.run("tee", "/run/confs/10-k8s.conflist",
-              input=json.dumps({"cniVersion": "1.1.0", "name": "k8s", "plugins": [plugin]}))
+    confs = put_in_place(world, network)
     down_and_up(world, answer.host_link)
-    done = repair(world, "--conf-dir", "/run/confs")
+    done = repair(world, "--conf-dir", confs)
     assert done.returncode == 0, done
     assert world.snapshot() == before
     assert content(world, answer, network).ok and flows(world, answer)
