@@ -69,7 +69,7 @@ protocol bgp slash32 {{
 
     def shows(self, prefix):
         """All it says about a prefix."""
-        return self._birdc("show", "route", prefix, "all")
+        return self.birdc("show", "route", prefix, "all")
 
 
 @pytest.fixture
