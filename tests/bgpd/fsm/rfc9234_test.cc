@@ -30,7 +30,9 @@ TEST(Rfc9234_4_2, OnlyTheFivePairsOfTheTableMakeASession) {
     for (const BgpRole theirs : kRoles) {
       const auto session = between(us(ours), them(theirs));
       EXPECT_EQ(session.has_value(), theirs == counterpart(ours)) << to_string(ours) << " and " << to_string(theirs);
-      if (!session) EXPECT_EQ(session.error(), kMismatch);
+      if (!session) {
+        EXPECT_EQ(session.error(), kMismatch);
+      }
     }
 }
 

@@ -39,7 +39,7 @@ TEST_F(Rfc8326, ImportPolicysOwnLocalPrefDoesNotUndoIt) {
   settings.policies["high"] = settings.policies["all"];
   settings.policies["high"][0].set.local_pref = 500;
   settings.policies["ignore"] = settings.policies["high"];
-  settings.policies["ignore"][0].set.remove_communities = {kGracefulShutdown};
+  settings.policies["ignore"][0].set.communities.remove = {{{0xFFFF, 0xFFFF}, {0, 0}}};  // GRACEFUL_SHUTDOWN
   w.rib.reconfigure(settings);
   RibPeer peer = ebgp(1);
   peer.import_policies = {"high"};

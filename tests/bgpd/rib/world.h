@@ -50,7 +50,7 @@ PathAttributes but(PathAttributes attributes, Change change) {
 
 inline Update announce(const std::vector<std::string>& prefixes, PathAttributes attributes) {
   Update update;
-  update.announced.push_back({std::make_shared<const PathAttributes>(std::move(attributes)), {}});
+  update.announced.push_back({std::make_shared<const PathAttributes>(std::move(attributes)), {}, {}});
   for (const std::string& prefix : prefixes) update.announced.back().prefixes.push_back(net(prefix));
   return update;
 }
