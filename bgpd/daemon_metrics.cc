@@ -75,7 +75,8 @@ std::vector<std::string> Daemon::not_ready() const {
   if (!kernel_trouble_.empty()) out.push_back("the kernel cannot be read: " + kernel_trouble_);
   std::size_t wanted = 0, up = 0, never_up = 0;
   for (const auto& [id, neighbor] : neighbors_->all()) {
-    if (!neighbor->conf.enabled) continue;
+    // Who only calls from a range, and was never up, is nobody that this node waits for.
+    if (!neighbor->conf.enabled || (neighbor->range && !neighbor->was_up)) continue;
     ++wanted;
     up += neighbor->up ? 1 : 0;
     never_up += neighbor->was_up ? 0 : 1;

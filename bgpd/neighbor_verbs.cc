@@ -12,11 +12,11 @@ Status Neighbors::reset(PeerId id, const std::string& reason) {
   if (!neighbor.conf.enabled || disabled_.contains(neighbor.conf.address))
     return fail(7, "it is disabled: there is nothing to reset");
   log::info("session reset by an operator", {{"peer", neighbor.conf.name}, {"why", reason}});
-  if (neighbor.session) neighbor.session->stop(cease_with_text(cease::kAdministrativeReset, reason));
-  if (neighbor.range) {  // it will call again, and then be a new one
-    drop_dynamic_later(id);
+  if (neighbor.range) {  // it will call again, and then be a new one; also one that rests
+    remove(id, cease_with_text(cease::kAdministrativeReset, reason));
     return ok();
   }
+  if (neighbor.session) neighbor.session->stop(cease_with_text(cease::kAdministrativeReset, reason));
   start(neighbor);  // also one that rests, after too many prefixes say
   return ok();
 }

@@ -27,7 +27,7 @@ using boost::system::error_code;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::uint32_t kMaxHeader = 16 << 10;
-constexpr std::uint64_t kMaxBody = 16 << 20;  // a configuration of thousands of neighbours fits
+constexpr std::uint64_t kMaxBody = 16 << 20;  // a configuration of thousands of neighbours fits; over TCP there is none
 constexpr std::size_t kMaxConnections = 64;
 constexpr std::chrono::seconds kIdle{15};  // between requests, and to send one
 constexpr std::chrono::milliseconds kBreath{100};
@@ -40,6 +40,7 @@ class Client;
 /// What the server and its clients share.
 struct Shared {
   HttpServer::Handler handler;
+  std::uint64_t max_body = kMaxBody;
   std::set<Client*> clients;
   bool stopped = false;                     // answers that are being written are finished, nothing more is read
   std::optional<asio::steady_timer> grace;  // once stopped: until those that are not finished are cut off
@@ -62,7 +63,7 @@ class Client : public std::enable_shared_from_this<Client> {
     reading_ = true;
     parser_.emplace();
     parser_->header_limit(kMaxHeader);
-    parser_->body_limit(kMaxBody);
+    parser_->body_limit(shared_->max_body);
     stream_.expires_after(kIdle);
     http::async_read(stream_, buffer_, *parser_, [self = shared_from_this()](error_code error, std::size_t) {
       self->reading_ = false;
@@ -266,7 +267,9 @@ Result<HttpServer> HttpServer::open(asio::io_context& context, const std::string
 HttpServer HttpServer::adopt(asio::io_context& context, UniqueFd listening, Handler handler) {
   // For Asio the protocol is no more than a label of the descriptor: what is done with it is the same for every stream.
   BoundSocket socket{std::move(listening), {}, 0, 0};
-  return HttpServer(std::make_shared<Impl>(context, std::move(socket), std::move(handler)));
+  auto impl = std::make_shared<Impl>(context, std::move(socket), std::move(handler));
+  impl->shared->max_body = 0;
+  return HttpServer(std::move(impl));
 }
 
 void HttpServer::serve() { impl_->accept(); }

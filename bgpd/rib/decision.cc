@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
+#include <optional>
 
 namespace slash32::bgp {
 namespace {
@@ -32,15 +34,16 @@ std::uint32_t med(const Candidate& c) { return c.attributes->med.value_or(0); }
 std::optional<Asn> neighbor_as(const Candidate& c) { return c.attributes->as_path.first(); }
 
 void keep_lowest_med_per_neighbor_as(Candidates candidates) {
-  for (Candidate& c : candidates) {
+  const auto first = std::ranges::find_if(candidates, in);
+  if (std::ranges::all_of(candidates, [&](const Candidate& c) { return !in(c) || med(c) == med(*first); })) return;
+  std::map<std::optional<Asn>, std::uint32_t> lowest;
+  for (const Candidate& c : candidates) {
     if (!in(c)) continue;
-    const bool beaten = std::ranges::any_of(candidates, [&](const Candidate& other) {
-      // Those this step removed still count: they were beaten by a lower one of the same AS.
-      return (in(other) || other.lost == DecisionStep::Med) && neighbor_as(other) == neighbor_as(c) &&
-             med(other) < med(c);
-    });
-    if (beaten) c.lost = DecisionStep::Med;
+    const auto [at, is_new] = lowest.try_emplace(neighbor_as(c), med(c));
+    at->second = std::min(at->second, med(c));
   }
+  for (Candidate& c : candidates)
+    if (in(c) && med(c) > lowest.at(neighbor_as(c))) c.lost = DecisionStep::Med;
 }
 
 RouterId bgp_id(const Candidate& c) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <optional>
 #include <span>
 #include <utility>
 
@@ -71,6 +72,12 @@ class PathList {
       if (path.peer == peer && path.path_id == path_id) return &path;
     return nullptr;
   }
+  /// A stale path of this peer, with these attributes as received where they are given.
+  Path* find_stale(PeerSlot peer, std::optional<SetId> received) {
+    for (Path& path : all())
+      if (path.peer == peer && path.stale && (!received || path.received == *received)) return &path;
+    return nullptr;
+  }
   /// Some path of this peer, whatever its path id.
   bool has(PeerSlot peer) const {
     for (const Path& path : all())
@@ -129,10 +136,12 @@ class PathList {
 
 struct Node {
   PathList paths;
-  std::uint32_t fib = 0;   // interned next hops that the kernel is to have; 0: none
-  std::uint16_t held = 0;  // pending queues that still name this id: it must not be used again
-  enum class Work : std::uint8_t { None, Ordinary, Urgent } work = Work::None;  // its place in the work queue
-  bool reimport = false;  // guard and import policy are to be asked again before the decision
+  std::uint32_t fib = 0;  // interned next hops that the kernel is to have; 0: none
+  enum class Work : std::uint8_t { None, Ordinary, Urgent };
+  std::uint32_t held : 24 = 0;  // pending queues that still name this id: it must not be used again
+  Work work : 7 = Work::None;   // its place in the work queue
+  bool reimport : 1 = false;    // guard and import policy are to be asked again before the decision
 };
+static_assert(sizeof(Node) == 28, "there is one for every prefix");
 
 }  // namespace slash32::bgp

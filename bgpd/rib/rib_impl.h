@@ -89,6 +89,12 @@ struct Rib::Impl {
   // ------------------------------------------------------------ rib_in.cc
   std::optional<PrefixLimitExceeded> update(RibPeerState& peer, const Update& update);
   void announce(RibPeerState& peer, const Update::Reach& reach);
+  struct NewPath {
+    PathId path_id;
+    SetId received;
+  };
+  /// A stale path of the peer that becomes the one it says now; none where none is to.
+  Path* take_over_stale(const RibPeerState& peer, std::size_t family, PrefixId id, const NewPath& said);
   void withdraw(RibPeerState& peer, const Prefix& prefix, PathId path_id);
   /// Removes the peer's paths to a prefix for which `stays(path)` is false; true when one is left.
   template <class Stays>

@@ -9,9 +9,11 @@ namespace {
 
 /// Paths to one prefix that one peer may have (RFC 7911): deciding takes time with their square.
 constexpr std::ptrdiff_t kMaxPaths = 64;
+/// And all peers together.
+constexpr std::size_t kMaxPathsOfAll = 4096;
 
 bool has_too_many_paths(const PathList& paths, PeerSlot peer) {
-  return std::ranges::count(paths.all(), peer, &Path::peer) >= kMaxPaths;
+  return paths.size() >= kMaxPathsOfAll || std::ranges::count(paths.all(), peer, &Path::peer) >= kMaxPaths;
 }
 
 }  // namespace
@@ -42,11 +44,12 @@ void Rib::Impl::announce(RibPeerState& peer, const Update::Reach& reach) {
     const PrefixId id = tables[family].insert(prefix);
     Node& node = tables[family].node(id);
     Path* path = node.paths.find(peer.out.slot, path_id);
+    if (path == nullptr && path_ids != nullptr) path = take_over_stale(peer, family, id, {path_id, received});
     if (path != nullptr && path->received == received) {  // said again: no longer stale, nothing else
       path->stale = false;
       continue;
     }
-    if (path == nullptr && path_ids != nullptr && has_too_many_paths(node.paths, peer.out.slot)) {
+    if (path == nullptr && has_too_many_paths(node.paths, peer.out.slot)) {
       ++peer.too_many_paths[family];
       continue;
     }
@@ -71,6 +74,20 @@ void Rib::Impl::announce(RibPeerState& peer, const Update::Reach& reach) {
   }
   if (shared) release_set(shared->accepted);
   release_set(received);
+}
+
+// After its restart a peer may number the same paths otherwise (RFC 7911 section 3: an identifier is the sender's own).
+// The stale ones would stand beside them until End-of-RIB and count against limits that the peer does not pass.
+Path* Rib::Impl::take_over_stale(const RibPeerState& peer, std::size_t family, PrefixId id, const NewPath& said) {
+  PathList& paths = tables[family].node(id).paths;
+  Path* path = paths.find_stale(peer.out.slot, said.received);
+  const auto& limit = peer.conf.max_prefixes_in;
+  if (path == nullptr && (has_too_many_paths(paths, peer.out.slot) || (limit && peer.received[family] >= *limit)))
+    path = paths.find_stale(peer.out.slot, std::nullopt);
+  if (path == nullptr) return nullptr;
+  path->path_id = said.path_id;
+  work.push(family, id, false);
+  return path;
 }
 
 void Rib::Impl::withdraw(RibPeerState& peer, const Prefix& prefix, PathId path_id) {

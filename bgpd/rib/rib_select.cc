@@ -4,13 +4,20 @@
 #include "bgpd/rib/rib_impl.h"
 
 namespace slash32::bgp {
+namespace {
+
+constexpr std::size_t kPathsATime = 8;  // are decided about in the time that a prefix with one takes
+
+}  // namespace
 
 bool Rib::Impl::run(std::size_t budget) {
   while (budget > 0) {
     const auto item = work.pop();
     if (!item) break;
+    // A prefix with many paths takes time with their number, more where several are sent on.
+    const std::size_t cost = 1 + tables[item->family].node(item->id).paths.size() / kPathsATime;
     evaluate(item->family, item->id);
-    --budget;
+    budget -= std::min(budget, cost);
   }
   bool building = false;
   for (const auto& group : groups) building |= build(*group, budget);

@@ -79,6 +79,37 @@ TEST_F(Rfc7911, TheLowestIdWinsWhicheverCameFirst) {
   EXPECT_EQ(w.heard[2][kNet].as_path, as_path({64512, 65001, 65100}));
 }
 
+TEST_F(Rfc7911, APeerThatNumbersItsPathsOtherwiseAfterItsRestartKeepsThemAndItsLimit) {
+  RibPeer peer = ebgp(1);
+  peer.max_prefixes_in = 3;
+  w.up(1, peer);
+  say(1, 1, {65001}, "192.0.2.11");
+  say(1, 2, {65001}, "192.0.2.12");
+  w.down(1, kBoth);
+  w.up(1, peer, kBoth);
+  say(1, 8, {65001}, "192.0.2.12");
+  say(1, 7, {65001}, "192.0.2.11");
+  EXPECT_EQ(w.rib.counts(1, AddressFamily::IPv4).received, 2U);
+  EXPECT_EQ(w.gateways(kNet), (std::vector{ip("192.0.2.11"), ip("192.0.2.12")}));
+  w.say(1, end_of_rib(AddressFamily::IPv4));
+  w.settle();
+  EXPECT_EQ(w.gateways(kNet).size(), 2U) << "all were said again";
+}
+
+TEST_F(Rfc7911, StalePathsMakeRoomWhereOthersCameInTheirPlace) {
+  RibPeer peer = ebgp(1);
+  peer.max_prefixes_in = 2;
+  w.up(1, peer);
+  say(1, 1, {65001}, "192.0.2.11");
+  say(1, 2, {65001}, "192.0.2.12");
+  w.down(1, kBoth);
+  w.up(1, peer, kBoth);
+  say(1, 8, {65001}, "192.0.2.13");
+  say(1, 9, {65001}, "192.0.2.14");
+  EXPECT_EQ(w.rib.counts(1, AddressFamily::IPv4).received, 2U);
+  EXPECT_EQ(w.gateways(kNet), (std::vector{ip("192.0.2.13"), ip("192.0.2.14")}));
+}
+
 TEST_F(Rfc7911, ALostSessionTakesAllPathsAndAKeptOneSweepsThoseNotSaidAgain) {
   w.up(1, ebgp(1));
   say(1, 1, {65001}, "192.0.2.11");
