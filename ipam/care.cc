@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/log.h"
+#include "common/pod/names.h"
 #include "ipam/common.h"
 #include "ipam/ipam.h"
 #include "ipam/salvage.h"
@@ -18,6 +19,7 @@ namespace {
 struct Reading {
   Survey::State state = Survey::State::Sound;
   StoreContent content;
+  bool salvaged = false;  // the entries stood anywhere in the file: each may be older than one that is lost
 };
 
 /// The file as a whole is no store any more: every record that is still in it, wherever.
@@ -25,7 +27,7 @@ Result<Reading> salvaged(const std::filesystem::path& directory, const std::stri
   constexpr std::size_t kMost = 4 * kStoreSize;  // longer is none of ours, but may begin with one
   const auto file = TRY(read_file(LmdbStore::data_file(directory), kMost));
   auto found = salvage({reinterpret_cast<const std::uint8_t*>(file.data()), file.size()});
-  Reading out{.state = Survey::State::Damaged, .content = {}};
+  Reading out{.state = Survey::State::Damaged, .content = {}, .salvaged = true};
   out.content.damage.push_back(why.message);
   if (found.header && *found.header != LmdbStore::header(boot)) return out;  // of another boot: nobody lives
   out.content.entries = std::move(found.entries);
@@ -40,41 +42,52 @@ Result<Reading> read_store(const std::filesystem::path& directory, const std::st
   }();
   if (content)
     return Reading{.state = content->damage.empty() ? Survey::State::Sound : Survey::State::Damaged,
-                   .content = *content};
+                   .content = *content,
+                   .salvaged = false};
   const auto fault = fault_of(content.error());
-  if (fault == StoreFault::OtherBoot) return Reading{.state = Survey::State::OtherBoot, .content = {}};
+  if (fault == StoreFault::OtherBoot)
+    return Reading{.state = Survey::State::OtherBoot, .content = {}, .salvaged = false};
   if (fault == StoreFault::Damaged) return salvaged(directory, boot, content.error());
   return fail(outward(content.error()));
+}
+
+/// Whether the links' aliases tell of this store: slash32 itself keeps its pods in it. Where no record can be read they
+/// are believed: better an address held too many than one given twice.
+bool is_ours(const std::filesystem::path& directory, const KernelView& kernel, const std::vector<Entry>& entries) {
+  if (!kernel.held || !kernel.link_alive) return false;
+  const auto is_taken = [](const Entry& entry) { return entry.use == Use::Taken; };
+  return directory == config::kDefaultDataDir || std::ranges::none_of(entries, is_taken) ||
+         std::ranges::any_of(entries, [&](const Entry& entry) { return is_taken(entry) && entry.watched; });
 }
 
 /// The entries of a new store, by address.
 class Rebuilt {
  public:
   Rebuilt(std::vector<Entry> kept, std::chrono::nanoseconds now) : now_(now) {
-    for (auto& entry : kept) {
-      all_watched_ = all_watched_ && (entry.watched || entry.use != Use::Taken);
-      entries_.emplace(entry.address, std::move(entry));
-    }
-    for (const auto& [address, entry] : entries_) mended_.kept += entry.use == Use::Taken ? 1 : 0;
+    for (auto& entry : kept) entries_.emplace(entry.address, std::move(entry));
   }
-  bool all_watched() const { return all_watched_; }
-  /// Holds what no readable entry holds.
-  void hold(const IpAddress& address, const Key& key, bool watched) {
+  /// Who holds the address so far.
+  const Entry* taken(const IpAddress& address) const {
     const auto it = entries_.find(address);
-    if (it != entries_.end() && it->second.use == Use::Taken) return;
+    return it != entries_.end() && it->second.use == Use::Taken ? &it->second : nullptr;
+  }
+  /// Holds what no readable entry holds, or what a doubtful one does.
+  void hold(const IpAddress& address, const Key& key, bool watched) {
     entries_[address] = {.address = address,
                          .subnet_length = address.bits(),
                          .use = Use::Taken,
                          .watched = watched && stored_form(key) == key,
                          .stamp = now_,
                          .key = key};
-    ++mended_.guessed;
+    guessed_.insert(address);
   }
-  void hold(const Entry& entry) {
-    if (!entries_.emplace(entry.address, entry).second) return;
-    mended_.kept += entry.use == Use::Taken ? 1 : 0;
+  void hold(const Entry& entry) { entries_[entry.address] = entry; }
+  Mended mended() const {
+    Mended out;
+    for (const auto& [address, entry] : entries_)
+      if (entry.use == Use::Taken) ++(guessed_.contains(address) ? out.guessed : out.kept);
+    return out;
   }
-  Mended mended() const { return mended_; }
   std::vector<Entry> entries() const {
     std::vector<Entry> out;
     for (const auto& [address, entry] : entries_) out.push_back(entry);
@@ -83,20 +96,38 @@ class Rebuilt {
 
  private:
   std::map<IpAddress, Entry> entries_;
+  std::set<IpAddress> guessed_;
   std::chrono::nanoseconds now_;
-  bool all_watched_ = true;
-  Mended mended_;
 };
 
-/// An entry that cannot be read may have an older version elsewhere in the file; else the index names its holder.
-void hold_lost(Rebuilt& rebuilt, const StoreContent& content, const Salvage& old, bool watched) {
+using Lives = std::function<bool(const Key&)>;
+
+/// A live link's alias is the best there is of its address, but for an entry that is not doubtful, or whose own link
+/// lives as well. A shortened key's link cannot be told.
+void hold_claims(Rebuilt& rebuilt, const std::vector<Held>& claims, bool doubtful, const Lives& lives) {
+  for (const auto& claim : claims) {
+    const auto* entry = rebuilt.taken(claim.address);
+    const bool overrides =
+        entry != nullptr && doubtful && entry->key != claim.key && !pod::is_shortened(entry->key) && !lives(entry->key);
+    if (entry == nullptr || overrides) rebuilt.hold(claim.address, claim.key, true);
+  }
+}
+
+/// An entry that cannot be read, and that no link tells of, is its holder's whom the index names; without one an older
+/// version elsewhere in the file counts.
+void hold_lost(Rebuilt& rebuilt, const StoreContent& content, const Salvage& old, const Lives& lives) {
   for (const auto& address : content.lost) {
+    if (rebuilt.taken(address) != nullptr) continue;
     const auto version = std::ranges::find(old.entries, address, &Entry::address);
+    const bool is_held = version != old.entries.end() && version->use == Use::Taken;
     const auto indexed = std::ranges::find(content.indexed, address, &Held::address);
-    if (version != old.entries.end() && version->use == Use::Taken)
+    const auto stale = std::ranges::find(old.unaccounted, address, &Held::address);
+    if (is_held && (indexed == content.indexed.end() || indexed->key == version->key))
       rebuilt.hold(*version);
     else if (indexed != content.indexed.end())
-      rebuilt.hold(address, indexed->key, watched);
+      rebuilt.hold(address, indexed->key, lives(indexed->key));
+    else if (stale != old.unaccounted.end())
+      rebuilt.hold(address, stale->key, lives(stale->key));
     else
       rebuilt.hold(address,
                    {.network = "unknown",
@@ -113,7 +144,7 @@ Result<Survey> Ipam::survey() {
   const auto boot = TRY(boot_id());
   const auto lock =
       TRY(outward(StoreLock::take(conf_.data_dir / LmdbStore::kLockFile, StoreLock::Mode::Shared, deadline_wait_)));
-  auto [state, content] = TRY(read_store(conf_.data_dir, boot));
+  auto [state, content, salvaged] = TRY(read_store(conf_.data_dir, boot));
   Survey out{.state = state, .records = {}, .damage = std::move(content.damage)};
   for (const auto& entry : content.entries)
     if (entry.use == Use::Taken) out.records.push_back(record_of(entry));
@@ -147,18 +178,18 @@ Result<std::optional<Mended>> Ipam::mend() {
   const auto boot = TRY(boot_id());
   const auto lock =
       TRY(outward(StoreLock::take(conf_.data_dir / LmdbStore::kLockFile, StoreLock::Mode::Exclusive, deadline_wait_)));
-  auto [state, content] = TRY(read_store(conf_.data_dir, boot));
+  const auto [state, content, salvaged] = TRY(read_store(conf_.data_dir, boot));
   if (state != Survey::State::Damaged) return std::optional<Mended>{};
-  Rebuilt rebuilt(std::move(content.entries), now_());
-  const bool watched = kernel_.held && rebuilt.all_watched();
+  const bool ours = is_ours(conf_.data_dir, kernel_, content.entries);
+  const Lives lives = [&](const Key& key) { return ours && kernel_.link_alive(key); };
+  Rebuilt rebuilt(content.entries, now_());
   Salvage old;
   if (!content.lost.empty()) {
     const auto file = TRY(read_file(LmdbStore::data_file(conf_.data_dir), 4 * kStoreSize));
     old = salvage({reinterpret_cast<const std::uint8_t*>(file.data()), file.size()});
   }
-  hold_lost(rebuilt, content, old, watched);
-  if (watched)
-    for (const auto& held : TRY(kernel_.held())) rebuilt.hold(held.address, held.key, true);
+  if (ours) hold_claims(rebuilt, TRY(kernel_.held()), salvaged, lives);
+  hold_lost(rebuilt, content, old, lives);
   TRY(outward(LmdbStore::create(conf_.data_dir, boot, rebuilt.entries())));
   log::warn("made a damaged address store anew", {{"directory", conf_.data_dir.string()},
                                                   {"kept", std::to_string(rebuilt.mended().kept)},

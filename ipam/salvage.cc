@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <string_view>
+#include <utility>
 
 namespace slash32::ipam {
 namespace {
@@ -38,26 +39,37 @@ class Finds {
  public:
   void add(const Node& node) {
     if (const auto entry = format::decode_entry(node.key, node.value)) {
+      versions_.emplace(entry->address, entry->key);
       const auto [it, is_new] = entries_.emplace(entry->address, *entry);
       if (!is_new && it->second.stamp < entry->stamp) it->second = *entry;
     } else if (const auto key = format::decode_holder(node.key)) {
       for (const auto& address : format::decode_addresses(node.key, node.value).value_or(std::vector<IpAddress>{}))
-        holders_[address] = *key;
+        claims_.push_back({.key = *key, .address = address});
     } else if (node.key == format::meta_key()) {
       if (auto text = format::decode_text(node.key, node.value)) header_ = std::move(text);
     }
   }
   Salvage result() {
     Salvage out{.entries = {}, .unaccounted = {}, .header = header_};
-    for (auto& [address, key] : holders_)
-      if (!entries_.contains(address)) out.unaccounted.push_back({.key = key, .address = address});
+    std::map<IpAddress, Key> holders;
+    for (auto& [key, address] : claims_)
+      if (!is_accounted(key, address)) holders[address] = std::move(key);
+    for (auto& [address, key] : holders) out.unaccounted.push_back({.key = std::move(key), .address = address});
     for (auto& [address, entry] : entries_) out.entries.push_back(std::move(entry));
     return out;
   }
 
  private:
+  /// Somebody holds it, or this key's own holding has left an entry, which tells more: the claim is then what became of
+  /// it, or older.
+  bool is_accounted(const Key& key, const IpAddress& address) const {
+    const auto it = entries_.find(address);
+    return (it != entries_.end() && it->second.use == Use::Taken) || versions_.contains({address, key});
+  }
+
   std::map<IpAddress, Entry> entries_;
-  std::map<IpAddress, Key> holders_;
+  std::set<std::pair<IpAddress, Key>> versions_;  // whoever held what, of all that was found
+  std::vector<Held> claims_;                      // of the index, of whatever age
   std::optional<std::string> header_;
 };
 

@@ -16,7 +16,8 @@ namespace slash32::ipam {
 
 struct Salvage {
   std::vector<Entry> entries;  // in order of address, the newest version of each
-  /// What the holders' index says of addresses that no entry was found of; only key and address are known.
+  /// What the holders' index says of addresses that nobody holds by an entry, though the named one once did and left
+  /// none; only key and address are known.
   std::vector<Held> unaccounted;
   std::optional<std::string> header;  // of the store: format and boot
 };

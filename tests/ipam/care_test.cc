@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "common/fd.h"
+#include "ipam/common.h"
 #include "ipam/lmdb_file.h"
 #include "ipam/lmdb_store.h"
 #include "ipam/salvage.h"
@@ -30,6 +31,40 @@ void lose_headers(std::string& bytes) { bytes.replace(0, 8192, std::string(8192,
 /// Flips a bit of every value that stands behind this key, in whatever version.
 void spoil(std::string& bytes, const std::string& key) {
   for (auto at = bytes.find(key); at != std::string::npos; at = bytes.find(key, at + 1)) bytes[at + key.size()] ^= 1;
+}
+/// Of the one version that says exactly this.
+void spoil(std::string& bytes, const Entry& entry) {
+  const auto key = format::entry_key(entry.address);
+  spoil(bytes, key + format::encode(key, entry).substr(0, 8));
+}
+/// A record that LMDB has no more use for: at the end of the file, where nothing else is.
+void plant(std::string& bytes, const std::string& key, const std::string& value) {
+  constexpr std::size_t kRoom = 1024;
+  const char header[] = {static_cast<char>(value.size()), 0, 0, 0, 0, 0, static_cast<char>(key.size()), 0};
+  const auto node = std::string(header, sizeof header) + key + value;
+  auto at = bytes.size() - 4 * kRoom;
+  while (bytes.compare(at, kRoom, std::string(kRoom, '\0')) != 0) at += kRoom;
+  bytes.replace(at, node.size(), node);
+}
+Entry entry_of(const std::string& container, const char* address, Use use = Use::Taken, bool watched = false) {
+  return {.address = ip(address),
+          .subnet_length = 29,
+          .use = use,
+          .watched = watched,
+          .stamp = 1min,
+          .key = Node::key(container)};
+}
+void plant(std::string& bytes, const Entry& entry) {
+  const auto key = format::entry_key(entry.address);
+  plant(bytes, key, format::encode(key, entry));
+}
+void plant_holder(std::string& bytes, const std::string& container, const char* address) {
+  const auto key = format::holder_key(Node::key(container));
+  plant(bytes, key, format::encode(key, std::vector{ip(address)}));
+}
+void make_store(const Node& node, const std::vector<Entry>& entries) {
+  std::filesystem::create_directories(node.conf.data_dir);
+  ASSERT_TRUE(LmdbStore::create(node.conf.data_dir, boot_id().value(), entries));
 }
 std::vector<std::string> holders(const Survey& survey) {
   std::vector<std::string> out;
@@ -150,6 +185,120 @@ TEST(Mend, TakesWhatTheKernelKnowsForOurOwnStore) {
   EXPECT_EQ(mended->guessed, 1U);
   EXPECT_TRUE(node.ipam().check(Node::key("a"), {ip("10.0.0.1")}));
   EXPECT_TRUE(node.ipam().survey()->records.front().watched);
+}
+
+TEST(Mend, BelievesTheLiveIndexBeforeAStaleEntry) {
+  Node node;
+  make_store(node, {entry_of("k2", "10.0.0.1"), entry_of("b", "10.0.0.2")});
+  damage(node, [](std::string& bytes) {
+    spoil(bytes, entry_of("k2", "10.0.0.1"));
+    plant(bytes, entry_of("k1", "10.0.0.1"));
+  });
+  ASSERT_EQ(node.ipam().survey()->damage.size(), 1U);
+  ASSERT_TRUE(node.ipam().mend().value());
+  EXPECT_THAT(holders(node.ipam().survey().value()), ElementsAre("10.0.0.1 k2", "10.0.0.2 b"));
+}
+
+TEST(Mend, TakesAStaleEntryWhereTheIndexNamesNobodyOrTheSame) {
+  for (const bool is_indexed : {true, false}) {
+    Node node;
+    make_store(node, {entry_of("a", "10.0.0.1")});
+    damage(node, [&](std::string& bytes) {
+      spoil(bytes, entry_of("a", "10.0.0.1"));
+      if (!is_indexed) spoil(bytes, format::holder_key(Node::key("a")));
+      auto older = entry_of("a", "10.0.0.1");
+      older.stamp = 30s;
+      plant(bytes, older);
+    });
+    const auto mended = node.ipam().mend().value();
+    ASSERT_TRUE(mended);
+    EXPECT_EQ(mended->kept, 1U);
+    EXPECT_EQ(node.ipam().survey()->records.front().since, 30s);
+  }
+}
+
+TEST(Mend, BelievesALiveAliasWhereEntryAndIndexAreLost) {
+  Node node;
+  node.watch();
+  ASSERT_EQ(node.add("a"), "10.0.0.1");
+  ASSERT_EQ(node.add("b"), "10.0.0.2");
+  damage(node, [](std::string& bytes) {
+    spoil(bytes, format::entry_key(ip("10.0.0.1")));
+    spoil(bytes, format::holder_key(Node::key("a")));
+    plant(bytes, entry_of("k1", "10.0.0.1", Use::Taken, true));
+  });
+  const auto mended = node.ipam().mend().value();
+  ASSERT_TRUE(mended);
+  EXPECT_EQ(mended->kept, 1U);
+  EXPECT_EQ(mended->guessed, 1U);
+  const auto survey = node.ipam().survey().value();
+  EXPECT_THAT(holders(survey), ElementsAre("10.0.0.1 a", "10.0.0.2 b"));
+  EXPECT_TRUE(survey.records.front().watched);
+}
+
+TEST(Mend, BelievesALiveAliasBeforeASalvagedRecordWhoseOwnLinkIsGone) {
+  for (const bool has_link : {false, true}) {
+    Node node;
+    node.watch();
+    make_store(node, {entry_of("k1", "10.0.0.1", Use::Taken, true), entry_of("b", "10.0.0.2", Use::Taken, true),
+                      entry_of("unknown-10.0.0.3", "10.0.0.3")});
+    node.aliases = {{ip("10.0.0.1"), Node::key("k2")}, {ip("10.0.0.3"), Node::key("c")}};
+    node.links = {Node::key("k2"), Node::key("c")};
+    if (has_link) node.links.insert(Node::key("k1"));
+    damage(node, lose_headers);
+    ASSERT_TRUE(node.ipam().mend().value());
+    EXPECT_THAT(holders(node.ipam().survey().value()),
+                ElementsAre(has_link ? "10.0.0.1 k1" : "10.0.0.1 k2", "10.0.0.2 b", "10.0.0.3 c"));
+  }
+}
+
+TEST(Mend, HoldsForWhomTheIndexNamesAnAddressThatCoolsAfterAnother) {
+  Node node;
+  make_store(node, {entry_of("k1", "10.0.0.1", Use::Cooling), entry_of("b", "10.0.0.2")});
+  damage(node, [](std::string& bytes) {
+    plant_holder(bytes, "k2", "10.0.0.1");
+    lose_headers(bytes);
+  });
+  const auto mended = node.ipam().mend().value();
+  ASSERT_TRUE(mended);
+  EXPECT_EQ(mended->guessed, 1U);
+  EXPECT_THAT(holders(node.ipam().survey().value()), ElementsAre("10.0.0.1 k2", "10.0.0.2 b"));
+}
+
+TEST(Mend, HoldsAliasesAlsoBesideARecordThatIsNotWatched) {
+  Node node;
+  node.watch();
+  make_store(node, {entry_of("a", "10.0.0.1", Use::Taken, true), entry_of("long", "10.0.0.2")});
+  node.aliases = {{ip("10.0.0.3"), Node::key("c")}};
+  node.links = {Node::key("c")};
+  damage(node, lose_headers);
+  ASSERT_TRUE(node.ipam().mend().value());
+  EXPECT_THAT(holders(node.ipam().survey().value()), ElementsAre("10.0.0.1 a", "10.0.0.2 long", "10.0.0.3 c"));
+}
+
+TEST(Mend, HoldsNoAliasInAStoreOfAnotherPluginsUse) {
+  Node node;
+  node.watch();
+  make_store(node, {entry_of("a", "10.0.0.1")});
+  node.aliases = {{ip("10.0.0.3"), Node::key("c")}};
+  node.links = {Node::key("c")};
+  damage(node, lose_headers);
+  ASSERT_TRUE(node.ipam().mend().value());
+  EXPECT_THAT(holders(node.ipam().survey().value()), ElementsAre("10.0.0.1 a"));
+}
+
+TEST(Mend, WatchesAGuessOfTheIndexOnlyWhereItsLinkExists) {
+  for (const bool has_link : {false, true}) {
+    Node node;
+    node.watch();
+    make_store(node, {entry_of("a", "10.0.0.1", Use::Taken, true), entry_of("b", "10.0.0.2", Use::Taken, true)});
+    if (has_link) node.links = {Node::key("a")};
+    damage(node, [](std::string& bytes) { spoil(bytes, format::entry_key(ip("10.0.0.1"))); });
+    ASSERT_TRUE(node.ipam().mend().value());
+    const auto survey = node.ipam().survey().value();
+    EXPECT_THAT(holders(survey), ElementsAre("10.0.0.1 a", "10.0.0.2 b"));
+    EXPECT_EQ(survey.records.front().watched, has_link);
+  }
 }
 
 TEST(Mend, KeepsNobodyOfAnotherBoot) {
