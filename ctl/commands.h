@@ -92,6 +92,7 @@ struct IpamCheckQuery {
   std::filesystem::path data_dir;
   std::filesystem::path conf_dir;
   bool fix = false;
+  bool whole_node_is_dead = false;            // --fix releases also where not one host end is in sight
   std::chrono::milliseconds interval{5'000};  // between the two looks
 };
 /// True: nothing is wrong any more. Error: the store or the kernel could not be read.

@@ -123,6 +123,19 @@ bool is_of_another_plugin(const ipam::Survey& survey, const std::filesystem::pat
   return !survey.records.empty() && std::ranges::none_of(survey.records, &ipam::Record::watched);
 }
 
+Status check_place(const Scene& scene, const std::string& otherwise) {
+  const auto is_end = [](const netlink::Link& link) { return pod::is_host_ifname(link.name); };
+  if (!scene.node.ends.empty() || std::ranges::any_of(scene.node.links, is_end)) return ok();
+  const auto count = std::ranges::count_if(scene.survey.records, [&](const ipam::Record& record) {
+    return record.watched && scene.now - record.since > ipam::kGrace;
+  });
+  if (count == 0) return ok();
+  return fail(kWrongPlace,
+              "none of the " + std::to_string(count) +
+                  " recorded pods' links is in this network namespace: nothing was released",
+              "run it where the pods' host ends are; where they are all gone for good, " + otherwise);
+}
+
 std::vector<Finding> confirmed(const std::vector<Finding>& first, const std::vector<Finding>& second) {
   std::vector<Finding> out;
   for (const auto& finding : second)

@@ -57,6 +57,11 @@ std::vector<Finding> audit(const Scene& scene, const std::filesystem::path& data
                            const std::vector<Network>& networks);
 /// Whether another plugin uses the store: slash32 made no link for its records.
 bool is_of_another_plugin(const ipam::Survey& survey, const std::filesystem::path& data_dir);
+/// Error: the pods of this store live in another network namespace, so it seems, and all of them would look dead: there
+/// are records that an ADD has long finished, but not one host end is in sight. `otherwise` is what goes on all the
+/// same.
+Status check_place(const Scene& scene, const std::string& otherwise);
+inline constexpr int kWrongPlace = -2;
 /// What `second` has of `first`, as `second` says it.
 std::vector<Finding> confirmed(const std::vector<Finding>& first, const std::vector<Finding>& second);
 

@@ -1,6 +1,7 @@
 // `slash32ctl ipam check`: the store, the kernel's links and its routes held against each other. The store's lock is
 // taken for each look alone; no daemon is asked.
 #include <algorithm>
+#include <cerrno>
 #include <nlohmann/json.hpp>
 #include <ostream>
 #include <thread>
@@ -16,6 +17,8 @@ namespace {
 
 /// Between two looks that only confirm; with --fix the query's interval counts in full.
 constexpr std::chrono::milliseconds kConfirmation{1'000};
+/// With --fix: less would see one moment twice.
+constexpr std::chrono::milliseconds kLeastInterval{1'000};
 
 std::string_view to_string(ipam::Survey::State state) {
   switch (state) {
@@ -71,6 +74,7 @@ class Check {
   /// look finds its record.
   Result<std::vector<Finding>> look(Report& report) {
     Scene scene{.survey = TRY(store_.survey()), .node = TRY(look_at_node()), .now = ipam::boot_time()};
+    if (query_.fix && !query_.whole_node_is_dead) TRY(check_place(scene, "--whole-node-is-dead releases them"));
     auto findings = audit(scene, query_.data_dir, networks_);
     report.survey = std::move(scene.survey);
     return findings;
@@ -154,6 +158,8 @@ void tell_limits(const Report& report, const IpamCheckQuery& query, std::ostream
 Result<bool> run_ipam_check(const Options& options, const IpamCheckQuery& asked, std::ostream& out,
                             std::ostream& notes) {
   auto query = asked;
+  if (query.fix && query.interval < kLeastInterval)
+    return fail(EINVAL, "--interval: with --fix the two looks are at least 1 second apart");
   query.data_dir = tidy(query.data_dir);
   (void)TRY(is_readable(query.data_dir));
   auto host = TRY(netlink::Socket::open(netlink::Family::Route, kPatience));

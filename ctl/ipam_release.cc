@@ -2,9 +2,11 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <ostream>
+#include <utility>
 
 #include "ctl/commands.h"
 #include "ctl/document.h"
+#include "ctl/ipam_audit.h"
 #include "ctl/ipam_store.h"
 #include "ctl/node_view.h"
 #include "ctl/text.h"
@@ -37,29 +39,35 @@ Result<std::vector<ipam::Record>> records_meant(const IpamReleaseQuery& query, c
   return out;
 }
 
-/// Why a record's pod may be alive; nothing when it is dead.
-std::optional<std::string> sign_of_life(const ipam::Record& record, const NodeView& node) {
-  const auto name = pod::host_ifname(record.key);
+/// What of the kernel names the address, whosesoever it is.
+std::optional<std::string> use_of(const ipam::Record& record, const NodeView& node) {
   for (const auto& end : node.ends)
     if (std::ranges::find(end.alias.addresses, record.address) != end.alias.addresses.end())
       return "link " + end.link.name + " of " + name_of(end.alias.key) + " has it";
-  if (node.link_named(name) != nullptr) return "its link " + name + " exists";
   for (const auto& route : node.host_routes)
     if (route.destination.address() == record.address) return "a route leads to it: " + describe(route, node);
+  return std::nullopt;
+}
+
+/// Why a record's pod may be alive; nothing when it is dead.
+std::optional<std::string> sign_of_life(const ipam::Record& record, const NodeView& node) {
+  if (auto use = use_of(record, node)) return use;
+  if (!record.watched) return std::nullopt;
+  const auto name = pod::host_ifname(record.key);
+  if (node.link_named(name) != nullptr) return "its link " + name + " exists";
   const auto age = std::chrono::duration_cast<std::chrono::seconds>(ipam::boot_time() - record.since);
   if (age <= ipam::kGrace) return "it was taken " + duration_text(age) + " ago: its ADD may be under way";
   return std::nullopt;
 }
 
-Status check_dead(const std::vector<ipam::Record>& records, const IpamReleaseQuery& query) {
-  const auto node = TRY(look_at_node());
+/// Of another plugin's pod its owner's key says that it is dead, as long as the kernel does not say otherwise.
+Status check_dead(const std::vector<ipam::Record>& records, const IpamReleaseQuery& query, const Scene& scene) {
   for (const auto& record : records) {
-    if (!record.watched) {
-      if (query.address.empty()) continue;  // the owner's key says enough
+    if (!record.watched && !query.address.empty())
       return fail(kRefused, "another plugin's pod holds " + record.address.to_string() + ": " + name_of(record.key),
                   "the kernel cannot tell whether it lives; give its key, or --force");
-    }
-    if (const auto sign = sign_of_life(record, node))
+    if (record.watched) TRY(check_place(scene, "--force releases it"));
+    if (const auto sign = sign_of_life(record, scene.node))
       return fail(kRefused, record.address.to_string() + " of " + name_of(record.key) + " is in use: " + *sign,
                   "--force releases it all the same");
   }
@@ -80,11 +88,13 @@ Status release(const std::vector<ipam::Record>& records, const IpamReleaseQuery&
 Status run_ipam_release(const Options& options, const IpamReleaseQuery& query, std::ostream& out) {
   if (!TRY(is_readable(query.data_dir)))
     return fail(kRefused, "there is no store in " + query.data_dir.string(), "see --data-dir");
-  const auto survey = TRY(open_store(query.data_dir).survey());
+  auto survey = TRY(open_store(query.data_dir).survey());
   if (survey.state == ipam::Survey::State::Damaged)
     return fail(kRefused, "the store is damaged: " + survey.damage.front(), "run `slash32ctl ipam check --fix` first");
   const auto records = TRY(records_meant(query, survey));
-  if (!query.force) TRY(check_dead(records, query));
+  if (!query.force)
+    TRY(check_dead(records, query,
+                   {.survey = std::move(survey), .node = TRY(look_at_node()), .now = ipam::boot_time()}));
   TRY(release(records, query));
   const auto& key = records.front().key;
   if (!options.json) {

@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "ctl/commands.h"
+#include "ctl/ipam_audit.h"
 #include "ctl/networks.h"
 #include "ctl/text.h"
 
@@ -133,10 +134,14 @@ void add_check(CLI::App& ipam, Invocation& call) {
   check->add_option("--conf-dir", call.check.conf_dir, "Where the networks' configurations are")->capture_default_str();
   check->add_flag("--fix", call.check.fix, "Release what two looks find dead; make a damaged store anew");
   check
+      ->add_flag("--whole-node-is-dead", call.check.whole_node_is_dead,
+                 "Let --fix release also where not one pod's link is in sight")
+      ->needs("--fix");
+  check
       ->add_option_function<double>(
           "--interval",
           [&call](double seconds) { call.check.interval = std::chrono::milliseconds{std::llround(seconds * 1000)}; },
-          "Seconds between the two looks")
+          "Seconds between the two looks; at least 1 with --fix")
       ->check(CLI::Range(0.0, 3600.0))
       ->default_str("5");
   check->callback([&call] {
@@ -159,8 +164,13 @@ void add_release(CLI::App& ipam, Invocation& call) {
   release->add_option("--data-dir", call.release.data_dir, "The store: ipam.dataDir of the conflist")
       ->capture_default_str();
   release->add_flag("--force", call.release.force, "Also where the pod seems to live");
-  release->callback(
-      [&call] { call.run = [&call] { return ctl::run_ipam_release(call.options, call.release, std::cout); }; });
+  release->callback([&call] {
+    call.run = [&call]() -> Status {
+      const auto done = ctl::run_ipam_release(call.options, call.release, std::cout);
+      if (!done && done.error().code == ctl::kWrongPlace) call.failed = kUsage;
+      return done;
+    };
+  });
 }
 
 void add_ipam_commands(CLI::App& app, Invocation& call) {

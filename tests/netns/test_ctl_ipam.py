@@ -20,9 +20,15 @@ def later(world, *argv):
     return world.run("unshare", "--time", "--boottime", str(AGED), f"{BIN}/slash32ctl", *argv, check=False)
 
 
+def elsewhere(world, *argv):
+    """The same a minute later in a network namespace where no pod's link is."""
+    return world.run("unshare", "--net", "--time", "--boottime", str(AGED), f"{BIN}/slash32ctl", *argv, check=False)
+
+
 def check(world, *argv, when=ctl):
     """The document, which must agree with the exit status."""
-    done = when(world, "ipam", "check", "--json", "--interval", "0.05", *argv)
+    interval = "1" if "--fix" in argv else "0.05"
+    done = when(world, "ipam", "check", "--json", "--interval", interval, *argv)
     assert done.returncode in (0, 1), done
     document = json.loads(done.stdout)
     assert document["clean"] == (done.returncode == 0)
@@ -82,8 +88,35 @@ def test_a_leak_is_found_and_released_by_fix_and_its_address_cools_down(world):
     assert all(world.pings(a) for a in alive.addresses)
 
 
+def test_fix_in_another_network_namespace_releases_nobody(world):
+    alive = world.add("c1", "p1")
+    argv = ["ipam", "check", "--fix", "--interval", "1"]
+    refused = elsewhere(world, *argv)
+    assert refused.returncode == 2 and not refused.stdout, refused
+    assert "none of the 2 recorded pods' links is in this network namespace" in refused.stderr
+    assert "--whole-node-is-dead" in refused.stderr
+    assert check(world, when=later)["records"] == 2 and world.pings(alive.addresses[0])
+    assert check(world, "--fix", when=later)["clean"]
+
+
+def test_fix_releases_the_last_pod_of_a_node_when_told_that_all_are_dead(world):
+    answer = world.add("c1", "p1")
+    lose_link(world, answer)
+    assert later(world, "ipam", "check", "--fix", "--interval", "1").returncode == 2
+    fixed = check(world, "--fix", "--whole-node-is-dead", when=later)
+    assert fixed["clean"] and fixed["records"] == 2 and check(world)["records"] == 0
+    assert ctl(world, "ipam", "check", "--whole-node-is-dead").returncode == 2, "only with --fix"
+
+
+def test_fix_wants_its_looks_a_second_apart(world):
+    for interval in ("0", "0.999"):
+        done = ctl(world, "ipam", "check", "--fix", "--interval", interval)
+        assert done.returncode == 2 and "at least 1 second" in done.stderr, done
+
+
 def test_fix_releases_nothing_that_a_route_still_leads_to(world):
     answer = world.add("c1", "p1", conf(section=ipam(V4)))
+    world.add("c2", "p2")
     lose_link(world, answer)
     world.ip(f"route add {answer.addresses[0]}/32 dev up0")
     document = check(world, "--fix", when=later)
@@ -165,7 +198,7 @@ def test_a_damaged_store_of_another_plugins_use_fails_add_until_it_is_fixed(worl
 
 
 def test_adds_run_beside_check_and_none_is_ever_called_wrong(world):
-    world.run("sh", "-c", f"while [ ! -e /run/stop ]; do {BIN}/slash32ctl ipam check --fix --interval 0 --json "
+    world.run("sh", "-c", f"while [ ! -e /run/stop ]; do {BIN}/slash32ctl ipam check --fix --interval 1 --json "
                           ">> /run/checks || touch /run/failed; done > /dev/null 2>&1 & echo $! > /run/pid")
     try:
         for i in range(20):
@@ -210,6 +243,7 @@ def test_release_refuses_a_live_pod_and_says_what_lives(world):
 @pytest.mark.parametrize("by", ["key", "address"])
 def test_release_gives_both_addresses_of_a_dead_pod_back(world, by):
     answer = world.add("c1", "p1")
+    world.add("c2", "p2")
     lose_link(world, answer)
     argv = KEY if by == "key" else [answer.addresses[1]]
     young = ctl(world, "ipam", "release", *argv)
@@ -217,7 +251,7 @@ def test_release_gives_both_addresses_of_a_dead_pod_back(world, by):
     done = later(world, "ipam", "release", "--json", *argv)
     assert done.returncode == 0, done
     assert json.loads(done.stdout)["released"] == answer.addresses
-    assert check(world)["records"] == 0
+    assert check(world)["records"] == 2
     assert world.add("c1", "p1").addresses != answer.addresses, "they cool down"
 
 
@@ -234,6 +268,33 @@ def test_release_of_another_plugins_pod_takes_its_key(world):
     assert by_address.returncode == 1 and "another plugin's pod" in by_address.stderr, by_address
     assert ctl(world, "ipam", "release", "--data-dir", FOREIGN_STORE, *KEY).returncode == 0
     assert check(world, "--data-dir", FOREIGN_STORE)["records"] == 0
+
+
+def test_release_by_key_of_an_unwatched_record_is_refused_where_a_route_or_an_alias_names_it(world):
+    world.pod("p1")
+    held = delegated(world, "ADD", "c1", "p1").addresses
+    release = ["ipam", "release", "--data-dir", FOREIGN_STORE, *KEY]
+    world.ip(f"route add {held[0]}/32 dev up0")
+    refused = ctl(world, *release)
+    assert refused.returncode == 1 and "a route leads to it" in refused.stderr, refused
+    world.ip(f"route del {held[0]}/32 dev up0")
+    world.sh("ip link add s32000000000000 type veth peer name other; "
+             f"ip link set s32000000000000 alias s32:1:net:c9:eth0:{held[0]}:")
+    refused = ctl(world, *release)
+    assert refused.returncode == 1 and "link s32000000000000 of container c9" in refused.stderr, refused
+    assert check(world, "--data-dir", FOREIGN_STORE)["records"] == 2
+    assert ctl(world, *release, "--force").returncode == 0
+    assert check(world, "--data-dir", FOREIGN_STORE)["records"] == 0
+
+
+def test_release_in_another_network_namespace_is_refused(world):
+    answer = world.add("c1", "p1")
+    refused = elsewhere(world, "ipam", "release", *KEY)
+    assert refused.returncode == 2 and "none of the 2 recorded pods' links" in refused.stderr, refused
+    assert check(world)["records"] == 2
+    lose_link(world, answer)
+    assert later(world, "ipam", "release", *KEY).returncode == 2
+    assert later(world, "ipam", "release", *KEY, "--force").returncode == 0
 
 
 def test_release_of_nobody_and_wrong_usage(world):
