@@ -52,6 +52,7 @@ class Check {
     auto first = TRY(look(report));
     const auto damage = damage_of(first);
     if (query_.fix && report.survey.state == ipam::Survey::State::Damaged) {
+      TRY(Status(place_));
       report.mended = TRY(store_.mend());
       first = TRY(look(report));
     }
@@ -74,7 +75,7 @@ class Check {
   /// look finds its record.
   Result<std::vector<Finding>> look(Report& report) {
     Scene scene{.survey = TRY(store_.survey()), .node = TRY(look_at_node()), .now = ipam::boot_time()};
-    if (query_.fix && !query_.whole_node_is_dead) TRY(check_place(scene, "--whole-node-is-dead releases them"));
+    if (!query_.whole_node_is_dead) place_ = check_place(scene, "--whole-node-is-dead releases them");
     auto findings = audit(scene, query_.data_dir, networks_);
     report.survey = std::move(scene.survey);
     return findings;
@@ -89,6 +90,7 @@ class Check {
     for (const auto& finding : findings)
       if (finding.kind == FindingKind::Leak && std::ranges::find(suspects, finding.key) == suspects.end())
         suspects.push_back(finding.key);
+    if (!suspects.empty()) TRY(Status(place_));
     const auto released = TRY(store_.release_dead(suspects));
     for (auto& finding : findings)
       finding.fixed = finding.kind == FindingKind::Leak && std::ranges::find(released, finding.key) != released.end();
@@ -98,6 +100,7 @@ class Check {
   const IpamCheckQuery& query_;
   const std::vector<Network>& networks_;
   ipam::Ipam& store_;
+  Status place_;  // whether the last look was where the pods' links are
 };
 
 std::string mended_text(const ipam::Mended& mended) {

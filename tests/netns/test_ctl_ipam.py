@@ -96,6 +96,9 @@ def test_fix_in_another_network_namespace_releases_nobody(world):
     assert "none of the 2 recorded pods' links is in this network namespace" in refused.stderr
     assert "--whole-node-is-dead" in refused.stderr
     assert check(world, when=later)["records"] == 2 and world.pings(alive.addresses[0])
+    spoil(world, STORE)
+    assert elsewhere(world, *argv).returncode == 2
+    assert check(world)["store"] == "damaged", "without the aliases it is not made anew either"
     assert check(world, "--fix", when=later)["clean"]
 
 
