@@ -102,13 +102,13 @@ class Rebuilt {
 
 using Lives = std::function<bool(const Key&)>;
 
-/// A live link's alias is the best there is of its address, but for an entry that is not doubtful, or whose own link
-/// lives as well. A shortened key's link cannot be told.
+/// A live link's alias is the best there is of its address, but for an entry that is not doubtful (of an unknown holder
+/// it always is), or whose own link lives as well. A shortened key's link cannot be told.
 void hold_claims(Rebuilt& rebuilt, const std::vector<Held>& claims, bool doubtful, const Lives& lives) {
   for (const auto& claim : claims) {
     const auto* entry = rebuilt.taken(claim.address);
-    const bool overrides =
-        entry != nullptr && doubtful && entry->key != claim.key && !pod::is_shortened(entry->key) && !lives(entry->key);
+    const bool unsure = entry != nullptr && (doubtful || entry->key.container_id.starts_with(kUnknownHolder));
+    const bool overrides = unsure && entry->key != claim.key && !pod::is_shortened(entry->key) && !lives(entry->key);
     if (entry == nullptr || overrides) rebuilt.hold(claim.address, claim.key, true);
   }
 }

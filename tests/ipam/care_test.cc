@@ -252,6 +252,18 @@ TEST(Mend, BelievesALiveAliasBeforeASalvagedRecordWhoseOwnLinkIsGone) {
   }
 }
 
+TEST(Mend, BelievesALiveAliasBeforeAReadableRecordOnlyWhereItsHolderIsUnknown) {
+  Node node;
+  node.watch();
+  make_store(node, {entry_of("a", "10.0.0.1", Use::Taken, true), entry_of("k1", "10.0.0.2", Use::Taken, true),
+                    entry_of("unknown-10.0.0.3", "10.0.0.3")});
+  node.aliases = {{ip("10.0.0.2"), Node::key("k2")}, {ip("10.0.0.3"), Node::key("c")}};
+  node.links = {Node::key("k2"), Node::key("c")};
+  damage(node, [](std::string& bytes) { spoil(bytes, format::entry_key(ip("10.0.0.1"))); });
+  ASSERT_TRUE(node.ipam().mend().value());
+  EXPECT_THAT(holders(node.ipam().survey().value()), ElementsAre("10.0.0.1 a", "10.0.0.2 k1", "10.0.0.3 c"));
+}
+
 TEST(Mend, HoldsForWhomTheIndexNamesAnAddressThatCoolsAfterAnother) {
   Node node;
   make_store(node, {entry_of("k1", "10.0.0.1", Use::Cooling), entry_of("b", "10.0.0.2")});
