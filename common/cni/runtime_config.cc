@@ -14,12 +14,19 @@ bool equal_ignoring_case(std::string_view a, std::string_view b) {
   return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
 }
 
-/// The value of capability NAME, else of args.cni.NAME.
-std::optional<JsonField> requested(const JsonField& config, std::string_view name) {
+/// The child of exactly this name. Nothing when there is none or it is null.
+std::optional<JsonField> find_exactly(const JsonField& object, const std::string& key) {
+  if (!object.value().is_object() || !object.has(key)) return std::nullopt;
+  auto field = object.child(key);
+  return field.value().is_null() ? std::nullopt : std::optional(std::move(field));
+}
+
+/// The value of capability NAME, else of args.cni.NAME: people write that one, in the convention's own case.
+std::optional<JsonField> requested(const JsonField& config, const std::string& name) {
   if (const auto runtime = find_ignoring_case(config, "runtimeConfig"))
     if (auto value = find_ignoring_case(*runtime, name)) return value;
-  if (const auto args = find_ignoring_case(config, "args"))
-    if (const auto cni = find_ignoring_case(*args, "cni")) return find_ignoring_case(*cni, name);
+  if (const auto args = find_exactly(config, "args"))
+    if (const auto cni = find_exactly(*args, "cni")) return find_exactly(*cni, name);
   return std::nullopt;
 }
 

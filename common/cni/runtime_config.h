@@ -1,6 +1,6 @@
 // What a runtime hands in beside the configuration: capabilities (`runtimeConfig`), `args.cni`, the valid attachments
 // of GC. Keys of runtimeConfig are compared without regard to case: containerd sends "HostPort" where CRI-O sends
-// "hostPort", as Go decoders do not care.
+// "hostPort", as Go decoders do not care. Those of `args` are people's, who write what CONVENTIONS.md has: exactly.
 #pragma once
 
 #include <map>

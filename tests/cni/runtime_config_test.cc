@@ -55,6 +55,18 @@ TEST(RuntimeConfig, CapabilityBeatsArgsBeatsCniArgs) {
   EXPECT_EQ(joined(addresses("{}")), "");
 }
 
+TEST(RuntimeConfig, FoldsTheCaseOfCapabilitiesAndNotOfArgs) {
+  const Args args = {{"IP", "10.0.0.3"}};
+  EXPECT_EQ(joined(addresses(R"({"runtimeConfig":{"IPS":["10.0.0.1"]}})", args)), "10.0.0.1");
+  for (const char* other : {R"({"args":{"cni":{"IPs":["10.0.0.2"]}}})", R"({"args":{"CNI":{"ips":["10.0.0.2"]}}})",
+                            R"({"Args":{"cni":{"ips":["10.0.0.2"]}}})", R"({"args":{"cni":{"ips":null}}})",
+                            R"({"args":{"cni":7}})", R"({"args":7})"})
+    EXPECT_EQ(joined(addresses(other, args)), "10.0.0.3") << other;
+  const auto mac = requested_mac(JsonField(json::parse(R"({"args":{"cni":{"MAC":"c2:b0:57:49:47:f2"}}})")), {});
+  ASSERT_TRUE(mac.has_value());
+  EXPECT_FALSE(mac->has_value());
+}
+
 TEST(RuntimeConfig, NamesWhereABadAddressStands) {
   EXPECT_THAT(joined(addresses(R"({"runtimeConfig":{"ips":["x"]}})")),
               testing::HasSubstr("error 7: /runtimeConfig/ips/0"));
