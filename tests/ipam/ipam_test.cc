@@ -56,6 +56,33 @@ TEST(Ipam, LetsAnAddressCoolDown) {
   EXPECT_EQ(node.acquire("c"), "10.0.0.1") << "both cool: the one released first";
 }
 
+TEST(Ipam, AShorterCoolDownTakesEffectAtOnce) {
+  for (const auto shorter : {30s, 3s, 0s}) {
+    Node node({"10.0.0.0/30"});
+    EXPECT_EQ(node.acquire("a"), "10.0.0.1");
+    EXPECT_EQ(node.acquire("b"), "10.0.0.2");
+    EXPECT_TRUE(node.release("b"));
+    node.now += 1s;
+    EXPECT_TRUE(node.release("a"));
+    node.now += 5s;
+    node.conf.cool_down = shorter;  // after both were released under 30 s
+    EXPECT_EQ(node.acquire("c"), shorter == 30s ? "10.0.0.2" : "10.0.0.1")
+        << "both cool: the longest; both cooled down: the next in turn";
+  }
+}
+
+TEST(Ipam, AShorterCoolDownCountsForEachAddressByItsOwnTime) {
+  Node node({"10.0.0.0/30"});
+  EXPECT_EQ(node.acquire("a"), "10.0.0.1");
+  EXPECT_EQ(node.acquire("b"), "10.0.0.2");
+  EXPECT_TRUE(node.release("b"));
+  node.now += 10s;
+  EXPECT_TRUE(node.release("a"));
+  node.now += 1s;
+  node.conf.cool_down = 5s;
+  EXPECT_EQ(node.acquire("c"), "10.0.0.2") << "10.0.0.1 is next in turn, and still cools";
+}
+
 TEST(Ipam, ReleaseIsIdempotentAndNeedsNoStore) {
   Node node;
   EXPECT_TRUE(node.release("never"));
