@@ -184,7 +184,9 @@ Status await_addresses(PodNamespace& ns, const PodPlan& plan, const cni::Deadlin
     if (!address.is_v6()) continue;
     for (;;) {
       const auto route = TRY(netlink::find_route(ns.socket, netlink::look_up_route(address)));
-      if (route && route->type == netlink::RouteType::Local) break;
+      // Anycast: a pod that forwards has the first address of each subnet of its other interfaces (RFC 4291 section
+      // 2.6.1). Live either way; the kernel shows the one it had first.
+      if (route && (route->type == netlink::RouteType::Local || route->type == netlink::RouteType::Anycast)) break;
       TRY(deadline.check("the kernel to make " + address.to_string() + " an address of the pod"));
       (void)::nanosleep(&kLook, nullptr);  // a signal is the deadline's
     }

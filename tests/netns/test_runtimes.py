@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from world import FOREIGN, V4, V6, Answer, conf, ipam
+from world import FOREIGN, HOST6, V4, V6, Answer, conf, ipam
 
 SECOND = conf("1.0.0", name="other", section=ipam("10.99.0.0/24", "fd99::/64"))
 CONTAINERD = "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=web-0;K8S_POD_INFRA_CONTAINER_ID=c1;K8S_POD_UID=u-1"
@@ -83,6 +83,19 @@ def test_only_the_family_without_a_default_route_gets_one(world):
     world.ip("-n p1 -6 route del default")
     assert "default route via fe80::1" in world.cni("CHECK", "c1", "p1", {**SECOND, "prevResult": second.json},
                                                     ifname="net1").json["msg"]
+
+
+def test_an_address_that_is_the_anycast_address_of_another_interface_is_waited_for_no_longer(world):
+    """A pod that forwards has the first address of each of its subnets as an anycast address."""
+    pod = world.pod("p1")
+    world.in_pod("p1", "sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/all/forwarding; "
+                 "ip link add other type veth peer name far; "
+                 "ip link set other up; ip link set far up; ip addr add fd00:10:244:1::79/126 dev other nodad")
+    assert "anycast fd00:10:244:1::78" in world.ip("-n p1 -6 route show table local")
+    network = conf(section=ipam(V6), runtimeConfig={"ips": ["fd00:10:244:1::78"]})
+    answer = world.cni("ADD", "c1", pod, network)
+    assert answer.ok and answer.addresses == ["fd00:10:244:1::78"], answer
+    assert world.pings(HOST6, "p1") and world.pings("fd00:10:244:1::78")
 
 
 # ---- capabilities, args and CNI_ARGS
