@@ -1,12 +1,13 @@
 // `slash32ctl repair`: puts back what the kernel lost of a pod's host end when that was taken down and up, or when
 // somebody took it away. The link's alias says whose it is; the gateway and the source of routes come from the
-// network's configuration, where there is one.
+// network's configuration. Where none is found, what the configuration may have otherwise stays as it is.
 #include <linux/ip.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <nlohmann/json.hpp>
 #include <ostream>
+#include <set>
 
 #include "common/netlink/addressing.h"
 #include "common/netlink/links.h"
@@ -52,15 +53,22 @@ Status compare(const std::filesystem::path& directory, std::initializer_list<Exp
   return ok();
 }
 
+/// What the network's configuration has of the host end.
+struct Wanted {
+  config::NetConf conf{};
+  bool known = false;  // else `conf` is all defaults, and nobody knows what the pod was made with
+};
+
 /// The one setting of the wiring that a configuration may have otherwise.
-std::uint32_t rp_filter_of(const config::NetConf& conf) {
+std::uint32_t rp_filter_of(const Wanted& wanted, std::uint32_t present) {
   constexpr std::uint32_t kStrict = 1;
-  const auto set = std::ranges::find(conf.host_sysctl, IPV4_DEVCONF_RP_FILTER, &config::HostSetting::devconf);
-  return set == conf.host_sysctl.end() ? kStrict : static_cast<std::uint32_t>(set->value);
+  if (!wanted.known) return present;
+  const auto& settings = wanted.conf.host_sysctl;
+  const auto set = std::ranges::find(settings, IPV4_DEVCONF_RP_FILTER, &config::HostSetting::devconf);
+  return set == settings.end() ? kStrict : static_cast<std::uint32_t>(set->value);
 }
 
-Result<std::vector<std::string>> wrong_settings(netlink::Socket& host, const HostEnd& end,
-                                                const config::NetConf& conf) {
+Result<std::vector<std::string>> wrong_settings(netlink::Socket& host, const HostEnd& end, const Wanted& wanted) {
   std::vector<std::string> wrong;
   const auto answer = TRY(host.ask(netlink::get_link(end.link.index)));
   for (const auto& reply : answer.replies) {
@@ -68,7 +76,7 @@ Result<std::vector<std::string>> wrong_settings(netlink::Socket& host, const Hos
     if (!settings) continue;
     if (!settings->forwarding) wrong.emplace_back("forwarding");
     if (!settings->proxy_arp) wrong.emplace_back("proxy_arp");
-    if (settings->rp_filter != rp_filter_of(conf)) wrong.emplace_back("rp_filter");
+    if (settings->rp_filter != rp_filter_of(wanted, settings->rp_filter)) wrong.emplace_back("rp_filter");
   }
   TRY(compare(std::filesystem::path("/proc/sys/net/ipv4/neigh") / end.link.name, {{"proxy_delay", "0"}}, wrong));
   const auto conf6 = pod::ipv6_setting(end.link.name, "");
@@ -85,15 +93,15 @@ class Repair {
 
   Result<PodRepair> run(const HostEnd& end) {
     const auto* network = network_of(networks_, end.alias);
-    const auto conf = network != nullptr ? network->conf : config::NetConf{};
-    const auto wish = TRY(wish_of(end, conf));
+    const Wanted wanted = network != nullptr ? Wanted{.conf = network->conf, .known = true} : Wanted{};
+    const auto wish = TRY(wish_of(end, wanted));
     PodRepair out{.end = end, .actions = {}};
-    for (const auto& gap : find_gaps(end, TRY(state_of(end, conf)), wish, node_)) {
+    for (const auto& gap : find_gaps(end, TRY(state_of(end, wanted)), wish, node_)) {
       if (gap.piece == Piece::Conflict || dry_run_) {
         out.actions.push_back({gap.what, gap.piece == Piece::Conflict ? "conflict" : "planned", gap.detail});
         continue;
       }
-      const auto done = close(gap, end, wish, conf);
+      const auto done = close(gap, end, wish, wanted);
       if (done)
         out.actions.push_back({gap.what, "done", {}});
       else
@@ -104,13 +112,14 @@ class Repair {
 
  private:
   /// The MAC that the pod's interface has now: a runtime may have asked for one, and `tuning` may have changed it.
-  Result<EndWish> wish_of(const HostEnd& end, const config::NetConf& conf) {
+  Result<EndWish> wish_of(const HostEnd& end, const Wanted& wanted) {
     const auto peer = TRY(netlink::find_peer(host_, end.link.index));
     return EndWish{.pod_mac = peer && peer->mac ? *peer->mac : pod::pod_mac(end.alias.addresses),
-                   .gateway6 = conf.gateway6};
+                   .gateway6 = wanted.conf.gateway6,
+                   .any_gateway6 = !wanted.known};
   }
-  Result<EndState> state_of(const HostEnd& end, const config::NetConf& conf) {
-    EndState state{.wrong_settings = TRY(wrong_settings(host_, end, conf)), .addresses = {}, .neighbors = {}};
+  Result<EndState> state_of(const HostEnd& end, const Wanted& wanted) {
+    EndState state{.wrong_settings = TRY(wrong_settings(host_, end, wanted)), .addresses = {}, .neighbors = {}};
     if (has_v6(end))
       for (const auto& address : TRY(netlink::list_addresses(host_, AddressFamily::IPv6, end.link.index)))
         state.addresses.push_back(address.address);
@@ -121,11 +130,12 @@ class Repair {
     }
     return state;
   }
-  Status close(const Gap& gap, const HostEnd& end, const EndWish& wish, const config::NetConf& conf) {
+  Status close(const Gap& gap, const HostEnd& end, const EndWish& wish, const Wanted& wanted) {
     const auto link = end.link.index;
+    const auto& source = wanted.conf.host_source;
     switch (gap.piece) {
       case Piece::Settings:
-        return put_settings(end, conf);
+        return put_settings(end, wanted);
       case Piece::Mac:
         return host_.run(netlink::set_link_mac(link, pod::kHostMac));
       case Piece::Gateway:
@@ -135,17 +145,20 @@ class Repair {
         return host_.run(
             netlink::set_neighbor({.link = link, .address = *gap.address, .mac = wish.pod_mac, .permanent = true}));
       case Piece::Route:
-        return put_route(link, *gap.address, gap.address->is_v4() ? conf.host_source.v4 : conf.host_source.v6);
+        return put_route(link, *gap.address, gap.address->is_v4() ? source.v4 : source.v6);
       case Piece::Conflict:
         break;
     }
     return ok();
   }
-  Status put_settings(const HostEnd& end, const config::NetConf& conf) {
+  Status put_settings(const HostEnd& end, const Wanted& wanted) {
     TRY(pod::prepare_host_ipv6(end.link.name, has_v6(end)));
-    const netlink::Ipv4Setting rp_filter{.number = IPV4_DEVCONF_RP_FILTER, .value = rp_filter_of(conf)};
-    TRY(host_.run(netlink::set_host_end(
-        {.link = end.link.index, .alias = end.link.alias, .ipv6 = has_v6(end), .more = {rp_filter}})));
+    netlink::HostEndSettings settings{.link = end.link.index, .alias = end.link.alias, .ipv6 = has_v6(end)};
+    const auto now = TRY(host_.ask(netlink::get_link(end.link.index)));
+    for (const auto& reply : now.replies)
+      if (const auto present = netlink::parse_ipv4_settings(reply))
+        settings.more = {{.number = IPV4_DEVCONF_RP_FILTER, .value = rp_filter_of(wanted, present->rp_filter)}};
+    TRY(host_.run(netlink::set_host_end(settings)));
     return host_.run(netlink::set_proxy_delay_zero(end.link.index));
   }
   /// As ADD does: exclusive, and with the node's own source where the kernel would choose another.
@@ -183,7 +196,19 @@ std::string render(const std::vector<PodRepair>& pods) {
          " lack nothing\n";
 }
 
-nlohmann::json document(const std::vector<PodRepair>& pods, bool whole) {
+/// A sentence for each network whose configuration was not found.
+std::set<std::string> unknown_networks(const std::vector<PodRepair>& pods, const std::vector<Network>& networks,
+                                       const std::filesystem::path& directory) {
+  std::set<std::string> out;
+  for (const auto& one : pods)
+    if (network_of(networks, one.end.alias) == nullptr)
+      out.insert("network " + one.end.alias.key.network + " is not configured in " + directory.string() +
+                 ": rp_filter and an IPv6 gateway that stands were left as they are, whatever they are; what else was "
+                 "missing has defaults");
+  return out;
+}
+
+nlohmann::json document(const std::vector<PodRepair>& pods, const std::set<std::string>& notes, bool whole) {
   auto rows = nlohmann::json::array();
   for (const auto& one : pods) {
     auto addresses = nlohmann::json::array();
@@ -198,7 +223,7 @@ nlohmann::json document(const std::vector<PodRepair>& pods, bool whole) {
                     {"addresses", std::move(addresses)},
                     {"actions", std::move(actions)}});
   }
-  return {{"whole", whole}, {"pods", std::move(rows)}};
+  return {{"whole", whole}, {"notes", notes}, {"pods", std::move(rows)}};
 }
 
 }  // namespace
@@ -218,8 +243,10 @@ Result<bool> run_repair(const Options& options, const RepairQuery& query, std::o
       pods.push_back({.end = end, .actions = {{"link " + end.link.name, "failed", one.error().message}}});
   }
   const bool whole = std::ranges::all_of(pods, &PodRepair::is_whole);
-  print_line(out, options.json ? document(pods, whole).dump(2, ' ', false, nlohmann::json::error_handler_t::replace)
-                               : render(pods));
+  const auto unknown = unknown_networks(pods, networks, query.conf_dir);
+  for (const auto& note : unknown) notes << "note: " << printable(note) << "\n";
+  const auto replace = nlohmann::json::error_handler_t::replace;
+  print_line(out, options.json ? document(pods, unknown, whole).dump(2, ' ', false, replace) : render(pods));
   return whole;
 }
 

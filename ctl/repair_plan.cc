@@ -42,6 +42,12 @@ void find_route_gaps(const HostEnd& end, const IpAddress& address, const NodeVie
     out.push_back({.piece = Piece::Route, .address = address, .what = what, .detail = {}});
 }
 
+bool has_gateway(const EndState& state, const EndWish& wish) {
+  return std::ranges::any_of(state.addresses, [&](const IpAddress& address) {
+    return address == wish.gateway6 || (wish.any_gateway6 && address.is_link_local());
+  });
+}
+
 bool has_neighbor(const EndState& state, const IpAddress& address, const netlink::MacAddress& mac) {
   return std::ranges::any_of(state.neighbors, [&](const netlink::Neighbor& neighbor) {
     return neighbor.address == address && neighbor.permanent && neighbor.mac == mac;
@@ -65,8 +71,7 @@ std::vector<Gap> find_gaps(const HostEnd& end, const EndState& state, const EndW
   if (!has_mac)
     out.push_back({.piece = Piece::Mac, .address = {}, .what = "MAC " + pod::kHostMac.to_string(), .detail = {}});
   const auto& addresses = end.alias.addresses;
-  if (std::ranges::any_of(addresses, &IpAddress::is_v6) &&
-      std::ranges::find(state.addresses, wish.gateway6) == state.addresses.end())
+  if (std::ranges::any_of(addresses, &IpAddress::is_v6) && !has_gateway(state, wish))
     out.push_back({.piece = Piece::Gateway,
                    .address = wish.gateway6,
                    .what = "address " + wish.gateway6.to_string() + "/64",

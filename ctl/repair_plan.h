@@ -25,6 +25,7 @@ struct EndState {
 struct EndWish {
   netlink::MacAddress pod_mac;  // of the pod's interface
   IpAddress gateway6;
+  bool any_gateway6 = false;  // `gateway6` is a default: another link-local address that stands is as good
 };
 
 enum class Piece : unsigned char { Settings, Mac, Gateway, Neighbor, Route, Conflict };

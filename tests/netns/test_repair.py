@@ -86,24 +86,6 @@ def test_a_foreign_route_in_the_place_stays_and_is_told(world):
     assert world.show(f"neigh show dev {answer.host_link} nud permanent"), "the rest is back"
 
 
-def test_the_macs_and_settings_come_back_as_they_were(world):
-    args = "IP=10.244.1.79;MAC=02:00:00:aa:bb:cc"
-    answer = world.add("c1", "p1", CNI_ARGS=args)
-    link = answer.host_link
-    down_and_up(world, link)
-    world.sh(f"ip link set {link} address 02:00:00:00:00:01; echo 0 > /proc/sys/net/ipv4/conf/{link}/forwarding;"
-             f"echo 2 > /proc/sys/net/ipv4/conf/{link}/rp_filter; echo 1 > /proc/sys/net/ipv6/conf/{link}/accept_ra;"
-             f"echo 80 > /proc/sys/net/ipv4/neigh/{link}/proxy_delay")
-    done = repair(world, "--json")
-    assert done.returncode == 0, done
-    assert actions(done)[:2] == [("settings forwarding, rp_filter, proxy_delay, accept_ra", "done"),
-                                 ("MAC ee:ee:ee:ee:ee:ee", "done")]
-    checked = content(world, answer, conf(), CNI_ARGS=args)
-    assert checked.ok, checked
-    assert world.show(f"neigh show {answer.addresses[0]} dev {link}")[0]["lladdr"] == "02:00:00:aa:bb:cc"
-    assert flows(world, answer)
-
-
 def put_in_place(world, network):
     """The network's file; the directory it is in."""
     plugin = {k: v for k, v in network.items() if k not in ("cniVersion", "name")}
@@ -111,6 +93,25 @@ def put_in_place(world, network):
     world.run("tee", "/run/confs/10-k8s.conflist",
               input=json.dumps({"cniVersion": "1.1.0", "name": "k8s", "plugins": [plugin]}))
     return "/run/confs"
+
+
+def test_the_macs_and_settings_come_back_as_they_were(world):
+    args = "IP=10.244.1.79;MAC=02:00:00:aa:bb:cc"
+    confs = put_in_place(world, conf())
+    answer = world.add("c1", "p1", CNI_ARGS=args)
+    link = answer.host_link
+    down_and_up(world, link)
+    world.sh(f"ip link set {link} address 02:00:00:00:00:01; echo 0 > /proc/sys/net/ipv4/conf/{link}/forwarding;"
+             f"echo 2 > /proc/sys/net/ipv4/conf/{link}/rp_filter; echo 1 > /proc/sys/net/ipv6/conf/{link}/accept_ra;"
+             f"echo 80 > /proc/sys/net/ipv4/neigh/{link}/proxy_delay")
+    done = repair(world, "--json", "--conf-dir", confs)
+    assert done.returncode == 0, done
+    assert actions(done)[:2] == [("settings forwarding, rp_filter, proxy_delay, accept_ra", "done"),
+                                 ("MAC ee:ee:ee:ee:ee:ee", "done")]
+    checked = content(world, answer, conf(), CNI_ARGS=args)
+    assert checked.ok, checked
+    assert world.show(f"neigh show {answer.addresses[0]} dev {link}")[0]["lladdr"] == "02:00:00:aa:bb:cc"
+    assert flows(world, answer)
 
 
 def test_settings_that_the_configuration_has_otherwise_are_not_wrong(world):
@@ -121,6 +122,25 @@ def test_settings_that_the_configuration_has_otherwise_are_not_wrong(world):
     world.sh(f"echo 0 > /proc/sys/net/ipv4/conf/{answer.host_link}/forwarding")
     assert actions(repair(world, "--json", "--conf-dir", confs)) == [("settings forwarding", "done")]
     assert content(world, answer, network).ok, "rp_filter is 2 as before"
+
+
+def test_nothing_is_changed_by_guess_where_the_networks_configuration_is_not_found(world):
+    network = conf(gateway={"v6": "fe80::7"}, hostSysctl={"net.ipv4.conf.IFNAME.rp_filter": 2})
+    answer = world.add("c1", "p1", network)
+    link, before = answer.host_link, world.snapshot()
+    note = "network k8s is not configured in /nowhere: "
+    for argv in ((), ("--dry-run",)):
+        done = repair(world, "--json", "--conf-dir", "/nowhere", *argv)
+        assert done.returncode == 0 and actions(done) == [], done
+        assert done.stderr.count(note) == 1 and [n.startswith(note) for n in json.loads(done.stdout)["notes"]] == [True]
+    world.sh(f"echo 0 > /proc/sys/net/ipv4/conf/{link}/forwarding; ip route del {answer.addresses[0]}/32")
+    done = repair(world, "--json", "--conf-dir", "/nowhere")
+    assert actions(done) == [("settings forwarding", "done"), (f"route {answer.addresses[0]}/32", "done")]
+    assert world.run("cat", f"/proc/sys/net/ipv4/conf/{link}/rp_filter").stdout == "2\n"
+    assert world.snapshot() == before
+    assert content(world, answer, network).ok and flows(world, answer)
+    known = repair(world, "--json", "--conf-dir", put_in_place(world, network))
+    assert actions(known) == [] and json.loads(known.stdout)["notes"] == [] and known.stderr == ""
 
 
 def test_gateway_and_source_are_the_configurations(world):
