@@ -55,6 +55,7 @@ struct NetConf {
   std::vector<cni::RouteConfig> routes;
   std::optional<bool> masquerade;  // nothing: as node.json says
   std::vector<Prefix> masquerade_exempt;
+  bool has_node_file = false;  // never read here: whether node.json's part is in
   std::vector<HostSetting> host_sysctl;
   std::optional<bool> allow_ip_forwarding;  // nothing: as the namespace was made
   LogConf log;

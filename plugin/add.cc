@@ -99,7 +99,8 @@ Status prepare(const cni::Call& call, const config::NetConf& conf, netlink::Sock
   TRY(prepare_node(host, conf, families_of(plan.addresses), call.deadline));
   if (plan.group != 0) {
     const auto exempt = TRY(exempt_destinations(call, conf));
-    TRY(prepare_masquerade(call.network, exempt, call.deadline));
+    const auto node_file = conf.has_node_file ? NodeFile::Read : NodeFile::Absent;
+    TRY(prepare_masquerade(call.network, exempt, node_file, call.deadline));
   }
   return call.deadline.check("the pod's link");
 }

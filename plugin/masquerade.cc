@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/cni/error.h"
+#include "common/log.h"
 #include "common/sha256.h"
 #include "config/ipam_conf.h"
 #include "plugin/names.h"
@@ -55,10 +56,10 @@ std::uint32_t masquerade_group(const std::string& network) {
   return kGroupMark | std::uint32_t{digest[0]} << 16 | std::uint32_t{digest[1]} << 8 | digest[2];
 }
 
-netlink::Table masquerade_table(const std::string& network, const std::vector<Prefix>& exempt) {
+netlink::Table masquerade_table(const std::string& network, const std::vector<Prefix>& exempt, NodeFile node_file) {
   const auto name = network.size() <= kMaxNetworkName ? network : sha256_hex(network, kHashDigits);
   netlink::Table table{.name = std::string(kTablePrefix) + name,
-                       .version = "slash32 masq 1",
+                       .version = node_file == NodeFile::Read ? "slash32 masq 1+node.json" : "slash32 masq 1",
                        .chains = {{.name = std::string(kChain),
                                    .type = "nat",
                                    .hook = netlink::Hook::PostRouting,
@@ -80,19 +81,25 @@ Result<std::vector<Prefix>> exempt_destinations(const cni::Call& call, const con
   return out;
 }
 
-Status prepare_masquerade(const std::string& network, const std::vector<Prefix>& exempt,
+Status prepare_masquerade(const std::string& network, const std::vector<Prefix>& exempt, NodeFile node_file,
                           const cni::Deadline& deadline) {
   auto netfilter = TRY(open_netfilter(deadline.remaining()));
-  const auto table = masquerade_table(network, exempt);
+  const auto table = masquerade_table(network, exempt, node_file);
   if (TRY(netlink::table_is_current(netfilter, table))) return ok();
+  if (node_file == NodeFile::Absent &&
+      TRY(netlink::table_has_rules(netfilter, masquerade_table(network, exempt, NodeFile::Read)))) {
+    log::warn("node.json is gone; what it exempted from masquerading stays exempt", {{"table", table.name}});
+    return ok();
+  }
   return netlink::install_table(netfilter, table);
 }
 
 Status check_masquerade(const std::string& network, std::chrono::milliseconds patience) {
   auto netfilter = TRY(open_netfilter(patience));
-  const auto table = masquerade_table(network, {});
-  if (TRY(netlink::table_has_rules(netfilter, table))) return ok();
-  return fail(cni::kInternal, "nftables table inet " + table.name + " is missing or not as we made it");
+  for (const auto node_file : {NodeFile::Absent, NodeFile::Read})
+    if (TRY(netlink::table_has_rules(netfilter, masquerade_table(network, {}, node_file)))) return ok();
+  const auto name = masquerade_table(network, {}, NodeFile::Absent).name;
+  return fail(cni::kInternal, "nftables table inet " + name + " is missing or not as we made it");
 }
 
 }  // namespace slash32::plugin

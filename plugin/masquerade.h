@@ -18,17 +18,23 @@ namespace slash32::plugin {
 /// The link group of the host ends whose pods are masqueraded: 0x73 and 24 bits of a hash of the network's name.
 std::uint32_t masquerade_group(const std::string& network);
 
+enum class NodeFile : std::uint8_t { Absent, Read };
+
 /// Table `slash32-masq-NETWORK`, a hash in the name's place where it is too long. In the order of its rules: what goes
 /// to another pod of the node passes, what goes to an exempt destination passes, the rest of the group is masqueraded.
-netlink::Table masquerade_table(const std::string& network, const std::vector<Prefix>& exempt);
+/// Its version says whether node.json had a say in it.
+netlink::Table masquerade_table(const std::string& network, const std::vector<Prefix>& exempt, NodeFile node_file);
 
 /// Destinations that see pods' own addresses: those of the configuration and of node.json (see
 /// complete_from_node_file()), and the subnets of our own IPAM's section. The same for every pod of the network,
 /// whatever the runtime adds for one.
 Result<std::vector<Prefix>> exempt_destinations(const cni::Call& call, const config::NetConf& conf);
 
-/// Puts the network's table in place where it is not as it should be. Error: 999 when a table of that name is not ours.
-Status prepare_masquerade(const std::string& network, const std::vector<Prefix>& exempt, const cni::Deadline& deadline);
+/// Puts the network's table in place where it is not as it should be. While node.json is absent, a table that was made
+/// with one and has all of `exempt` is as it should be: pods that are running go on as they are until node.json is
+/// there again. Error: 999 when a table of that name is not ours.
+Status prepare_masquerade(const std::string& network, const std::vector<Prefix>& exempt, NodeFile node_file,
+                          const cni::Deadline& deadline);
 
 /// Whether what masquerades the group stands. Exemptions are not compared: they may have changed since, and the next
 /// ADD brings them up to date for every pod.

@@ -81,11 +81,16 @@ Status check_is_local(netlink::Socket& host, const char* key, const std::optiona
 }  // namespace
 
 Status complete_from_node_file(config::NetConf& conf) {
-  const auto node = config::read_node_conf(conf.node_file);
-  if (!node && !conf.mtu) return fail(node.error());
+  auto node = config::read_node_conf(conf.node_file);
+  // Without its exemptions the next masquerading table would break the connections of pods that are running.
+  if (!node && (!conf.mtu || conf.masquerade.value_or(true))) {
+    node.error().code = cni::kInvalidConfig;
+    return fail(std::move(node).error());
+  }
   if (!node) log::warn("node.json cannot be read; not needed here", {{"error", node.error().message}});
   if (!node || !*node) return ok();
   const config::NodeConf& said = **node;
+  conf.has_node_file = true;
   if (!conf.mtu) conf.mtu = said.mtu;
   if (!conf.masquerade) conf.masquerade = said.masquerade;
   for (const auto* ranges : {&said.masquerade_exempt, &said.pod_cidrs})

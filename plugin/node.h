@@ -48,8 +48,8 @@ struct Uplink {
   config::PerFamily address;  // of the node itself, where one is known and no hostSource configured
 };
 /// Takes over from node.json what the configuration leaves open (`mtu`, `ipMasq`), and its pod ranges and exemptions as
-/// destinations that see pods' own addresses. A node.json that cannot be read is an error only where its MTU is needed,
-/// else a logged warning, and nothing of it counts.
+/// destinations that see pods' own addresses. A node.json that is there and cannot be read is an error (CNI code 7)
+/// where its MTU is needed or pods are, or may be, masqueraded; else a logged warning, and nothing of it counts.
 Status complete_from_node_file(config::NetConf& conf);
 /// From the configuration, else the default route. CNI code 7: a hostSource that is no address of the node, an MTU too
 /// small for IPv6.

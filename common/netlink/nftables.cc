@@ -321,7 +321,8 @@ Result<bool> table_stands(Socket& netfilter, const Table& table) {
     const auto attributes = reply.attributes(sizeof(nfgenmsg));
     const auto version = comment_of(attributes.get(NFTA_TABLE_USERDATA));
     if (owner_of(version) != owner_of(table.version))
-      return fail(999, "table inet " + table.name + " is not ours: remove it with nft delete table inet " + table.name);
+      return fail(999, "table inet " + table.name + " is not ours: remove it with nft delete table inet " + table.name,
+                  version.empty() ? "it has no comment; one of ours has, which the kernel keeps since Linux 5.10" : "");
     return version == table.version && attributes.be32(NFTA_TABLE_USE) == table.chains.size();
   }
   return false;

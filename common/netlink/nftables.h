@@ -53,7 +53,8 @@ struct Rule {
 };
 
 /// A whole table of family inet. `version` is the table's comment: it tells ours from another's and an older build's,
-/// people see it, and `nft list ruleset` with `nft -f` brings it back.
+/// people see it, and `nft list ruleset` with `nft -f` brings it back. The kernel keeps it since Linux 5.10: before,
+/// what was installed reads back as somebody else's.
 struct Table {
   std::string name;
   std::string version;

@@ -86,6 +86,57 @@ def test_what_comes_from_outside_to_a_pod_is_answered_under_its_own_address(worl
     assert seen(world, "outside", *answer.addresses) == [OUTSIDE4, OUTSIDE6]
 
 
+NODE_JSON = {"podCidrs": ["10.66.0.0/16"], "masqueradeExempt": ["198.51.100.0/24"]}
+
+
+def put_node_json(world, text):
+    world.run("tee", "/run/slash32/node.json", input=text)
+
+
+@pytest.mark.parametrize("asked", [{"ipMasq": True}, {}])
+def test_a_node_json_that_cannot_be_read_is_an_error_and_leaves_running_pods_alone(world, outside, asked):
+    knows_the_way_to_pods(world)
+    network = conf(mtu=1400, **asked)
+    put_node_json(world, json.dumps({**NODE_JSON, "masquerade": True}))
+    first = world.add("c1", "p1", network)
+    assert seen(world, "p1", OUTSIDE4) == first.addresses[:1]
+    world.pod("p2")
+    before = world.snapshot(), world.run("nft", "-a", "list", "ruleset").stdout
+    for wrong in ("{", '{"podCidrs": "10.66.0.0/16"}', '{"podCidrs": [], "masqueradeExempt": ["::/0"]}'):
+        put_node_json(world, wrong)
+        refused = world.cni("ADD", "c2", "p2", network)
+        assert refused.json["code"] == 7 and "/run/slash32/node.json" in refused.json["msg"], refused
+        assert world.cni("STATUS", network=network).json["code"] == 50
+        assert (world.snapshot(), world.run("nft", "-a", "list", "ruleset").stdout) == before
+        assert checked(world, "c1", "p1", network, first).ok
+    assert seen(world, "p1", OUTSIDE4) == first.addresses[:1]
+    world.add("c3", "p3", {**network, "ipMasq": False})  # asks nothing of the file
+    assert seen(world, "p1", OUTSIDE4) == first.addresses[:1]
+
+
+def test_a_node_json_that_vanishes_takes_no_exemption_from_running_pods(world, outside):
+    knows_the_way_to_pods(world)
+    put_node_json(world, json.dumps(NODE_JSON))
+    first = world.add("c1", "p1", MASQ)
+    handles = world.run("nft", "-a", "list", "ruleset").stdout
+    world.run("rm", "/run/slash32/node.json")
+    second = world.add("c2", "p2", MASQ)
+    assert world.run("nft", "-a", "list", "ruleset").stdout == handles and "node.json is gone" in world.log()
+    assert [seen(world, pod, OUTSIDE4) for pod in ("p1", "p2")] == [first.addresses[:1], second.addresses[:1]]
+    assert checked(world, "c1", "p1", MASQ, first).ok and checked(world, "c2", "p2", MASQ, second).ok
+    put_node_json(world, '{"podCidrs": []}')  # it is there again and says otherwise
+    world.add("c3", "p3", MASQ)
+    assert seen(world, "p1", OUTSIDE4) == [NODE4]
+
+
+def test_an_exemption_that_the_conflist_has_no_more_goes_where_there_is_no_node_json(world, outside):
+    knows_the_way_to_pods(world)
+    first = world.add("c1", "p1", {**MASQ, "masqueradeExempt": ["198.51.100.0/24"]})
+    assert seen(world, "p1", OUTSIDE4) == first.addresses[:1]
+    world.add("c2", "p2", MASQ)
+    assert seen(world, "p1", OUTSIDE4) == [NODE4]
+
+
 @pytest.mark.parametrize("now", [conf(), conf(ipMasq=False), conf(ipMasq="yes", ipam=7), {**conf(), "ipMasq": True,
                                                                                         "masqueradeExempt": ["0.0.0.0/0"]}])
 def test_del_removes_it_whatever_the_configuration_says_by_then(world, now):
@@ -168,6 +219,7 @@ def test_a_table_of_that_name_that_is_not_ours_is_never_touched(world):
     before = world.snapshot()
     answer = world.cni("ADD", "c1", "p1", MASQ)
     assert answer.json["code"] == 999 and f"is not ours: remove it with nft delete table inet {TABLE}" in answer.json["msg"]
+    assert "since Linux 5.10" in answer.json["details"], "where an older kernel lost the mark of ours"
     assert world.snapshot() == before and f"table inet {TABLE}" in tables(world)
 
 

@@ -19,7 +19,7 @@ TEST(MasqueradeGroup, IsTheNetworksAndOursAndPositiveAsASignedNumber) {
 
 TEST(MasqueradeTable, LetsPassWhatIsHereAndWhatIsExemptBeforeItMasquerades) {
   const auto exempt = Prefix::parse("10.0.0.0/8").value();
-  const auto table = masquerade_table("k8s", {exempt});
+  const auto table = masquerade_table("k8s", {exempt}, NodeFile::Absent);
   EXPECT_EQ(table.name, "slash32-masq-k8s");
   ASSERT_EQ(table.rules.size(), 3U);
   using Kind = netlink::Statement::Kind;
@@ -30,9 +30,9 @@ TEST(MasqueradeTable, LetsPassWhatIsHereAndWhatIsExemptBeforeItMasquerades) {
 }
 
 TEST(MasqueradeTable, HasAHashForANameThatIsTooLong) {
-  const auto one = masquerade_table(std::string(400, 'a'), {}).name;
+  const auto one = masquerade_table(std::string(400, 'a'), {}, NodeFile::Absent).name;
   EXPECT_LT(one.size(), 64U);
-  EXPECT_NE(one, masquerade_table(std::string(401, 'a'), {}).name);
+  EXPECT_NE(one, masquerade_table(std::string(401, 'a'), {}, NodeFile::Absent).name);
 }
 
 }  // namespace
