@@ -31,7 +31,7 @@ struct RemoteAs {
 struct GracefulRestartConf {
   bool enabled = true;
   Seconds restart_time{120};  // RFC 4724 section 3: 0 to 4095
-  bool notification = true;   // RFC 8538
+  bool notification = false;  // RFC 8538; off: the hold timer is what finds a silent neighbour where BFD is not used
   Seconds stale_time{360};    // RFC 8538 section 4.1
   bool operator==(const GracefulRestartConf&) const = default;
 };

@@ -45,13 +45,13 @@ TEST(BgpdConf, ReadsTheDesignsExample) {
 TEST(BgpdConf, ANeighbourWinsOverItsGroupKeyByKey) {
   const auto conf = must_read(
       R"({"localAs": 1, "peerGroups": {"g": {"remoteAs": 2, "holdTime": 30,
-          "gracefulRestart": {"restartTime": 7, "notification": false, "staleTime": 90}}},
+          "gracefulRestart": {"restartTime": 7, "notification": true, "staleTime": 90}}},
           "neighbors": [{"address": "10.0.0.1", "group": "g", "holdTime": 9, "gracefulRestart": {"enabled": false}}]})");
   ASSERT_EQ(conf.neighbors.size(), 1U);
   EXPECT_EQ(conf.neighbors[0].remote_as.asn, Asn{2});
   EXPECT_EQ(conf.neighbors[0].hold_time, Seconds{9});
   EXPECT_EQ(conf.neighbors[0].graceful_restart.restart_time, Seconds{7});
-  EXPECT_FALSE(conf.neighbors[0].graceful_restart.notification);
+  EXPECT_TRUE(conf.neighbors[0].graceful_restart.notification);
   EXPECT_EQ(conf.neighbors[0].graceful_restart.stale_time, Seconds{90});
   EXPECT_FALSE(conf.neighbors[0].graceful_restart.enabled);
   EXPECT_EQ(conf.neighbors[0].name, "10.0.0.1");

@@ -7,13 +7,20 @@ import pytest
 from bgp import attributes, wire
 from world import routers
 from world.host import wait_until
-from world.pair import PEER_ASN, external, peer_address
+from world import pair as pairs
+from world.pair import PEER_ASN, peer_address
 from world.routers import PREFIX, PREFIX6
 
 from test_routers import RANGE, RANGE6, logs, router, wait_for_everything  # pylint: disable=unused-import
 
 KEPT, LOST = "20.1.0.0/16", "20.2.0.0/16"
 HARD_RESET = 9
+
+
+def external(number, **settings):
+    """An eBGP neighbour towards which N is set."""
+    settings["gracefulRestart"] = {"notification": True, **settings.get("gracefulRestart", {})}
+    return pairs.external(number, **settings)
 
 
 def capabilities(*, notification=True, restart_time=20):
@@ -43,10 +50,10 @@ def wait_down(pair, name="p1", timeout=5):
     return pair.speaker.neighbor(name)
 
 
-@pytest.mark.parametrize("settings, said", [({}, True), ({"gracefulRestart": {"notification": False}}, False)],
-                         ids=["default", "switched-off"])
+@pytest.mark.parametrize("settings, said", [({}, False), ({"gracefulRestart": {"notification": True}}, True)],
+                         ids=["default", "switched-on"])
 def test_section_2_the_n_bit_is_in_our_open(pair, settings, said):
-    pair.start(external(1, **settings))
+    pair.start(pairs.external(1, **settings))
     peer = pair.peer(1).establish(capabilities=capabilities())
     assert wire.says_n(peer.open.capability(wire.CAP_GRACEFUL_RESTART)) is said
     shown = pair.speaker.neighbor("p1")["gracefulRestart"]

@@ -23,7 +23,7 @@ def router(request, pair):
     asn = ASN if is_internal else 65001
     made = kind(pair.outside, asn)
     pair.add_pod("pod1", POD, POD6)
-    pair.start(neighbor("router", SELF, asn, passive=False, holdTime=9),
+    pair.start(neighbor("router", SELF, asn, passive=False, holdTime=9, gracefulRestart=kind.graceful_restart),
                originate={"prefixes": [RANGE, RANGE6], "podRoutes": "all"})
     made.start()
     pair.speaker.wait_established("router", 40)

@@ -19,6 +19,7 @@ class Router:
 
     programs = ()
     has_fib = False
+    graceful_restart = None  # gracefulRestart of slash32-bgpd's neighbour, where the default will not do
 
     def __init__(self, host, asn, *, session="", family="", more=""):
         """`session` and `family` are further lines, in the router's own words, of its session with slash32-bgpd and of
@@ -172,6 +173,8 @@ router bgp {self.asn}
 class NotifyingFrr(Frr):
     """FRR with RFC 8538, its own forwarding state kept, and a `clear bgp` that is a restart."""
 
+    graceful_restart = {"notification": True}
+
     def __init__(self, host, asn):
         super().__init__(host, asn, session="""bgp graceful-restart
  bgp graceful-restart preserve-fw-state
@@ -235,6 +238,8 @@ local-address = "{SELF}"
 
 class NotifyingGobgp(Gobgp):
     """GoBGP with RFC 8538."""
+
+    graceful_restart = {"notification": True}
 
     def __init__(self, host, asn):
         super().__init__(host, asn, family="[neighbors.afi-safis.mp-graceful-restart.config]\nenabled = true", more="""
