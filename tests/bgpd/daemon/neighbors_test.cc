@@ -220,6 +220,7 @@ TEST_F(NeighborsTest, WhatBfdSaysIsKeptForShowAndOfNobodyElse) {
 
 TEST_F(NeighborsTest, ADynamicNeighborIsWatchedWhileEstablishedAndAFailureEndsItsSession) {
   settings().bfd = config::BfdConf{};
+  settings().graceful_restart.notification = true;  // RFC 8538, and so a Hard Reset
   configure();
   auto listener = Listener::open(loop_, {kHere, 0}, [&](UniqueFd fd, const Endpoint& remote, const Endpoint&) {
     neighbors_->accepted(std::move(fd), remote);
