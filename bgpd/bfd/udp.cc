@@ -8,45 +8,13 @@
 #include <cerrno>
 #include <cstring>
 
+#include "common/sockaddr.h"
+
 namespace slash32::bfd {
 namespace {
 
 constexpr int kClassSelector6 = 0xC0;  // RFC 4594 section 3.2: network control
 constexpr int kSourcePorts = 65536 - kFirstSourcePort;
-
-template <class T>
-Status set_option(int fd, int level, int name, const T& value, const char* what) {
-  if (::setsockopt(fd, level, name, &value, sizeof value) != 0) return sys_fail(std::string("set ") + what);
-  return ok();
-}
-
-struct SockAddr {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
-};
-
-SockAddr to_sockaddr(const IpAddress& address, std::uint16_t port, IfIndex scope) {
-  SockAddr out;
-  const auto bytes = address.bytes();
-  if (address.is_v4()) {
-    sockaddr_in in{};
-    in.sin_family = AF_INET;
-    in.sin_port = htons(port);
-    std::memcpy(&in.sin_addr, bytes.data(), bytes.size());
-    std::memcpy(&out.storage, &in, sizeof in);
-    out.size = sizeof in;
-    return out;
-  }
-  sockaddr_in6 in{};
-  in.sin6_family = AF_INET6;
-  in.sin6_port = htons(port);
-  in.sin6_scope_id = address.is_link_local() ? static_cast<std::uint32_t>(scope.value) : 0;
-  std::memcpy(&in.sin6_addr, bytes.data(), bytes.size());
-  std::memcpy(&out.storage, &in, sizeof in);
-  out.size = sizeof in;
-  return out;
-}
 
 IpAddress from_v4(const in_addr& address) { return IpAddress::v4(ntohl(address.s_addr)); }
 IpAddress from_v6(const in6_addr& address) {
@@ -106,7 +74,7 @@ Status bind_source_port(int fd, const SenderOptions& options, IfIndex scope,
   const auto first = static_cast<int>(random() % kSourcePorts);
   for (int i = 0; i < kSourcePorts; ++i) {
     const auto port = static_cast<std::uint16_t>(kFirstSourcePort + (first + i) % kSourcePorts);
-    const auto local = to_sockaddr(source, port, scope);
+    const auto local = to_sockaddr(source, port, scope.value);
     if (::bind(fd, local.get(), local.size) == 0) return ok();
     if (errno != EADDRINUSE) return sys_fail("bind to " + source.to_string());
   }
@@ -130,7 +98,7 @@ Result<UniqueFd> open_receiver(AddressFamily family, std::uint16_t port) {
     TRY(set_option(fd.get(), IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1, "IPV6_RECVHOPLIMIT"));
     TRY(set_option(fd.get(), IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, "IPV6_RECVPKTINFO"));
   }
-  const auto local = to_sockaddr(family == AddressFamily::IPv4 ? IpAddress{} : IpAddress::v6({}), port, IfIndex{});
+  const auto local = to_sockaddr(family == AddressFamily::IPv4 ? IpAddress{} : IpAddress::v6({}), port);
   if (::bind(fd.get(), local.get(), local.size) != 0)
     return sys_fail("hear BFD on UDP port " + std::to_string(port) + " (" + std::string(to_string(family)) + ")");
   return fd;
@@ -182,7 +150,7 @@ Result<UniqueFd> open_sender(const SenderOptions& options, const std::function<s
 }
 
 Status send(int fd, const SenderOptions& options, IfIndex scope, std::span<const std::uint8_t> packet) {
-  const auto to = to_sockaddr(options.remote, options.port, scope);
+  const auto to = to_sockaddr(options.remote, options.port, scope.value);
   if (::sendto(fd, packet.data(), packet.size(), MSG_NOSIGNAL, to.get(), to.size) < 0)
     return sys_fail("send a BFD packet to " + options.remote.to_string());
   return ok();

@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "common/sockaddr.h"
+
 namespace slash32::bgp {
 namespace {
 
@@ -16,40 +18,6 @@ constexpr int kClassSelector6 = 0xC0;        // RFC 4594 section 3.2: network co
 constexpr int kNotSentLowWater = 128 << 10;  // unsent octets in the kernel: what is queued there cannot be overtaken
 constexpr int kBacklog = 128;
 constexpr int kListenTtl = 255;  // a SYN-ACK is sent before we know for whom: 255 satisfies a GTSM peer (RFC 5082)
-
-template <class T>
-Status set_option(int fd, int level, int name, const T& value, const char* what) {
-  if (::setsockopt(fd, level, name, &value, sizeof value) != 0) return sys_fail(std::string("set ") + what);
-  return ok();
-}
-
-struct SockAddr {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
-};
-
-SockAddr to_sockaddr(const Endpoint& endpoint, unsigned scope) {
-  SockAddr out;
-  const auto bytes = endpoint.address.bytes();
-  if (endpoint.address.is_v4()) {
-    sockaddr_in in{};
-    in.sin_family = AF_INET;
-    in.sin_port = htons(endpoint.port);
-    std::memcpy(&in.sin_addr, bytes.data(), bytes.size());
-    std::memcpy(&out.storage, &in, sizeof in);
-    out.size = sizeof in;
-  } else {
-    sockaddr_in6 in{};
-    in.sin6_family = AF_INET6;
-    in.sin6_port = htons(endpoint.port);
-    in.sin6_scope_id = scope;
-    std::memcpy(&in.sin6_addr, bytes.data(), bytes.size());
-    std::memcpy(&out.storage, &in, sizeof in);
-    out.size = sizeof in;
-  }
-  return out;
-}
 
 Result<Endpoint> from_sockaddr(const sockaddr_storage& storage) {
   if (storage.ss_family == AF_INET) {
@@ -75,7 +43,7 @@ Status bind_source(int fd, const SocketOptions& options, unsigned scope) {
                                         static_cast<socklen_t>(options.interface->size() + 1)) != 0)
     return sys_fail("bind to interface " + *options.interface);
   if (!options.local_address) return ok();
-  const auto local = to_sockaddr({*options.local_address, 0}, scope);
+  const auto local = to_sockaddr(*options.local_address, 0, scope);
   if (::bind(fd, local.get(), local.size) != 0) return sys_fail("bind to " + options.local_address->to_string());
   return ok();
 }
@@ -119,7 +87,7 @@ Result<UniqueFd> begin_connect(const Endpoint& remote, const SocketOptions& opti
   TRY(apply_options(fd.get(), remote.address.family(), options));
   TRY(bind_source(fd.get(), options, scope));
   if (!options.md5_key.empty()) TRY(set_md5_key(fd.get(), Prefix::host(remote.address), options.md5_key));
-  const auto address = to_sockaddr(remote, remote.address.is_link_local() ? scope : 0);
+  const auto address = to_sockaddr(remote.address, remote.port, scope);
   if (::connect(fd.get(), address.get(), address.size) != 0 && errno != EINPROGRESS)
     return sys_fail("connect to " + to_string(remote));
   return fd;
@@ -139,7 +107,7 @@ Result<UniqueFd> bind_listener(const Endpoint& local, bool beside_own) {
   if (family == AddressFamily::IPv6) TRY(set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1, "IPV6_V6ONLY"));
   TRY(apply_options(fd.get(), family, {.local_address = {}, .interface = {}, .ttl = kListenTtl, .md5_key = {}}));
   if (beside_own) TRY(share_port(fd.get(), true));
-  const auto address = to_sockaddr(local, 0);
+  const auto address = to_sockaddr(local.address, local.port);
   if (::bind(fd.get(), address.get(), address.size) != 0) return sys_fail("listen on " + to_string(local));
   return fd;
 }
@@ -155,7 +123,7 @@ Status set_md5_key(int fd, const Prefix& peer, const std::string& key) {
   tcp_md5sig request{};
   if (key.size() > sizeof request.tcpm_key)
     return fail(7, "a TCP-MD5 key has at most " + std::to_string(sizeof request.tcpm_key) + " octets");
-  const auto address = to_sockaddr({peer.address(), 0}, 0);
+  const auto address = to_sockaddr(peer.address(), 0);
   std::memcpy(&request.tcpm_addr, &address.storage, std::min(sizeof request.tcpm_addr, sizeof address.storage));
   request.tcpm_keylen = static_cast<std::uint16_t>(key.size());
   std::ranges::copy(key, request.tcpm_key);
