@@ -34,14 +34,14 @@ struct PeerSettings {
   std::vector<AddressFamily> families;
   bool graceful_restart = true;
   Seconds restart_time{120};
-  bool graceful_notification = true;  // with graceful restart: RFC 8538, so that a NOTIFICATION is a restart as well
-  Seconds stale_time{360};            // where RFC 8538 was agreed on: the longest time routes stay stale (section 4.1)
-  Seconds send_hold_time{480};        // RFC 9687 section 4: the greater of this and twice the hold time
-  bool enforce_first_as = true;       // eBGP: a path must begin with the peer's AS (RFC 4271 section 6.3)
-  std::optional<BgpRole> role;        // eBGP: our role towards the peer (RFC 9234)
-  bool role_strict = false;           // a peer that says no role is refused
-  bool allow_as_set = false;          // RFC 9774: otherwise such a route is treated as withdrawn
-  bool add_path_receive = false;      // RFC 7911, every family
+  bool graceful_notification = false;  // with graceful restart: RFC 8538, so that a NOTIFICATION is a restart as well
+  Seconds stale_time{360};             // where RFC 8538 was agreed on: the longest time routes stay stale (section 4.1)
+  Seconds send_hold_time{480};         // RFC 9687 section 4: the greater of this and twice the hold time
+  bool enforce_first_as = true;        // eBGP: a path must begin with the peer's AS (RFC 4271 section 6.3)
+  std::optional<BgpRole> role;         // eBGP: our role towards the peer (RFC 9234)
+  bool role_strict = false;            // a peer that says no role is refused
+  bool allow_as_set = false;           // RFC 9774: otherwise such a route is treated as withdrawn
+  bool add_path_receive = false;       // RFC 7911, every family
   bool add_path_send = false;
   bool operator==(const PeerSettings&) const = default;
 };

@@ -22,7 +22,6 @@ PeerSettings settings() {
   s.local_id = RouterId{1};
   s.remote_as = Asn{65002};
   s.families = {AddressFamily::IPv4, AddressFamily::IPv6};
-  s.graceful_notification = false;  // what it changes: rfc8538_test.cc
   return s;
 }
 const PeerSettings kSettings = settings();

@@ -26,7 +26,7 @@ Session between(bool our_n, bool their_n) {
   return *negotiate(us, make_open(us, {}, true), make_open(them, {}, true));
 }
 
-TEST(Rfc8538_2, TheNBitIsSetUnlessItIsSwitchedOff) {
+TEST(Rfc8538_2, TheNBitIsSetWhereItIsSwitchedOn) {
   EXPECT_TRUE(make_open(settings(1, 1, 2, true), {}, true).capabilities.graceful_restart->notification);
   EXPECT_FALSE(make_open(settings(1, 1, 2, false), {}, true).capabilities.graceful_restart->notification);
   PeerSettings off = settings(1, 1, 2, true);

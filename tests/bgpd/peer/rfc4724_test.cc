@@ -9,15 +9,10 @@
 namespace slash32::bgp {
 namespace {
 
+using testing::settings_of;
 using testing::World;
 
 const std::vector kBoth{AddressFamily::IPv4, AddressFamily::IPv6};
-
-PeerSettings settings_of(std::uint32_t as, std::uint32_t id, std::uint32_t remote_as) {
-  PeerSettings s = testing::settings_of(as, id, remote_as);
-  s.graceful_notification = false;
-  return s;
-}
 
 /// a helps, b restarts.
 World established() {

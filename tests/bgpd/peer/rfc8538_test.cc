@@ -10,11 +10,16 @@
 namespace slash32::bgp {
 namespace {
 
-using testing::settings_of;
 using testing::World;
 
 const std::vector kBoth{AddressFamily::IPv4, AddressFamily::IPv6};
 const std::vector<AddressFamily> kNone;
+
+PeerSettings settings_of(std::uint32_t as, std::uint32_t id, std::uint32_t remote_as) {
+  PeerSettings s = testing::settings_of(as, id, remote_as);
+  s.graceful_notification = true;
+  return s;
+}
 
 World established(const PeerSettings& a = settings_of(65001, 1, 65002),
                   const PeerSettings& b = settings_of(65002, 2, 65001)) {

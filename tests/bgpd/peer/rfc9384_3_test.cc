@@ -7,14 +7,8 @@
 namespace slash32::bgp {
 namespace {
 
+using testing::settings_of;
 using testing::World;
-
-/// Without RFC 8538; with it: rfc8538_test.cc.
-PeerSettings settings_of(std::uint32_t as, std::uint32_t id, std::uint32_t remote_as) {
-  PeerSettings s = testing::settings_of(as, id, remote_as);
-  s.graceful_notification = false;
-  return s;
-}
 
 World established() {
   World w{settings_of(65001, 1, 65002), settings_of(65002, 2, 65001)};

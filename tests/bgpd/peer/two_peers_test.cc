@@ -92,7 +92,7 @@ TEST(TwoPeers, AStoppedOneSaysCeaseAndStaysAway) {
   w.perform(0, w.a().peer->stop(w.now, cease_with_text(cease::kAdministrativeShutdown, "going home")));
   w.run_for(Seconds{120});
   ASSERT_EQ(w.b().downs.size(), 1U);
-  EXPECT_EQ(w.b().downs[0].reason, "received Cease/Hard Reset (Cease/Administrative Shutdown: going home)");
+  EXPECT_EQ(w.b().downs[0].reason, "received Cease/Administrative Shutdown: going home");
   EXPECT_TRUE(w.b().downs[0].retain.empty());
   EXPECT_EQ(w.a().peer->status().state, PeerState::Idle);
   w.perform(0, w.a().peer->start(w.now));
