@@ -59,28 +59,46 @@ def _begun_add(trial, pod):
     return process
 
 
+def _finished_add(trial, pod):
+    """Seconds from the plugin's start to the end of an undisturbed ADD."""
+    process = _begun_add(trial, pod)
+    began = time.monotonic()
+    trial.finish(process).must_succeed()
+    return time.monotonic() - began
+
+
+def _status_beside_stopped_add(trial, pod, delay):
+    """Seconds of a STATUS beside an ADD stopped `delay` seconds after its start; None where the ADD had ended by then."""
+    process = _begun_add(trial, pod)
+    time.sleep(delay)  # not a condition: the point to stop at
+    running = process.poll() is None  # not reaped before, so the group is still this process's
+    if running:
+        os.killpg(process.pid, signal.SIGSTOP)
+    try:
+        seconds = trial.call("STATUS", trial.conf()).must_succeed().seconds if running else None
+    finally:
+        if running:
+            os.killpg(process.pid, signal.SIGCONT)
+    trial.finish(process).must_succeed()
+    return seconds
+
+
 @fact("status.waits-for-no-add", "STATUS", "it does not wait for an ADD that hangs, wherever that hangs",
       "the kubelet; nodes that would turn NotReady", kind=QUALITY)
 def waits_for_no_add(trial):
-    process = _begun_add(trial, "p0")
-    began = time.monotonic()
-    trial.finish(process).must_succeed()
-    whole, slowest, stopped = time.monotonic() - began, 0.0, 0
-    for point in range(POINTS):
-        process = _begun_add(trial, f"p{point + 1}")
-        time.sleep(whole * point / POINTS)  # not a condition: the point to stop at
-        running = process.poll() is None  # not reaped before, so the group is still this process's
-        if running:
-            os.killpg(process.pid, signal.SIGSTOP)
-        try:
-            stopped += running
-            slowest = max(slowest, trial.call("STATUS", trial.conf()).must_succeed().seconds)
-        finally:
-            if running:
-                os.killpg(process.pid, signal.SIGCONT)
-        trial.finish(process).must_succeed()
-        expect(slowest < BOUND, f"it took {slowest:.2f} s beside the ADD that was stopped at point {point} of {POINTS}")
-    expect(stopped, "the suite stopped no ADD before its end")
+    # The shortest of several: one ADD held up by something else would put all points behind the end of the rest.
+    whole = min(_finished_add(trial, f"whole{i}") for i in range(3))
+    slowest, stopped, tries = 0.0, 0, 0
+    while stopped < POINTS and tries < 4 * POINTS:
+        seconds = _status_beside_stopped_add(trial, f"p{tries}", whole * stopped / POINTS)
+        tries += 1
+        if seconds is None:  # it was faster than that: the same point again, of a shorter whole
+            whole *= 0.9
+            continue
+        stopped += 1
+        slowest = max(slowest, seconds)
+        expect(slowest < BOUND, f"it took {slowest:.2f} s beside the ADD that was stopped at point {stopped} of {POINTS}")
+    expect(stopped >= POINTS // 2, f"the suite stopped {stopped} of {POINTS} ADDs before their ends")
     return f"the slowest took {slowest * 1000:.0f} ms, beside {stopped} stopped ADDs"
 
 
