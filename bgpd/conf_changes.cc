@@ -37,6 +37,7 @@ std::vector<std::string> conf_changes(const config::BgpdConf& old_conf, RouterId
   compare("/logLevel", old_conf.log_level, new_conf.log_level);
   compare("/stateFile", old_conf.state_file, new_conf.state_file);
   compare("/onStop", old_conf.on_stop, new_conf.on_stop);
+  compare("/drain", old_conf.drain, new_conf.drain);
   for (const auto& was : old_conf.neighbors)
     if (!find(new_conf, was.address)) out.push_back(title(was) + "removed");
   for (const auto& is : new_conf.neighbors) {

@@ -81,6 +81,7 @@ void Daemon::start() {
   if (earlier) preserved = preserved_families(earlier, found4 > 0, found6 > 0);
   if (found4 > 0) life_.learned.push_back(AddressFamily::IPv4);
   if (found6 > 0) life_.learned.push_back(AddressFamily::IPv6);
+  life_.draining = earlier && earlier->draining;
   note_state();
 
   Seconds restart_time{120};
@@ -95,7 +96,7 @@ void Daemon::start() {
                          {"restart", earlier ? "yes" : "no"},
                          {"routesFound", std::to_string(found4 + found6)}});
 
-  rib_.emplace(rib_settings(conf_, router_id_), [this](const IpAddress& hop) {
+  rib_.emplace(rib_settings(conf_, router_id_, draining()), [this](const IpAddress& hop) {
     const auto found = watch_.resolve(hop);
     return NextHopState{.resolved = found.resolved, .oif = found.oif, .igp_cost = 0};
   });

@@ -89,6 +89,8 @@ class Daemon {
   Taken take_text(const std::string& text);
   Taken take_file();
   Taken reload();
+  bool draining() const { return conf_.drain || life_.draining; }
+  Status order_drain(bool on);
   void stop(bool final);
   void stop_when_flushed();
   void end();

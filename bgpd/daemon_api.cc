@@ -110,6 +110,12 @@ HttpResponse Daemon::answer(const HttpRequest& request) {
     if (request.method != "POST") return wrong_method("POST");
     return taken_response(reload());
   }
+  if (request.path == "/v1/drain" || request.path == "/v1/undrain") {
+    if (request.method != "POST") return wrong_method("POST");
+    if (const auto done = order_drain(request.path == "/v1/drain"); !done)
+      return error_response(409, done.error().message);
+    return json_response({{"draining", draining()}});
+  }
   if (request.path == "/v1/shutdown") {
     if (request.method != "POST") return wrong_method("POST");
     if (stopping_ && !final_) return error_response(409, "slash32-bgpd is stopping for a restart already");
@@ -139,7 +145,7 @@ HttpResponse Daemon::get(const HttpRequest& request) {
       404,
       "no such path; known: /v1/status, /v1/neighbors, /v1/neighbors/NAME, "
       "/v1/neighbors/NAME/advertised, (POST) /v1/neighbors/NAME/VERB, /v1/routes, /v1/config, /v1/reload, "
-      "/v1/shutdown, /v1/ready, /v1/live, /metrics");
+      "/v1/drain, /v1/undrain, /v1/shutdown, /v1/ready, /v1/live, /metrics");
 }
 
 std::vector<std::string> Daemon::conditions() const {
@@ -160,6 +166,9 @@ std::vector<std::string> Daemon::conditions() const {
   if (!state_trouble_.empty()) out.push_back("no state file: " + state_trouble_);
   if (!control_trouble_.empty()) out.push_back("the control socket was removed: " + control_trouble_);
   if (!metrics_trouble_.empty()) out.push_back("metrics are not served: " + metrics_trouble_);
+  if (draining())
+    out.push_back(std::string("draining, by ") + (conf_.drain ? "configuration" : "an operator's order") +
+                  ": what we announce is used last (RFC 8326)");
   if (!refused_conf_.empty()) out.push_back("the last configuration was refused: " + refused_conf_);
   return out;
 }
@@ -179,6 +188,7 @@ HttpResponse Daemon::status() {
                         {"state", stopping_    ? "stopping"
                                   : deferring_ ? "restarting"
                                                : "running"},
+                        {"draining", draining()},
                         {"neighbors", {{"configured", neighbors_->all().size()}, {"established", established}}},
                         {"prefixes", rib_->prefixes()},
                         {"pods", pods_.size()},

@@ -67,7 +67,7 @@ void Daemon::resolve_again() {
 
 void Daemon::announce() {
   if (stopping_) return;
-  rib_->set_local_routes(originate(conf_.originate, pods_, aggregates_ready_));
+  rib_->set_local_routes(originate(conf_.originate, pods_, aggregates_ready_, draining()));
   work();
 }
 

@@ -139,13 +139,29 @@ void Daemon::take_conf(config::BgpdConf conf) {
     if (state_trouble_.empty()) remove_state_file(old.state_file);
   }
   if (conf_.policies != old.policies || conf_.local_as != old.local_as || conf_.cluster_id != old.cluster_id ||
-      conf_.kernel.multipath != old.kernel.multipath || conf_.router_id != old.router_id)
-    rib_->reconfigure(rib_settings(conf_, router_id_));
-  if (conf_.originate != old.originate) set_aggregates();
+      conf_.kernel.multipath != old.kernel.multipath || conf_.router_id != old.router_id || conf_.drain != old.drain)
+    rib_->reconfigure(rib_settings(conf_, router_id_, draining()));
+  if (conf_.originate != old.originate || conf_.drain != old.drain) set_aggregates();
   if (met_neighbors_) neighbors_->configure(conf_, router_id_);
   refused_conf_.clear();
   log::info("configuration taken", {{"neighbors", std::to_string(conf_.neighbors.size())}});
   work();
+}
+
+// ---------------------------------------------------------------- draining
+
+/// RFC 8326: everything stays reachable and is used last, until the sessions close. It outlives a restart of the
+/// daemon, not one of the node.
+Status Daemon::order_drain(bool on) {
+  if (stopping_) return fail(7, "slash32-bgpd is stopping");
+  if (!on && conf_.drain) return fail(7, "it is drained by configuration: /drain");
+  if (life_.draining == on) return ok();
+  log::info(on ? "draining by an operator's order" : "no longer draining");
+  life_.draining = on;
+  note_state();
+  rib_->reconfigure(rib_settings(conf_, router_id_, draining()));
+  announce();
+  return ok();
 }
 
 // ---------------------------------------------------------------- stopping

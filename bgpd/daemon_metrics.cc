@@ -184,6 +184,8 @@ void Daemon::put_table_metrics(MetricsText& out) const {
   out.sample({}, rib_->prefixes());
   out.family("pods", Gauge, "Pods of this node that the kernel has routes of.");
   out.sample({}, pods_.size());
+  out.family("draining", Gauge, "1 while what we announce is to be used last (RFC 8326).");
+  out.sample({}, draining() ? 1 : 0);
   out.family("aggregate_ready", Gauge, "1 when the aggregate's blackhole stands, so that it is announced.");
   for (const auto& one : conf_.originate.prefixes)
     out.sample({{"prefix", one.prefix.to_string()}}, !one.blackhole || aggregates_ready_.contains(one.prefix) ? 1 : 0);

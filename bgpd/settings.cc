@@ -104,12 +104,13 @@ RibPeer rib_peer(const config::BgpdConf& conf, const config::NeighborConf& neigh
   return out;
 }
 
-RibSettings rib_settings(const config::BgpdConf& conf, RouterId id) {
+RibSettings rib_settings(const config::BgpdConf& conf, RouterId id, bool draining) {
   return {.local_as = conf.local_as,
           .router_id = id,
           .cluster_id = conf.cluster_id.value_or(id),  // RFC 4456 section 7
           .multipath = conf.kernel.multipath,
-          .policies = conf.policies};
+          .policies = conf.policies,
+          .draining = draining};
 }
 
 FibSettings fib_settings(const config::KernelConf& kernel) {

@@ -46,7 +46,7 @@ constexpr bool is_near_limit(std::uint64_t prefixes, std::uint32_t limit, std::u
 RibPeer rib_peer(const config::BgpdConf& conf, const config::NeighborConf& neighbor, const Session& session,
                  const IpAddress& remote, const LocalAddresses& local);
 
-RibSettings rib_settings(const config::BgpdConf& conf, RouterId id);
+RibSettings rib_settings(const config::BgpdConf& conf, RouterId id, bool draining);
 FibSettings fib_settings(const config::KernelConf& kernel);
 
 /// Whether going from one to the other needs a new session ("reset" in config/README.md).

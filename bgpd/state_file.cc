@@ -14,11 +14,12 @@ namespace {
 Result<EarlierLife> read_life(const std::string& text, const std::string& boot_id) {
   const auto document = TRY(parse_json(text));
   const JsonField root(document);
-  TRY(root.only({"bootId", "learned"}));
+  TRY(root.only({"bootId", "learned", "draining"}));
   if (TRY(root.required("bootId", json::text)) != boot_id) return root.child("bootId").bad("is of another boot");
   EarlierLife out;
   for (const auto& family : TRY(root.required("learned", json::texts)))
     out.learned.push_back(family == "ipv6" ? AddressFamily::IPv6 : AddressFamily::IPv4);
+  out.draining = TRY(root.optional("draining", json::boolean, false));
   return out;
 }
 
@@ -33,7 +34,8 @@ std::optional<EarlierLife> read_state_file(const std::string& path, const std::s
 }
 
 Status write_state_file(const std::string& path, const std::string& boot_id, const EarlierLife& life) {
-  nlohmann::ordered_json document = {{"bootId", boot_id}, {"learned", nlohmann::ordered_json::array()}};
+  nlohmann::ordered_json document = {
+      {"bootId", boot_id}, {"learned", nlohmann::ordered_json::array()}, {"draining", life.draining}};
   for (const auto family : life.learned) document["learned"].push_back(family == AddressFamily::IPv4 ? "ipv4" : "ipv6");
   TRY(make_directories(std::filesystem::path(path).parent_path()));
   return write_atomic(path, document.dump() + "\n", 0600);

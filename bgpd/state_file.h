@@ -1,6 +1,7 @@
-// What one life of the daemon leaves for the next in the same boot: which families had learned routes in the kernel.
-// With it the R and F bits of graceful restart (RFC 4724 section 3) are set only when they are true.
-//   {"bootId": "…", "learned": ["ipv4"]}
+// What one life of the daemon leaves for the next in the same boot: which families had learned routes in the kernel,
+// and that an operator ordered a drain. With the first the R and F bits of graceful restart (RFC 4724 section 3) are
+// set only when they are true.
+//   {"bootId": "…", "learned": ["ipv4"], "draining": false}
 #pragma once
 
 #include <optional>
@@ -14,6 +15,7 @@ namespace slash32::bgp {
 
 struct EarlierLife {
   std::vector<AddressFamily> learned;  // families with learned routes in the kernel when it was last written
+  bool draining = false;               // ordered, and not taken back
   bool operator==(const EarlierLife&) const = default;
 };
 

@@ -77,6 +77,8 @@ Result<OriginatedPrefix> read_originated(const JsonField& field) {
     out.communities = TRY(field.optional("communities", one_or_many(community), out.communities));
     out.local_pref = TRY(field.maybe("localPref", json::integer<std::uint32_t>()));
     out.med = TRY(field.maybe("med", json::integer<std::uint32_t>()));
+    out.withdrawn_by_drain =
+        TRY(field.optional("onDrain", one_of<bool>({{"depref", false}, {"withdraw", true}}), false));
   }
   const auto place = field.value().is_string() ? field : field.child("prefix");
   if (out.prefix.is_default() && out.blackhole)
@@ -181,6 +183,7 @@ void read_scalars(const JsonField& root, BgpdConf& out, std::vector<Error>& erro
   section(root, "stateFile", json::absolute_path, out.state_file, errors);
   section(root, "onStop", one_of<OnStop>({{"restart", OnStop::Restart}, {"final", OnStop::Final}}), out.on_stop,
           errors);
+  section(root, "drain", json::boolean, out.drain, errors);
 }
 
 /// A neighbour's name; or, for all of a range, the range's own name or anything with "*" at its end.

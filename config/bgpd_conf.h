@@ -131,6 +131,7 @@ struct OriginatedPrefix {
   std::vector<Community> communities;
   std::optional<std::uint32_t> local_pref;
   std::optional<std::uint32_t> med;
+  bool withdrawn_by_drain = false;  // others serve it as well: gone while the speaker drains
   bool operator==(const OriginatedPrefix&) const = default;
 };
 
@@ -182,6 +183,7 @@ struct BgpdConf {
   std::string log_level = "info";
   std::string state_file = "/run/slash32/bgpd.state";  // boot-scoped: whether our routes are still in the kernel
   OnStop on_stop = OnStop::Restart;
+  bool drain = false;  // what we announce is used last (RFC 8326)
   bool operator==(const BgpdConf&) const = default;
 };
 

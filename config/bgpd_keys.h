@@ -9,12 +9,12 @@ namespace slash32::config::keys {
 
 using List = std::initializer_list<std::string_view>;
 
-inline const List kTop = {"localAs",    "routerId",  "listen",           "originate", "kernel",
-                          "peerGroups", "neighbors", "clusterId",        "policies",  "control",
-                          "metrics",    "logLevel",  "dynamicNeighbors", "stateFile", "onStop"};
+inline const List kTop = {"localAs",          "routerId",  "listen",   "originate", "kernel",  "peerGroups",
+                          "neighbors",        "clusterId", "policies", "control",   "metrics", "logLevel",
+                          "dynamicNeighbors", "stateFile", "onStop",   "drain"};
 inline const List kListen = {"address", "port"};
 inline const List kOriginate = {"prefixes", "podRoutes"};
-inline const List kOriginated = {"prefix", "blackhole", "communities", "localPref", "med"};
+inline const List kOriginated = {"prefix", "blackhole", "communities", "localPref", "med", "onDrain"};
 inline const List kKernel = {"install", "table", "metric", "multipath", "maxRoutes", "prefSrc4", "prefSrc6"};
 inline const List kControl = {"socket"};
 inline const List kMetrics = {"address"};

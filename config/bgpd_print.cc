@@ -24,6 +24,7 @@ ordered_json print_originate(const OriginateConf& originate) {
     for (const auto value : one.communities) entry["communities"].push_back(print_community(value));
     if (one.local_pref) entry["localPref"] = *one.local_pref;
     if (one.med) entry["med"] = *one.med;
+    entry["onDrain"] = one.withdrawn_by_drain ? "withdraw" : "depref";
     prefixes.push_back(std::move(entry));
   }
   return {{"prefixes", std::move(prefixes)}, {"podRoutes", kPodRoutes[static_cast<std::size_t>(originate.pod_routes)]}};
@@ -62,6 +63,7 @@ std::string print_bgpd_conf(const BgpdConf& conf) {
   out["logLevel"] = conf.log_level;
   out["stateFile"] = conf.state_file;
   out["onStop"] = conf.on_stop == OnStop::Restart ? "restart" : "final";
+  out["drain"] = conf.drain;
   out["neighbors"] = ordered_json::array();
   for (const auto& neighbor : conf.neighbors) out["neighbors"].push_back(print_neighbor(neighbor));
   if (!conf.dynamic_neighbors.empty()) out["dynamicNeighbors"] = ordered_json::array();

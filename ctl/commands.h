@@ -56,6 +56,17 @@ Status run_neighbor_order(const Options& options, const NeighborOrder& order, st
 /// The path of the request, encoded.
 std::string neighbor_order_target(const NeighborOrder& order);
 
+// ---------------------------------------------------------------- drain, undrain
+
+struct DrainOrder {
+  bool on = true;
+  bool then_shutdown = false;         // leave when the last pod is gone, and not before `settle`
+  std::chrono::seconds settle{10};    // for others to choose other paths
+  std::chrono::seconds timeout{600};  // how long the pods may take
+};
+/// Error: the daemon's reason why not; with `then_shutdown` also that pods are left.
+Status run_drain(const Options& options, const DrainOrder& order, std::ostream& out);
+
 // ---------------------------------------------------------------- routes
 
 struct RoutesQuery {

@@ -34,6 +34,7 @@ struct Invocation {
   ctl::NeighborsQuery neighbors;
   ctl::RoutesQuery routes;
   ctl::NeighborOrder order;
+  ctl::DrainOrder drain;
   ctl::IpamShowQuery ipam{.data_dir = std::string{config::kDefaultDataDir}, .network = {}};
   ctl::PolicyTestQuery policy_test;
   ctl::IpamCheckQuery check{.data_dir = std::string{config::kDefaultDataDir},
@@ -51,6 +52,23 @@ Status answered(Invocation& call, const Result<bool>& answer) {
   if (!answer) return fail(answer.error());
   call.done = *answer ? kDone : kFailed;
   return ok();
+}
+
+void add_drain(CLI::App& app, Invocation& call) {
+  auto* drain = app.add_subcommand(
+      "drain", "Before maintenance: what this node announces is used last (RFC 8326), until `undrain` or a reboot");
+  auto* leave = drain->add_flag("--then-shutdown", call.drain.then_shutdown, "Leave when the node's last pod is gone");
+  const auto seconds = [drain](const char* name, std::chrono::seconds& value, const char* help) {
+    return drain
+        ->add_option_function<std::uint32_t>(
+            name, [&value](std::uint32_t given) { value = std::chrono::seconds{given}; }, help)
+        ->default_str(std::to_string(value.count()));
+  };
+  seconds("--settle", call.drain.settle, "Seconds that others have for choosing other paths, at least")->needs(leave);
+  seconds("--timeout", call.drain.timeout, "Seconds that the pods may take")->needs(leave);
+  drain->callback([&call] { call.run = [&call] { return ctl::run_drain(call.options, call.drain, std::cout); }; });
+  auto* undrain = app.add_subcommand("undrain", "Undo `drain`");
+  undrain->callback([&call] { call.run = [&call] { return ctl::run_drain(call.options, {.on = false}, std::cout); }; });
 }
 
 void add_bgp_commands(CLI::App& app, Invocation& call) {
@@ -73,6 +91,7 @@ void add_bgp_commands(CLI::App& app, Invocation& call) {
       "reload", "Have the daemon read its configuration file again: what changed, or why nothing did (exit status 1)");
   reload->callback([&call] { call.run = [&call] { return ctl::run_reload(call.options, std::cout); }; });
 
+  add_drain(app, call);
   auto* shutdown = app.add_subcommand(
       "shutdown", "Leave for good: withdraw, close the sessions, remove learned routes (SIGTERM means restart)");
   shutdown->callback([&call] { call.run = [&call] { return ctl::run_shutdown(call.options, std::cout); }; });

@@ -101,6 +101,12 @@ void to_internal_peer(const ExportSettings& to, const ExportRoute& route, PathAt
   out.cluster_list.insert(out.cluster_list.begin(), to.cluster_id);  // RFC 4456 section 8: prepend the local one
 }
 
+// RFC 8326 section 4.1: a route that is about to go says so, and is used last. Internal peers need no policy for that.
+void depref(const ExportSettings& to, PathAttributes& out) {
+  if (!has(out, kGracefulShutdown)) out.communities.push_back(kGracefulShutdown);
+  if (!to.external) out.local_pref = 0;
+}
+
 bool sets_next_hops(const Policies& policies, const std::optional<std::vector<std::string>>& names) {
   if (!names) return false;
   return std::ranges::any_of(*names, [&](const std::string& name) {
@@ -139,7 +145,8 @@ ExportSettings export_settings(const RibPeer& peer, const RibSettings& rib) {
           .max_prefixes = peer.max_prefixes_out,
           .policies = peer.export_policies,
           .policies_set_next_hops = sets_next_hops(rib.policies, peer.export_policies),
-          .max_message_size = peer.max_message_size};
+          .max_message_size = peer.max_message_size,
+          .draining = rib.draining};
 }
 
 std::string_view to_string(Withheld withheld) {
@@ -208,6 +215,7 @@ PathAttributes attributes_to_send(const ExportSettings& to, const ExportRoute& r
     to_external_peer(to, out);
   else
     to_internal_peer(to, route, out);
+  if (to.draining) depref(to, out);
   if (route.source != RouteSource::Local)
     for (UnknownAttribute& unknown : out.unknown) unknown.flags |= kPartial;  // RFC 4271 section 5
   return out;

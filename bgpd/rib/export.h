@@ -31,6 +31,7 @@ struct ExportSettings {
   std::optional<std::vector<std::string>> policies;
   bool policies_set_next_hops = false;
   std::uint16_t max_message_size = 4096;
+  bool draining = false;  // RFC 8326
   bool operator==(const ExportSettings&) const = default;
 
   /// The family can be sent: it was negotiated, and there is an address to name as next hop.

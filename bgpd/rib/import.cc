@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "bgpd/rib/decision.h"
+
 namespace slash32::bgp {
 namespace {
 
@@ -32,7 +34,6 @@ AttributesPtr with_otc(const RibPeer& peer, const AttributesPtr& attributes) {
 }
 
 AttributesPtr with_graceful_shutdown(const RibPeer& peer, AttributesPtr attributes) {
-  constexpr Community kGracefulShutdown = 0xffff0000;
   if (!peer.external || !peer.graceful_shutdown || attributes->local_pref == 0U) return attributes;
   if (std::ranges::find(attributes->communities, kGracefulShutdown) == attributes->communities.end()) return attributes;
   auto last = std::make_shared<PathAttributes>(*attributes);

@@ -23,10 +23,11 @@ bool announces_pod(const config::OriginateConf& conf, const Prefix& pod) {
 }  // namespace
 
 std::vector<LocalRoute> originate(const config::OriginateConf& conf, const std::set<Prefix>& live_pods,
-                                  const std::set<Prefix>& ready) {
+                                  const std::set<Prefix>& ready, bool draining) {
   std::map<Prefix, LocalRoute> routes;
   for (const config::OriginatedPrefix& aggregate : conf.prefixes) {
     if (aggregate.blackhole && !ready.contains(aggregate.prefix)) continue;
+    if (draining && aggregate.withdrawn_by_drain) continue;
     routes[aggregate.prefix] = {.prefix = aggregate.prefix,
                                 .communities = aggregate.communities,
                                 .local_pref = aggregate.local_pref,

@@ -18,8 +18,8 @@ namespace slash32::bgp {
 ///  aggregate
 ///    covers (ready or not: a start must not announce every pod and withdraw it a moment later), "all" every one,
 ///    "none" none.
-/// A prefix that is both takes the aggregate's attributes.
+/// A prefix that is both takes the aggregate's attributes. While `draining`, aggregates that say so are left out.
 std::vector<LocalRoute> originate(const config::OriginateConf& conf, const std::set<Prefix>& live_pods,
-                                  const std::set<Prefix>& ready);
+                                  const std::set<Prefix>& ready, bool draining = false);
 
 }  // namespace slash32::bgp

@@ -190,6 +190,17 @@ TEST_F(CommandLine, PostsAShutdown) {
   EXPECT_EQ(first_line_of_request(), "POST /v1/shutdown HTTP/1.1");
 }
 
+TEST_F(CommandLine, PostsADrain) {
+  serve("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+  EXPECT_EQ(ask("drain").status, 0);
+  EXPECT_EQ(first_line_of_request(), "POST /v1/drain HTTP/1.1");
+}
+
+TEST_F(CommandLine, WaitsAfterADrainOnlyWhereItIsToLeave) {
+  EXPECT_EQ(ask("drain --timeout 5").status, 2);
+  EXPECT_EQ(ask("undrain --then-shutdown").status, 2);
+}
+
 TEST_F(CommandLine, PostsAnOrderToANeighborWithItsReason) {
   serve("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
   const Outcome outcome = ask("neighbor reset tor1 --reason 'rack 7 & more'");

@@ -29,7 +29,7 @@ class NeighborsTest : public testing::Test {
     range.settings.remote_as.asn = Asn{65002};
     range.settings.passive = true;
     conf_.dynamic_neighbors = {range};
-    rib_.emplace(rib_settings(conf_, RouterId{1}), [](const IpAddress&) { return NextHopState{}; });
+    rib_.emplace(rib_settings(conf_, RouterId{1}, false), [](const IpAddress&) { return NextHopState{}; });
     neighbors_.emplace(Neighbors::Deps{.loop = &loop_,
                                        .rib = &*rib_,
                                        .watch = &*watch_,

@@ -27,13 +27,19 @@ class StateFile : public testing::Test {
 
 TEST_F(StateFile, IsReadBackInTheSameBootOnly) {
   EXPECT_EQ(read_state_file(path_, "boot-a"), std::nullopt);
-  const EarlierLife life{{v4, v6}};
+  const EarlierLife life{.learned = {v4, v6}, .draining = true};
   ASSERT_TRUE(write_state_file(path_, "boot-a", life));
   EXPECT_EQ(read_state_file(path_, "boot-a"), life);
   EXPECT_EQ(read_state_file(path_, "boot-b"), std::nullopt);
   EXPECT_EQ(read_state_file(path_, ""), std::nullopt);
   remove_state_file(path_);
   EXPECT_EQ(read_state_file(path_, "boot-a"), std::nullopt);
+}
+
+TEST_F(StateFile, OneOfAVersionThatKnewNoDrainIsReadAsWithoutOne) {
+  path_ = folder_ + "/state";
+  ASSERT_TRUE(write_atomic(path_, R"({"bootId": "b", "learned": ["ipv4"]})"));
+  EXPECT_EQ(read_state_file(path_, "b"), (EarlierLife{.learned = {v4}, .draining = false}));
 }
 
 TEST_F(StateFile, ADamagedOneIsNoEarlierLife) {
@@ -49,11 +55,11 @@ using Families = std::vector<AddressFamily>;
 TEST(PreservedFamilies, NoneAfterAColdStart) { EXPECT_EQ(preserved_families(std::nullopt, true, true), Families{}); }
 
 TEST(PreservedFamilies, AFamilyWhoseRoutesAreGoneIsNotPreserved) {
-  EXPECT_EQ(preserved_families(EarlierLife{{v4, v6}}, true, false), Families{v4});
+  EXPECT_EQ(preserved_families(EarlierLife{.learned = {v4, v6}}, true, false), Families{v4});
 }
 
 TEST(PreservedFamilies, AFamilyThatHadNothingToLoseHasLostNothing) {
-  EXPECT_EQ(preserved_families(EarlierLife{{v4}}, true, false), (Families{v4, v6}));
+  EXPECT_EQ(preserved_families(EarlierLife{.learned = {v4}}, true, false), (Families{v4, v6}));
 }
 
 TEST(RouterIdFromIdentity, IsStableAndNeverZero) {

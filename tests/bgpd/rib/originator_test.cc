@@ -40,6 +40,16 @@ TEST(Originator, AnnouncesAnAggregateWithoutBlackholeAtOnce) {
   EXPECT_THAT(names(originate(conf(config::PodRoutes::None, false), {}, {})), testing::ElementsAre("10.244.1.0/24"));
 }
 
+TEST(Originator, WithdrawsWhatOthersServeAsWellWhileDraining) {
+  config::OriginateConf c = conf(config::PodRoutes::None);
+  c.prefixes.push_back(c.prefixes[0]);
+  c.prefixes[1].prefix = net("192.0.2.1/32");
+  c.prefixes[1].blackhole = false;
+  c.prefixes[1].withdrawn_by_drain = true;
+  EXPECT_THAT(names(originate(c, {}, kReady, true)), testing::ElementsAre("10.244.1.0/24"));
+  EXPECT_THAT(names(originate(c, {}, kReady, false)), testing::ElementsAre("10.244.1.0/24", "192.0.2.1/32"));
+}
+
 TEST(Originator, AnnouncesPodsOutsideAggregatesByDefault) {
   EXPECT_THAT(names(originate(conf(config::PodRoutes::OutsideAggregates), kPods, kReady)),
               testing::ElementsAre("10.99.0.3/32", "10.244.1.0/24", "fd00::7/128"));

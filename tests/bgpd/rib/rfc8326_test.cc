@@ -1,10 +1,9 @@
-// RFC 8326 as the one who receives: what a neighbour is about to take down is used last. And RFC 9774's sending side.
+// RFC 8326: what a neighbour is about to take down is used last; and what we send while we drain. And RFC 9774's
+// sending side.
 #include "tests/bgpd/rib/world.h"
 
 namespace slash32::bgp::test {
 namespace {
-
-constexpr Community kGracefulShutdown = 0xffff0000;
 
 struct Rfc8326 : testing::Test {
   void learn(PeerId id, std::initializer_list<std::uint32_t> path, std::vector<Community> communities) {
@@ -64,6 +63,28 @@ TEST_F(Rfc8326, FromIbgpTheLocalPrefIsThePeersBusiness) {
   w.up(1, ibgp(1));
   learn(1, {}, {kGracefulShutdown});
   EXPECT_EQ(w.paths("10.1.0.0/16")[0].attributes->local_pref, std::nullopt);
+}
+
+TEST_F(Rfc8326, WhileDrainingAllThatIsSentSaysSoAndInternalPeersUseItLast) {
+  w.up(1, ebgp(1));
+  w.up(2, ebgp(2));
+  w.up(3, ibgp(3));
+  w.rib.set_local_routes({{.prefix = net("10.244.1.0/24"), .communities = {7}, .local_pref = 300, .med = {}}});
+  learn(1, {65001}, {kGracefulShutdown, 8});
+  const auto before = w.heard;
+  auto settings = World::settings();
+  settings.draining = true;
+  w.rib.reconfigure(settings);
+  w.settle();
+  EXPECT_EQ(w.heard[2]["10.244.1.0/24"].communities, (std::vector<Community>{7, kGracefulShutdown}));
+  EXPECT_EQ(w.heard[2]["10.244.1.0/24"].local_pref, std::nullopt);
+  EXPECT_EQ(w.heard[3]["10.244.1.0/24"].communities, (std::vector<Community>{7, kGracefulShutdown}));
+  EXPECT_EQ(w.heard[3]["10.244.1.0/24"].local_pref, 0U) << "whatever the configuration gives it";
+  EXPECT_EQ(w.heard[3]["10.1.0.0/16"].communities, (std::vector<Community>{kGracefulShutdown, 8})) << "once is enough";
+  settings.draining = false;
+  w.rib.reconfigure(settings);
+  w.settle();
+  for (const PeerId id : {2U, 3U}) EXPECT_EQ(w.heard[id].table, before.at(id).table) << "as before, peer " << id;
 }
 
 TEST(Rfc9774_3, ARouteWithAnAsSetIsToldOnlyToThoseWhoMayHaveIt) {

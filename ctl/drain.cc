@@ -1,0 +1,46 @@
+// `slash32ctl drain` and `undrain`: before a node is taken out of service. What it announces stays reachable and is
+// used last (RFC 8326), so that others take over before anything is withdrawn.
+#include <ostream>
+#include <thread>
+
+#include "ctl/commands.h"
+#include "ctl/document.h"
+#include "ctl/http_client.h"
+#include "ctl/text.h"
+
+namespace slash32::ctl {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr std::chrono::seconds kBetweenLooks{1};
+
+/// Until the node has no pod and everybody had time to choose other paths. Error: the time is over.
+Status wait_until_empty(const Options& options, const DrainOrder& order, std::ostream& out) {
+  const auto began = Clock::now();
+  for (std::string told;; std::this_thread::sleep_for(kBetweenLooks)) {
+    const auto status = TRY(parse_document(TRY(fetch(options, "/v1/status")), "/v1/status"));
+    const auto waited = Clock::now() - began;
+    const std::string pods = field_text(status, "pods");
+    if (pods == "0" && waited >= order.settle) return ok();
+    if (waited >= order.timeout)
+      return fail(1, "still " + pods + " pods after " + std::to_string(order.timeout.count()) +
+                         " s: it stays drained and does not leave");
+    if (pods != told && !options.json) print_line(out, "waiting: " + pods + " pods");
+    out.flush();
+    told = pods;
+  }
+}
+
+}  // namespace
+
+Status run_drain(const Options& options, const DrainOrder& order, std::ostream& out) {
+  const std::string answer = TRY(request(options.socket, "POST", order.on ? "/v1/drain" : "/v1/undrain"));
+  print_line(out, options.json ? answer
+                  : order.on   ? "draining: what this node announces is used last"
+                               : "no longer draining");
+  if (!order.then_shutdown) return ok();
+  TRY(wait_until_empty(options, order, out));
+  return run_shutdown(options, out);
+}
+
+}  // namespace slash32::ctl

@@ -1,0 +1,90 @@
+"""RFC 8326 as the one who goes: a drained node is used last, and leaves when its last pod is gone."""
+
+import os
+import struct
+import subprocess
+
+from bgp import attributes, wire
+from world import speaker
+from world.host import wait_until
+from world.pair import external, internal
+
+RANGE, SERVICE, POD = "10.244.1.0/24", "192.0.2.1/32", "10.244.1.7/32"
+ORIGINATE = {"prefixes": [RANGE, {"prefix": SERVICE, "blackhole": False, "onDrain": "withdraw"}]}
+TAG = struct.pack("!I", 0xFFFF0000)  # GRACEFUL_SHUTDOWN
+LAST = struct.pack("!I", 0)
+
+
+def attribute(peer, prefix, kind):
+    """The value of an attribute of a prefix as it was last told; None without."""
+    return peer.rib[prefix].attributes.get(kind, (None, None))[1]
+
+
+def start(pair):
+    """An external and an internal peer that were told everything."""
+    pair.start(external(1), internal(2), originate=ORIGINATE)
+    peers = pair.peer(1).establish(), pair.peer(2, speaker.ASN).establish()
+    for peer in peers:
+        peer.pump(lambda p=peer: {RANGE, SERVICE} <= p.rib.keys())
+    return peers
+
+
+def ctl(pair, ctl_binary, *words):
+    """slash32ctl's exit status and what it said."""
+    done = subprocess.run([ctl_binary, "--socket", pair.speaker.socket, *words], capture_output=True, text=True, timeout=30)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_drained_node_is_used_last_by_both_kinds_of_peers_and_its_services_go(pair):
+    outside, inside = start(pair)
+    assert pair.speaker.request("POST", "/v1/drain")[0] == 200
+    for peer in (outside, inside):
+        peer.pump(lambda p=peer: SERVICE not in p.rib and attribute(p, RANGE, attributes.COMMUNITIES) == TAG)
+        assert ("-", RANGE) not in peer.history, "make before break"
+    assert attribute(outside, RANGE, attributes.LOCAL_PREF) is None
+    assert attribute(inside, RANGE, attributes.LOCAL_PREF) == LAST
+    status = pair.speaker.get("/v1/status")
+    assert status["draining"] and any("RFC 8326" in why for why in status["conditions"])
+    assert pair.speaker.request("POST", "/v1/drain")[0] == 200, "twice is no mistake"
+    assert pair.speaker.request("POST", "/v1/undrain")[0] == 200
+    for peer in (outside, inside):
+        peer.pump(lambda p=peer: SERVICE in p.rib and attribute(p, RANGE, attributes.COMMUNITIES) is None)
+
+
+def test_an_ordered_drain_outlives_a_restart_of_the_daemon(pair):
+    start(pair)
+    assert pair.speaker.request("POST", "/v1/drain")[0] == 200
+    assert pair.speaker.terminate() == 0
+    pair.speaker.start()
+    outside = pair.peer(1).establish()
+    outside.pump(lambda: RANGE in outside.rib)
+    assert attribute(outside, RANGE, attributes.COMMUNITIES) == TAG
+    outside.pump(lambda: len(outside.end_of_rib) == 2)
+    assert SERVICE not in outside.rib
+
+
+def test_the_configuration_drains_as_well_and_an_order_does_not_undo_that(pair):
+    outside, _ = start(pair)
+    pair.speaker.reload({**pair.speaker.document, "drain": True})
+    outside.pump(lambda: attribute(outside, RANGE, attributes.COMMUNITIES) == TAG)
+    status, body = pair.speaker.request("POST", "/v1/undrain")
+    assert status == 409 and b"/drain" in body
+    pair.speaker.reload({**pair.speaker.document, "drain": False})
+    outside.pump(lambda: attribute(outside, RANGE, attributes.COMMUNITIES) is None)
+    assert pair.speaker.neighbor("p1")["flaps"] == 0
+
+
+def test_drain_then_shutdown_leaves_when_the_last_pod_is_gone_and_not_before(pair, bgpd):
+    ctl_binary = os.path.join(os.path.dirname(bgpd), "slash32ctl")
+    outside, _ = start(pair)
+    pair.add_pod("pod1", POD)
+    wait_until(lambda: pair.speaker.get("/v1/status")["pods"] == 1, 5, "the pod")
+    status, said = ctl(pair, ctl_binary, "drain", "--then-shutdown", "--settle", "0", "--timeout", "1")
+    assert status == 1 and "still 1 pods" in said, said
+    assert pair.speaker.process.is_running() and RANGE in outside.rib
+    pair.node.ip("link del pod1")
+    status, said = ctl(pair, ctl_binary, "drain", "--then-shutdown", "--settle", "0", "--timeout", "20")
+    assert status == 0, said
+    outside.expect_notification(wire.CEASE, 2)
+    assert pair.speaker.process.wait(15) == 0
+    assert pair.node.routes(133) == []
