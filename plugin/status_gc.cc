@@ -1,4 +1,5 @@
 // STATUS and GC (CNI spec 1.1.0 section 2).
+#include <optional>
 #include <set>
 
 #include "common/cni/error.h"
@@ -13,14 +14,23 @@
 namespace slash32::plugin {
 namespace {
 
-/// Every error on the way is told at the end; the work goes on (CNI section 2 "GC").
+/// Every error on the way is told at the end; the work goes on (CNI section 2 "GC"). The code stays where all have the
+/// same one: runtimes act on it.
 class Complaints {
  public:
-  void add(const Error& error) { text_ += (text_.empty() ? "" : "; ") + error.message; }
-  Status status() const { return text_.empty() ? ok() : Status(fail(cni::kInternal, text_)); }
+  void add(const Error& error) {
+    if (!all_) {
+      all_ = error;
+      return;
+    }
+    if (all_->code != error.code) all_->code = cni::kInternal;
+    all_->message += "; " + error.message;
+    all_->details += (all_->details.empty() || error.details.empty() ? "" : "; ") + error.details;
+  }
+  Status status() const { return all_ ? Status(fail(*all_)) : ok(); }
 
  private:
-  std::string text_;
+  std::optional<Error> all_;
 };
 
 /// Host ends of this network whose key nobody claims. Those without an alias say no network: their own DEL removes

@@ -3,7 +3,7 @@
 import json
 
 from . import (facts_version, facts_environment, facts_input, facts_add, facts_result, facts_runtime,  # noqa: F401
-               facts_del, facts_check, facts_damage, facts_status, facts_gc, facts_delegation)
+               facts_del, facts_check, facts_damage, facts_status, facts_gc, facts_delegation, facts_codes)
 
 
 def document(facts):

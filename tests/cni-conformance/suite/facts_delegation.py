@@ -22,9 +22,9 @@ fi
 
 
 class Delegate:
-    """The recording IPAM plugin in the trial's node."""
+    """The recording IPAM plugin in the trial's node. `code` is what it fails with, where it is to fail."""
 
-    def __init__(self, trial):
+    def __init__(self, trial, code=None):
         self.trial = trial
         trial.with_ipam()
         ip = {"address": "198.51.100.7/24", "gateway": "198.51.100.1"}
@@ -33,7 +33,7 @@ class Delegate:
         result = {"cniVersion": trial.version, "ips": [ip], "routes": [{"dst": "0.0.0.0/0"}],
                   "dns": {"nameservers": ["198.51.100.53"]}}
         trial.node.run("mkdir", "-p", PLACE, PLACE + "-bin")
-        text = PLUGIN.format(place=PLACE, version=trial.version, code=50 if number(trial.version) >= (1, 1, 0) else 11,
+        text = PLUGIN.format(place=PLACE, version=trial.version, code=code or (50 if number(trial.version) >= (1, 1, 0) else 11),
                              result=json.dumps(result))
         trial.node.run("tee", f"{PLACE}-bin/recorder", input=text)
         trial.node.run("chmod", "+x", f"{PLACE}-bin/recorder")
