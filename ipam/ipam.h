@@ -79,8 +79,8 @@ struct Held {
 
 /// What the kernel says. Empty functions: nothing is known (the IPAM as a binary of its own, called by another plugin).
 struct KernelView {
-  /// An address is passed over when this says so: it is local to the node, or a unicast host route or an alias of a
-  /// link other than this key's own holds it.
+  /// An address is passed over when this says so: it is local to the node, or a unicast host route or the name of a
+  /// link other than this key's own (pod::address_name) holds it. That holds for all networks and stores of the node.
   std::function<bool(const Key&, const IpAddress&)> in_use;
   /// Whether the host link of this key exists. A record without one that is older than 60 s is dead.
   std::function<bool(const Key&)> link_alive;

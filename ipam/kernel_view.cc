@@ -10,9 +10,12 @@
 namespace slash32::ipam {
 namespace {
 
-/// Local to the node, or a host route of anybody's that does not lead to this key's own link. Learned routes of wider
-/// prefixes, blackholes (the lookup answers EINVAL) and no route at all mean: free.
+/// Local to the node, or a host route of anybody's that does not lead to this key's own link, or the name of another
+/// link, of a pod whose routes are lost. Learned routes of wider prefixes, blackholes (the lookup answers EINVAL) and
+/// no route at all mean: free.
 Result<bool> is_held(netlink::Socket& host, const Key& key, const IpAddress& address) {
+  const auto holder = TRY(host.find_primary_name(pod::address_name(address)));
+  if (holder && *holder != pod::host_ifname(key)) return true;
   const auto route = TRY(netlink::find_route(host, netlink::look_up_route(address)));
   if (!route) return false;
   if (route->type == netlink::RouteType::Local || route->table == netlink::kLocalTable) return true;

@@ -30,6 +30,12 @@ std::string numbered(const std::string& what, IfIndex link) { return what + " of
 /// One of the 1-based settings of linux/ip.h, inside IFLA_INET_CONF.
 void put_ipv4_setting(Request& request, int setting, std::uint32_t value) { request.put_u32(setting, value); }
 
+void put_names(Request& request, const std::vector<std::string>& names) {
+  request.open(IFLA_PROP_LIST);
+  for (const auto& name : names) request.put_text(IFLA_ALT_IFNAME, name);
+  request.close();
+}
+
 Result<std::optional<Link>> find(Socket& socket, Request request) {
   const std::string what = request.what();
   const auto answer = TRY(socket.ask(std::move(request)));
@@ -83,6 +89,19 @@ Request set_host_end(const HostEndSettings& settings) {
     request.close();
   }
   request.close();
+  return request;
+}
+
+Request add_names(IfIndex link, const std::vector<std::string>& names) {
+  Request request(numbered("set alternative names", link), RTM_NEWLINKPROP,
+                  kAck | NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND, link_header(link));
+  put_names(request, names);
+  return request;
+}
+
+Request remove_names(IfIndex link, const std::vector<std::string>& names) {
+  Request request(numbered("remove alternative names", link), RTM_DELLINKPROP, kAck, link_header(link));
+  put_names(request, names);
   return request;
 }
 

@@ -42,6 +42,10 @@ struct HostEndSettings {
 Request create_veth(const VethPair& pair);
 /// Alias, and by AF_SPEC forwarding, proxy_arp, strict rp_filter and `more` of IPv4.
 Request set_host_end(const HostEndSettings& settings);
+/// Gives the link alternative names (Linux 5.5; EOPNOTSUPP before). EEXIST: a link of the namespace has one already.
+Request add_names(IfIndex link, const std::vector<std::string>& names);
+/// Takes alternative names from a link.
+Request remove_names(IfIndex link, const std::vector<std::string>& names);
 /// ARP answers for what proxy_arp covers go out at once.
 Request set_proxy_delay_zero(IfIndex link);
 Request set_link_up(IfIndex link);

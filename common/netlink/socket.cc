@@ -1,10 +1,12 @@
 #include "common/netlink/socket.h"
 
 #include <linux/netlink.h>
+#include <net/if.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -135,6 +137,26 @@ Status Socket::run(std::span<Request> requests) {
 }
 
 Status Socket::run(Request request) { return run({&request, 1}); }
+
+Result<std::optional<std::string>> Socket::find_primary_name(std::string_view name) const {
+  // A socket that is bound to a device looks its name up so; a netlink socket minds the device no further, and is let
+  // go of it again.
+  const auto bind_to = [&](std::string_view device) {
+    return ::setsockopt(fd_.get(), SOL_SOCKET, SO_BINDTODEVICE, device.data(), static_cast<socklen_t>(device.size()));
+  };
+  if (bind_to(name) != 0) {
+    if (errno == ENODEV) return std::optional<std::string>{};
+    return sys_fail("look up link " + std::string(name));
+  }
+  std::array<char, IF_NAMESIZE> primary{};
+  socklen_t size = primary.size();
+  const bool is_listed = ::getsockopt(fd_.get(), SOL_SOCKET, SO_BINDTODEVICE, primary.data(), &size) == 0;
+  const int error = errno;
+  if (bind_to({}) != 0) return sys_fail("let go of link " + std::string(name));
+  if (is_listed) return std::optional<std::string>{primary.data()};
+  if (error == ENODEV) return std::optional<std::string>{};
+  return sys_fail("look up the name of link " + std::string(name), error);
+}
 
 Status Socket::dump(const std::function<Request()>& make, const std::function<void()>& restart,
                     const std::function<void(const Reply&)>& each) {

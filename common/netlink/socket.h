@@ -7,8 +7,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/fd.h"
@@ -40,6 +42,11 @@ class Socket {
   /// exchange(), and the first refusal is an error that names its request.
   Status run(std::span<Request> requests);
   Status run(Request request);
+
+  /// The primary name of the link that has this name or alternative name (at most 15 bytes); nothing when there is
+  /// none, or when it is just being removed. Answered without the networking lock that requests about links wait for,
+  /// and without the look for a kernel module that SIOCGIFINDEX begins.
+  Result<std::optional<std::string>> find_primary_name(std::string_view name) const;
 
   /// A dump, asked again as long as the kernel says that it changed meanwhile (NLM_F_DUMP_INTR), at most five times.
   /// `each` may see an entry again. Error also when the fifth was interrupted: code 11.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 
 #include "common/sha256.h"
 
@@ -29,6 +30,16 @@ std::string host_ifname(const Key& key) {
   using namespace std::string_literals;
   return std::string(kHostPrefix) +
          sha256_hex(key.network + "\0"s + key.container_id + "\0"s + key.ifname, kNameDigits);
+}
+
+std::string address_name(const IpAddress& address) {
+  constexpr std::size_t kDigits = 11;
+  const std::string prefix = std::string(kHostPrefix) + "-";
+  if (address.is_v6()) return prefix + sha256_hex(address.to_string(), kDigits);
+  std::array<char, 9> digits{};
+  const auto b = address.bytes();
+  std::snprintf(digits.data(), digits.size(), "%02x%02x%02x%02x", b[0], b[1], b[2], b[3]);
+  return prefix + digits.data();
 }
 
 bool is_host_ifname(std::string_view name) {

@@ -111,5 +111,5 @@ def test_a_dead_pods_route_does_not_stand_in_the_way_of_a_delegates_address(worl
     world.pod("p3")
     world.sh("rm -rf /run/hl")
     refused = world.cni("ADD", "c3", "p3", network)  # now the route's link lives
-    assert not refused.ok and "not ours to replace" in refused.json["msg"]
+    assert not refused.ok and new.host_link in refused.json["msg"]
     assert world.pings(new.addresses[0])

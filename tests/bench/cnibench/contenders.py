@@ -86,6 +86,7 @@ def kernel_state(contender, i):
     name, alias = link["ifname"], link["ifalias"].split(":")
     inside = f"ip -n {contender.pod(i)} -d"
     text = "\n".join([
+        f"names {sorted(len(name) for name in link.get('altnames', []))}",
         f"{link['address']} mtu {link['mtu']} {sorted(link['flags'])} addrgen {link.get('inet6_addr_gen_mode')}",
         sh(f"ip -N route show dev {name}; ip -6 -N route show dev {name}; ip neigh show dev {name} nud permanent; "
            f"ip -o addr show dev {name} | sed 's/^[0-9]*: //'; cd /proc/sys/net; for f in ipv4/conf/{name}/forwarding "

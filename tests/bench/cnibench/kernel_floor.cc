@@ -21,6 +21,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <span>
 #include <string>
 
 namespace {
@@ -193,6 +194,22 @@ void create_pair(Batch& b, const char* host, const std::array<unsigned char, 6>&
   b.end();
 }
 
+/// A name for each address. The plugin's for IPv6 has a hash in it; what it says is the same to the kernel.
+void address_names(Batch& b, int link, std::span<const Ip> ips) {
+  b.begin<ifinfomsg>(RTM_NEWLINKPROP, NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND).ifi_index = link;
+  const auto names = b.open(IFLA_PROP_LIST);
+  for (const auto& ip : ips) {
+    const unsigned char* last = ip.bytes.data() + ip.size - 4;
+    std::array<char, IFNAMSIZ> name{};
+    const int size =
+        std::snprintf(name.data(), name.size(), ip.size == 4 ? "s32-%02x%02x%02x%02x" : "s32-%02x%02x%02x%02xfff",
+                      last[0], last[1], last[2], last[3]);
+    b.put(IFLA_ALT_IFNAME, name.data(), static_cast<std::size_t>(size) + 1);
+  }
+  b.close(names);
+  b.end();
+}
+
 void host_settings(Batch& b, int link, const char* alias, bool v6) {
   b.begin<ifinfomsg>(RTM_SETLINK, 0).ifi_index = link;
   b.put(IFLA_IFALIAS, alias, std::strlen(alias) + 1);
@@ -252,6 +269,8 @@ int main(int argc, char** argv) {
   if (v6) address(b, host_link, gateway6, 64, RT_SCOPE_LINK);
   neighbour(b, host_link, pod4, pod_mac);
   if (v6) neighbour(b, host_link, pod6, pod_mac);
+  const std::array<Ip, 2> pods = {pod4, pod6};
+  address_names(b, host_link, std::span(pods).first(v6 ? 2 : 1));
   talk(host, b, "configure the host end");
   if (v6) {
     if (::setns(netns, CLONE_NEWNET) != 0) die("setns");

@@ -32,6 +32,19 @@ TEST(HostIfname, IsToldFromOtherNames) {
     EXPECT_FALSE(is_host_ifname(name)) << name;
 }
 
+TEST(AddressName, IsTheIpv4AddressInHexOrAHashAndFitsWhereNamesDo) {
+  EXPECT_EQ(address_name(*IpAddress::parse("10.244.1.7")), "s32-0af40107");
+  const auto six = address_name(*IpAddress::parse("fd00:10:244:1::7"));
+  EXPECT_EQ(six.size(), 15U);
+  EXPECT_TRUE(six.starts_with("s32-"));
+  EXPECT_NE(six, address_name(*IpAddress::parse("fd00:10:244:1::8")));
+}
+
+TEST(AddressName, IsNoHostEndsName) {
+  EXPECT_FALSE(is_host_ifname(address_name(*IpAddress::parse("10.244.1.7"))));
+  EXPECT_FALSE(is_host_ifname(address_name(*IpAddress::parse("fd00::1"))));
+}
+
 TEST(Alias, CarriesTheKeyAndBothAddresses) {
   EXPECT_EQ(format_alias(kKey, {kV4, kV6}), "s32:1:k8s:c0ffee:eth0:10.244.1.7:fd00:10:244:1::7");
   EXPECT_EQ(format_alias(kKey, {kV4}), "s32:1:k8s:c0ffee:eth0:10.244.1.7:");
