@@ -142,5 +142,19 @@ TEST(ExtendedCommunities, ReadBackAsTheyArePrinted) {
     EXPECT_EQ(extended(config::print_extended_community(one).c_str()), one) << config::print_extended_community(one);
 }
 
+TEST(CveQuagga2011_3327, EveryTypeOfExtendedCommunityCanBeShown) {
+  for (unsigned type = 0; type < 256; ++type) {
+    for (unsigned subtype = 0; subtype < 256; ++subtype) {
+      ExtendedCommunity one;
+      one.fill(0xff);
+      one[0] = static_cast<std::uint8_t>(type);
+      one[1] = static_cast<std::uint8_t>(subtype);
+      const std::string text = config::print_extended_community(one);
+      ASSERT_LE(text.size(), 32U) << text;
+      ASSERT_EQ(extended(text.c_str()), one) << text;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace slash32::bgp

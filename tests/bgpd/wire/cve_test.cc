@@ -32,6 +32,13 @@ TEST(CveFrr2022_40302, OpenWithExtendedParametersCutOff) {
 
 TEST(CveFrr2022_43681, OpenOptionHeaderCutOff) { EXPECT_FALSE(opens("01 02")); }
 
+TEST(CveFrr2022_40318, ExtendedParametersWhoseHeaderIsCutOff) {
+  EXPECT_FALSE(opens("ff ff 0001 02")) << "a type and no length";
+  EXPECT_FALSE(opens("ff ff 0002 02 00")) << "half of the length's two octets";
+  EXPECT_FALSE(opens("ff ff 0003 02 0001")) << "a length and no value";
+  EXPECT_FALSE(opens("ff ff 0007 02 0000 02 00 02 00")) << "the second one's value passes the end";
+}
+
 TEST(CveFrr2022_36440, CapabilityLengthRunsPastTheOpen) {
   EXPECT_FALSE(opens("04 02 02 41 04"));
   EXPECT_FALSE(opens("06 02 04 41 ff 00 00"));
@@ -53,6 +60,21 @@ TEST(CveFrr2023_31490, MalformedPrefixSid) {
   EXPECT_EQ(verdict(update(kSound + hex("c0 28 02 05 ff"), kNlri)), Verdict::Accept);
 }
 
+TEST(CveFrr2024_31948, PrefixSidWhoseTlvsLie) {
+  for (const char* attribute :
+       {"c0 28 00", "c0 28 01 01", "c0 28 03 01 0007", "c0 28 07 01 ffff 00000000", "c0 28 05 05 0001 00 01",
+        "c0 28 0a 05 0007 00 01 ffff 00 00 00", "c0 28 06 03 0000 03 00 08"})
+    EXPECT_EQ(verdict(update(kSound + hex(attribute), kNlri)), Verdict::Accept) << attribute << ": not ours to read";
+}
+
+TEST(CveGobgp2026_7734, UnknownSrv6SubTlvIsNotEvenRead) {
+  const Bytes attribute = hex("c0 28 0b 05 0008 00 63 0000 01 0001 00");
+  const auto u = decode_update(update(kSound + attribute, kNlri), ebgp());
+  ASSERT_TRUE(u);
+  ASSERT_EQ(u->announced.size(), 1U);
+  EXPECT_EQ(u->announced[0].attributes->unknown.at(0).value, Bytes(attribute.begin() + 3, attribute.end()));
+}
+
 TEST(CveFrr2023_41358, NlriWithoutAttributes) {
   const auto u = decode_update(hex("0000 0000 18 0af401"), ebgp());
   ASSERT_TRUE(u);
@@ -62,6 +84,30 @@ TEST(CveFrr2023_41358, NlriWithoutAttributes) {
 
 TEST(CveFrr2023_41909, FlowspecNlriWithoutAttributes) {
   EXPECT_EQ(verdict(update(hex("80 0e 08 0001 85 00 00 02 01 00"))), Verdict::TreatAsWithdraw);
+}
+
+/// MP_REACH_NLRI of IPv4 flow specifications (RFC 8955 section 4): no next hop, and these octets as NLRI.
+Bytes flowspec(const Bytes& nlri) {
+  return Bytes{0x90, 14} + testing::u16(5 + nlri.size()) + hex("0001 85 00 00") + nlri;
+}
+
+TEST(CveGobgp2025_43972, FlowspecOfEveryLengthUnderTwentyOctetsIsIgnored) {
+  for (std::size_t n = 0; n < 20; ++n) {
+    const auto u = decode_update(update(testing::kOrigin + testing::kPath + flowspec(Bytes(n, 0xf0))), ebgp());
+    ASSERT_TRUE(u) << n;
+    EXPECT_EQ(u->verdict, Verdict::Accept);
+    EXPECT_TRUE(u->announced.empty() && u->withdrawn.empty()) << "a family that nobody negotiated";
+  }
+}
+
+TEST(BirdFix2026_ab59af36f, FlowspecAsLongAsItsTwelveBitLengthAllows) {
+  const Bytes rule = hex("ff ff") + Bytes(0xfff, 0x01);
+  for (const Bytes& nlri : {rule, Bytes(rule.begin(), rule.end() - 1), hex("ff ff 01 20")}) {
+    const auto u = decode_update(update(kSound + flowspec(nlri), kNlri), ebgp());
+    ASSERT_TRUE(u);
+    EXPECT_EQ(u->verdict, Verdict::Accept);
+    EXPECT_EQ(u->announced.size(), 1U) << "the IPv4 route beside it is taken";
+  }
 }
 
 TEST(CveFrr2023_41360, OutboundRouteFilterCutOff) {
@@ -112,6 +158,15 @@ TEST(CveQuagga2010_1674, ExtendedCommunitiesOfEveryLength) {
   for (std::size_t n = 0; n < 255; ++n)
     EXPECT_EQ(verdict(update(kSound + Bytes{0xc0, 16, static_cast<std::uint8_t>(n)} + Bytes(n, 7), kNlri)),
               n != 0 && n % 8 == 0 ? Verdict::Accept : Verdict::TreatAsWithdraw);
+}
+
+TEST(CveQuagga2011_3327, ExtendedCommunitiesOfEveryTypeAreKeptAsTheyAre) {
+  Bytes value;
+  for (int type = 0; type < 256; ++type) value = value + Bytes{static_cast<std::uint8_t>(type), 0xff} + Bytes(6, 0xff);
+  const auto u = decode_update(update(kSound + Bytes{0xd0, 16} + testing::u16(value.size()) + value, kNlri), ebgp());
+  ASSERT_TRUE(u);
+  EXPECT_EQ(u->verdict, Verdict::Accept);
+  EXPECT_EQ(u->announced.at(0).attributes->extended_communities.size(), 256U);
 }
 
 TEST(CveQuagga2012_1820, OutboundRouteFilterCapability) {
@@ -177,6 +232,59 @@ TEST(CveBird2026_49943, AsPathOfAsManyAsesAsFit) {
 TEST(CveTcpdump2018_16230, MpReachWithAnNsapNextHopLength) {
   EXPECT_EQ(verdict(update(kSound + hex("80 0e 19 0001 01 14") + Bytes(20, 1) + hex("00"), kNlri)),
             Verdict::SessionReset);
+}
+
+/// What a neighbour reads of a route with these attributes.
+PathAttributes passed_on(const PathAttributes& a) {
+  const auto block = encode_attribute_block(a, AddressFamily::IPv4, {});
+  std::vector<std::uint8_t> out;
+  const Prefix prefix = testing::prefix("10.244.1.0/24");
+  if (!block || !encode_announcements(*block, {&prefix, 1}, 65535, out)) return {};
+  const auto u = decode_update(std::span{out}.subspan(kHeaderSize), ebgp());
+  return u && u->announced.size() == 1 ? *u->announced[0].attributes : PathAttributes{};
+}
+
+TEST(CveIosXr2009_2055, AValidUnknownTransitiveAttributeIsNotDamagedOnItsWay) {
+  for (const std::size_t size : {0U, 1U, 254U, 255U, 256U, 257U, 3000U}) {
+    PathAttributes a;
+    a.next_hop = testing::address("10.0.0.1");
+    a.unknown = {{0xc0, 99, Bytes(size, 0xa5)}, {0xe0, 200, {1, 2, 3}}};
+    const auto unknown = passed_on(a).unknown;
+    ASSERT_EQ(unknown.size(), 2U) << size;
+    EXPECT_EQ(unknown[0], (UnknownAttribute{0xe0, 99, Bytes(size, 0xa5)})) << "Partial, and all else as it was";
+    EXPECT_EQ(unknown[1], a.unknown[1]);
+  }
+}
+
+TEST(CveIosXr2009_1154, APathThatPrependingMakesTooLongForAMessageIsAnErrorAndNoMessage) {
+  PathAttributes a;
+  a.next_hop = testing::address("10.0.0.1");
+  a.as_path.prepend(Asn{65001}, 1008);
+  const auto fits = [&] {
+    const auto block = encode_attribute_block(a, AddressFamily::IPv4, {});
+    std::vector<std::uint8_t> out;
+    const Prefix prefix = testing::prefix("10.244.1.0/24");
+    const bool good = block && encode_announcements(*block, {&prefix, 1}, kMaxMessageSize, out).has_value();
+    EXPECT_EQ(good, !out.empty());
+    EXPECT_LE(out.size(), kMaxMessageSize);
+    return good;
+  };
+  EXPECT_TRUE(fits());
+  a.as_path.prepend(Asn{64512}, 10);
+  EXPECT_FALSE(fits());
+}
+
+TEST(CveIosXr2009_2056, PrependingToAFullSegmentOpensAnother) {
+  PathAttributes a;
+  a.next_hop = testing::address("10.0.0.1");
+  for (std::uint32_t length = 250; length < 520; ++length) {
+    a.as_path = {};
+    a.as_path.prepend(Asn{65001}, length);
+    a.as_path.prepend(Asn{64512});
+    const AsPath back = passed_on(a).as_path;
+    ASSERT_EQ(back.length(), length + 1);
+    EXPECT_EQ(back.first(), Asn{64512});
+  }
 }
 
 TEST(BirdOtc2025, AReencodedUnknownAttributeKeepsItsTrueLength) {
