@@ -6,6 +6,7 @@
 #include "bgpd/daemon.h"
 #include "bgpd/rib/route_walk.h"
 #include "bgpd/views.h"
+#include "bgpd/wire/iana.h"
 #include "common/log.h"
 
 namespace slash32::bgp {
@@ -97,6 +98,18 @@ Result<RouteFilter> read_filter(const HttpRequest& request) {
   return out;
 }
 
+/// RFC 6286 section 2.1: within an AS identifiers are unique. Of two nodes with the same one neither brings the session
+/// up, and a hash or a copied configuration is the likely cause: what to do about it stands in neither NOTIFICATION.
+bool refused_for_identifier(const Neighbor& neighbor) {
+  if (neighbor.up || !neighbor.session) return false;
+  const auto status = neighbor.session->status();
+  const auto is_identifier = [](const std::optional<Notification>& n) {
+    return n && n->code == static_cast<std::uint8_t>(ErrorCode::OpenMessage) &&
+           n->subcode == open_error::kBadBgpIdentifier;
+  };
+  return is_identifier(status.last_sent) || is_identifier(status.last_received);
+}
+
 }  // namespace
 
 HttpResponse Daemon::answer(const HttpRequest& request) {
@@ -156,6 +169,11 @@ std::vector<std::string> Daemon::conditions() const {
   for (const auto& [id, neighbor] : neighbors_->all())
     if (!neighbor->held.empty() && neighbor->conf.enabled)
       out.push_back("neighbor " + neighbor->conf.name + " held down: " + neighbor->held);
+  for (const auto& [id, neighbor] : neighbors_->all())
+    if (refused_for_identifier(*neighbor))
+      out.push_back("neighbor " + neighbor->conf.name +
+                    ": no session because of a BGP identifier that is 0 or ours; ours is " +
+                    IpAddress::v4(router_id_.value).to_string() + " (routerId, " + router_id_source_ + ")");
   for (const auto& [prefix, why] : aggregates_failed_)
     out.push_back("aggregate " + prefix.to_string() + " is not announced, nor its blackhole route installed: " + why);
   if (!kernel_trouble_.empty()) out.push_back("the kernel cannot be read: " + kernel_trouble_);

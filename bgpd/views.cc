@@ -169,6 +169,8 @@ std::string community_text(Community community) {
       return "no-export";
     case 0xFFFFFF02:
       return "no-advertise";
+    case 0xFFFFFF03:
+      return "no-export-subconfed";
     case 0xFFFFFF04:
       return "no-peer";
     default:

@@ -14,14 +14,15 @@ struct WellKnown {
   Community value;
 };
 // https://www.iana.org/assignments/bgp-well-known-communities
-constexpr std::array<WellKnown, 8> kWellKnown{{{"graceful-shutdown", 0xFFFF0000},  // RFC 8326
-                                               {"accept-own", 0xFFFF0001},         // RFC 7611
-                                               {"llgr-stale", 0xFFFF0006},         // RFC 9494
-                                               {"no-llgr", 0xFFFF0007},            // RFC 9494
-                                               {"blackhole", 0xFFFF029A},          // RFC 7999
-                                               {"no-export", 0xFFFFFF01},          // RFC 1997
-                                               {"no-advertise", 0xFFFFFF02},       // RFC 1997
-                                               {"no-peer", 0xFFFFFF04}}};          // RFC 3765
+constexpr std::array<WellKnown, 9> kWellKnown{{{"graceful-shutdown", 0xFFFF0000},    // RFC 8326
+                                               {"accept-own", 0xFFFF0001},           // RFC 7611
+                                               {"llgr-stale", 0xFFFF0006},           // RFC 9494
+                                               {"no-llgr", 0xFFFF0007},              // RFC 9494
+                                               {"blackhole", 0xFFFF029A},            // RFC 7999
+                                               {"no-export", 0xFFFFFF01},            // RFC 1997
+                                               {"no-advertise", 0xFFFFFF02},         // RFC 1997
+                                               {"no-export-subconfed", 0xFFFFFF03},  // RFC 1997
+                                               {"no-peer", 0xFFFFFF04}}};            // RFC 3765
 
 /// Exactly `N` numbers between colons, each at most `limit`.
 template <std::size_t N>

@@ -104,6 +104,20 @@ TEST(CommunityPatterns, TakeNumbersRangesAndAnything) {
   EXPECT_TRUE(fits("no-export", 0xFFFF, 0xFF01));
 }
 
+// https://www.iana.org/assignments/bgp-well-known-communities
+TEST(CommunityPatterns, KnowTheWellKnownByName) {
+  const auto fits = [](const char* name, Community community) {
+    return read(config::community_pattern, name).matches(community);
+  };
+  EXPECT_TRUE(fits("no-export", 0xFFFFFF01));
+  EXPECT_TRUE(fits("no-advertise", 0xFFFFFF02));
+  EXPECT_TRUE(fits("no-export-subconfed", 0xFFFFFF03));
+  EXPECT_TRUE(fits("no-peer", 0xFFFFFF04));            // RFC 3765: whether to heed it is a policy's matter
+  EXPECT_TRUE(fits("blackhole", 0xFFFF029A));          // RFC 7999: by policy only, with `set.blackhole`
+  EXPECT_TRUE(fits("graceful-shutdown", 0xFFFF0000));  // RFC 8326
+  EXPECT_FALSE(fits("blackhole", 0xFFFF0000));
+}
+
 TEST(CommunityPatterns, TakeLargeOnes) {
   const auto pattern = read(config::large_community_pattern, "65000:*:5-7");
   EXPECT_TRUE(pattern.matches({65000, 4294967295U, 6}));

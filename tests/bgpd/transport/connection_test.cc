@@ -1,6 +1,8 @@
 // TCP over the loopback: bytes, orderly ends, refusals. Waits for events, never for time.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <optional>
@@ -125,14 +127,55 @@ TEST(TcpConnection, DestroyingItMeanwhileIsSafe) {
   EXPECT_EQ(world.server_closed, "closed by the other side");
 }
 
-TEST(Socket, OptionsAreOnTheSocket) {
-  UniqueFd fd{::socket(AF_INET6, SOCK_STREAM, 0)};
-  ASSERT_TRUE(apply_options(fd.get(), AddressFamily::IPv6,
-                            {.local_address = {}, .interface = {}, .ttl = 255, .min_ttl = 254, .md5_key = {}}));
-  int ttl = 0;
-  socklen_t size = sizeof ttl;
-  ASSERT_EQ(::getsockopt(fd.get(), 41 /* IPPROTO_IPV6 */, 16 /* IPV6_UNICAST_HOPS */, &ttl, &size), 0);
-  EXPECT_EQ(ttl, 255);
+int option(int fd, int level, int name) {
+  int value = -1;
+  socklen_t size = sizeof value;
+  EXPECT_EQ(::getsockopt(fd, level, name, &value, &size), 0) << level << "/" << name;
+  return value;
+}
+
+/// CS6 (RFC 4594 section 3.2), no delay, and the kernel's patience.
+void expect_options(int fd, AddressFamily family, int ttl, int min_ttl, int user_timeout) {
+  const bool v4 = family == AddressFamily::IPv4;
+  EXPECT_EQ(option(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_TOS : IPV6_TCLASS), 0xC0);
+  EXPECT_EQ(option(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_TTL : IPV6_UNICAST_HOPS), ttl);
+  EXPECT_EQ(option(fd, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_MINTTL : 73 /* IPV6_MINHOPCOUNT */), min_ttl);
+  EXPECT_EQ(option(fd, IPPROTO_TCP, TCP_NODELAY), 1);
+  EXPECT_EQ(option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), user_timeout);
+}
+
+TEST(Socket, OptionsAreOnEveryListenerAndEveryConnectionOfBothFamilies) {
+  for (const char* text : {"127.0.0.1", "::1"}) {
+    const IpAddress here = *IpAddress::parse(text);
+    const auto listener = bind_listener({here, 0});
+    ASSERT_TRUE(listener) << listener.error().message;
+    ASSERT_TRUE(start_listening(listener->get(), {here, 0}));
+    expect_options(listener->get(), here.family(), 255, 0, 0);  // a SYN-ACK has to satisfy GTSM as well (RFC 5082)
+    for (const SocketOptions& options :
+         {SocketOptions{.local_address = here, .interface = {}, .ttl = 1, .md5_key = {}, .user_timeout = Seconds{9}},
+          SocketOptions{.local_address = {},
+                        .interface = {},
+                        .ttl = 255,
+                        .min_ttl = 254,
+                        .md5_key = {},
+                        .user_timeout = Seconds{90}}}) {
+      const auto client = begin_connect(*local_endpoint(listener->get()), options);
+      ASSERT_TRUE(client) << client.error().message;
+      expect_options(client->get(), here.family(), options.ttl, options.min_ttl,
+                     static_cast<int>(options.user_timeout.count()));
+    }
+  }
+}
+
+// Keys on one socket share net.core.optmem_max: who has more neighbours than fit must learn what to change.
+TEST(Socket, WhenTheKernelTakesNoMoreKeysTheErrorNamesTheSetting) {
+  const auto listener = bind_listener({kHere, 0});
+  ASSERT_TRUE(listener);
+  Status good = ok();
+  for (std::uint32_t i = 1; i < 50000 && good; ++i)
+    good = set_md5_key(listener->get(), Prefix::host(IpAddress::v4(0x0A000000 + i)), "secret");
+  ASSERT_FALSE(good) << "no limit found";
+  EXPECT_THAT(good.error().message, testing::HasSubstr("net.core.optmem_max"));
 }
 
 TEST(Socket, AKeyOfMoreThan80OctetsIsRefused) {

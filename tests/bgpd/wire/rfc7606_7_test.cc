@@ -176,5 +176,41 @@ INSTANTIATE_TEST_SUITE_P(Unknown, Rfc7606_7, ::testing::Values(
     [](const auto& row) { return std::string{row.param.name}; });
 // clang-format on
 
+// RFC 2545 section 3: 16 octets, or 32 with a link-local address behind; speakers also send "::" before that one, it
+// alone, or it twice. 12, 24 and 48 are those of VPN routes (RFC 4364, RFC 4659), which these are not.
+TEST(Rfc2545_3, NextHopsOfEveryLengthAndFormThatIsSent) {
+  const Bytes global = hex("fd000000000000000000000000000001"), link = hex("fe800000000000000000000000000002");
+  const auto read = [](const Bytes& hop, std::uint8_t afi) {
+    const Bytes head{0, afi, 1, static_cast<std::uint8_t>(hop.size())};
+    const Bytes value = head + hop + (afi == 2 ? hex("00 30 fd0000100244") : hex("00 18 0af401"));
+    return decode_update(
+        testing::update(kOrigin + kPath + Bytes{0x80, 14, static_cast<std::uint8_t>(value.size())} + value),
+        testing::ebgp());
+  };
+  struct Form {
+    Bytes hop;
+    const char* next_hop;
+    const char* link_local;
+  };
+  const Form forms[] = {{global, "fd00::1", ""},
+                        {global + link, "fd00::1", "fe80::2"},
+                        {Bytes(16, 0) + link, "fe80::2", "fe80::2"},
+                        {link + link, "fe80::2", "fe80::2"},
+                        {link, "fe80::2", ""},
+                        {global + global, "fd00::1", ""}};
+  for (const Form& form : forms) {
+    const auto update = read(form.hop, 2);
+    ASSERT_TRUE(update) << form.next_hop;
+    ASSERT_EQ(update->announced.size(), 1U);
+    const auto& attributes = *update->announced[0].attributes;
+    EXPECT_EQ(attributes.next_hop.to_string(), form.next_hop);
+    EXPECT_EQ(attributes.link_local ? attributes.link_local->to_string() : "", form.link_local);
+  }
+  for (std::size_t size = 0; size <= 60; ++size) {
+    EXPECT_EQ(read(Bytes(size, 1), 2).has_value(), size == 16 || size == 32) << size;
+    EXPECT_EQ(read(Bytes(size, 1), 1).has_value(), size == 4) << size;
+  }
+}
+
 }  // namespace
 }  // namespace slash32::bgp
