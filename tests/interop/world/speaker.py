@@ -107,7 +107,9 @@ class Speaker:
 
     def neighbor(self, name):
         """A neighbour's entry, or None."""
-        return next((n for n in self.get("/v1/neighbors")["neighbors"] if n["name"] == name), None)
+        status, body = self.request("GET", f"/v1/neighbors/{quote(name, safe='')}")
+        assert status in (200, 404), (status, body)
+        return json.loads(body) if status == 200 else None
 
     def state(self, name):
         """The state of a neighbour's session."""
