@@ -1,14 +1,37 @@
 """Fixtures: the binaries under test, and a pair of hosts a module or a test."""
 
+import json
 import os
 import pathlib
 
 import pytest
 
+from world import matrix
 from world.pair import Pair
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEFAULT = ROOT / "build/release/bin"
+
+
+def pytest_addoption(parser):
+    """What the tests prove against whom, without running them."""
+    parser.addoption("--interop-cells", help="write the cells of the interop matrix (world/matrix.py) to this file")
+
+
+def pytest_configure(config):
+    """The marker of world/matrix.py."""
+    config.addinivalue_line("markers", "interop: proves a feature against somebody's speaker (world/matrix.py)")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Puts what a test proves into its JUnit report."""
+    found = set()
+    for item in items:
+        for cell in matrix.cells(item):
+            found.add(cell)
+            item.user_properties.append(("interop", "|".join(cell)))
+    if path := config.getoption("--interop-cells"):
+        pathlib.Path(path).write_text(json.dumps(sorted(found)), encoding="utf-8")
 
 
 def binary_path(name):

@@ -13,7 +13,7 @@ import pytest
 from bgp import attributes as a
 from bgp import wire
 from bgp.peer import default_capabilities
-from world import routers
+from world import matrix, routers
 from world.host import wait_until
 from world.pair import PEER_ASN, external, peer_address
 from world.routers import SELF
@@ -187,6 +187,7 @@ def wait_for_both(pair):
     assert len(pathids(pair, NET)) == 2
 
 
+@matrix.proves(matrix.ADD_PATH_FROM, router=routers.Bird, families=(4,))
 def test_bird_sends_two_paths(pair):
     statics = "".join(f"protocol static {{ ipv4; route {NET} via {hop}; }}\n" for hop in HOPS)
     router = have(routers.Bird, pair, family="next hop keep; add paths tx;", more=statics)
@@ -195,6 +196,7 @@ def test_bird_sends_two_paths(pair):
     wait_for_both(pair)
 
 
+@matrix.proves(matrix.ADD_PATH_FROM, router=routers.Gobgp, families=(4,))
 def test_gobgp_sends_two_paths(pair):
     router = have(routers.Gobgp, pair, family="[neighbors.afi-safis.add-paths.config]\nsend-max = 8\nreceive = true")
     pair.start(the_router(addPath={"receive": True}))
@@ -206,6 +208,7 @@ def test_gobgp_sends_two_paths(pair):
     wait_for_both(pair)
 
 
+@matrix.proves(matrix.ADD_PATH_FROM, router=routers.Exabgp, families=(4,))
 def test_exabgp_sends_two_paths(pair):
     more = "".join(f"unicast {NET} next-hop {hop} path-information 0.0.0.{number};" for number, hop in enumerate(HOPS, 1))
     router = have(routers.Exabgp, pair, more=more, session="capability { add-path send; }")
@@ -240,6 +243,7 @@ def sayers(pair):
     return pair
 
 
+@matrix.proves(matrix.ADD_PATH_TO, router=routers.Bird, families=(4,))
 def test_bird_takes_two_paths(sayers):
     router = have(routers.Bird, sayers, family="next hop self; add paths rx;")
     sayers.start(the_router(addPath={"send": "all"}), *others())
@@ -248,6 +252,7 @@ def test_bird_takes_two_paths(sayers):
                lambda: router.birdc("show", "route", NET, "all"))
 
 
+@matrix.proves(matrix.ADD_PATH_TO, router=routers.Frr, families=(4,))
 def test_frr_takes_two_paths(sayers):
     router = have(routers.Frr, sayers)
     sayers.start(the_router(addPath={"send": "all"}), *others())
@@ -256,6 +261,7 @@ def test_frr_takes_two_paths(sayers):
                20, lambda: router.vtysh(f"show bgp ipv4 unicast {NET} json"))
 
 
+@matrix.proves(matrix.ADD_PATH_TO, router=routers.Gobgp, families=(4,))
 def test_gobgp_takes_two_paths(sayers):
     router = have(routers.Gobgp, sayers, family="[neighbors.afi-safis.add-paths.config]\nreceive = true\nsend-max = 8")
     sayers.start(the_router(addPath={"send": "all"}), *others())
@@ -264,6 +270,7 @@ def test_gobgp_takes_two_paths(sayers):
                20, lambda: router.gobgp("global", "rib", "-a", "ipv4").stdout)
 
 
+@matrix.proves(matrix.ADD_PATH_TO, router=routers.Openbgpd, families=(4,))
 def test_openbgpd_takes_two_paths(sayers):
     router = have(routers.Openbgpd, sayers, session="announce add-path recv yes")
     sayers.start(the_router(addPath={"send": "all"}), *others())

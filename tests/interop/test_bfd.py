@@ -10,7 +10,7 @@ import time
 import pytest
 
 from conftest import ROOT, binary_path
-from world import bfd
+from world import bfd, matrix
 from world.bfd import ADMIN_DOWN, DOWN, INIT, UP, FAR_LINK, LINK, OURS, THEIRS
 from world.host import wait_until
 from world.speaker import ASN, Speaker, neighbor as configured
@@ -137,6 +137,7 @@ def settle(speaker, bird):
     wait_until(lambda: bird.state() == "Up", 10, bird.sessions)
 
 
+@matrix.proves(matrix.BFD, router=bfd.Bird, session=None)
 @families
 def test_comes_up_with_bird_at_50_ms_times_3_and_stays_so(hosts, program, bird, family):
     speaker = up_with_bird(hosts, program, bird, family)
@@ -147,6 +148,7 @@ def test_comes_up_with_bird_at_50_ms_times_3_and_stays_so(hosts, program, bird, 
     assert "0.050" in bird.sessions() and "0.150" in bird.sessions(), bird.sessions()
 
 
+@matrix.proves(matrix.BFD, router=bfd.Bird, session=None)
 @families
 def test_notices_within_the_detection_time_that_bird_was_killed(hosts, program, bird, family):
     speaker = up_with_bird(hosts, program, bird, family)
@@ -166,6 +168,7 @@ def test_bird_notices_within_the_detection_time_that_we_were_killed(hosts, progr
     assert time.monotonic() - killed < DETECT + SLACK
 
 
+@matrix.proves(matrix.BFD, router=bfd.Bird, session=None)
 @families
 def test_bird_that_is_disabled_falls_silent_and_comes_back(hosts, program, bird, family):
     """BIRD 2.0 says nothing when it is disabled, so that this cannot be told from a failure."""
@@ -177,6 +180,7 @@ def test_bird_that_is_disabled_falls_silent_and_comes_back(hosts, program, bird,
     settle(speaker, bird)
 
 
+@matrix.proves(matrix.BFD, router=bfd.Bird, session=None)
 @families
 def test_admin_down_of_ours_is_told_to_bird(hosts, program, bird, family):
     speaker = up_with_bird(hosts, program, bird, family)
@@ -296,6 +300,7 @@ def test_bgpd_shows_bfd_up_and_so_does_bird(make_bgp):
     assert "0.150" in bgp.bird.sessions(), bgp.bird.sessions()
 
 
+@matrix.proves(matrix.BFD_BGP, router=bfd.Bird, families=(6,))
 def test_a_failed_path_takes_an_ipv6_session_too(make_bgp):
     bgp = make_bgp(family=6, multiplier=40)
     assert bgp.wait_bfd(state="Up", detectionTime=150)["multihop"] is False
@@ -329,6 +334,7 @@ def test_bgpd_with_ibgp_speaks_multihop_bfd_as_bird_does(make_bgp):
     assert bgp.wait_bfd(state="Up", detectionTime=150)["multihop"] is True
 
 
+@matrix.proves(matrix.BFD_BGP, router=bfd.Bird, families=(4,))
 def test_a_failed_path_takes_session_and_routes_long_before_the_hold_time(make_bgp):
     bgp = make_bgp(multiplier=40)  # of ours: BIRD itself would notice after 2 s
     bgp.wait_bfd(detectionTime=150)
@@ -386,6 +392,7 @@ def test_bfd_comes_back_on_an_interface_that_was_made_anew(make_bgp):
 
 # ---------------------------------------------------------------- FRR
 
+@matrix.proves(matrix.BFD, router=bfd.Frr, session=None)
 @families
 def test_frr_comes_up_and_its_admin_down_is_no_failure(hosts, program, family):
     if not bfd.Frr.is_installed():

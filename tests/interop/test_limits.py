@@ -6,7 +6,7 @@ import pytest
 
 from bgp import attributes as a
 from bgp import wire
-from world import routers
+from world import matrix, routers
 from world.host import wait_until
 from world.pair import PEER_ASN, external, peer_address
 from world.routers import PREFIX, SELF
@@ -60,6 +60,7 @@ def test_beyond_max_prefixes_out_learned_routes_wait_and_our_own_do_not(pair):
     assert RANGE in hearer.rib
 
 
+@matrix.proves(matrix.MAX_PREFIX, router=routers.Bird, families=(4,))
 def test_bird_is_told_that_it_sent_too_many(pair):
     if not routers.Bird.is_installed():
         pytest.skip("Bird is not installed")
@@ -85,6 +86,7 @@ def test_what_a_neighbour_is_about_to_take_down_is_used_last(pair):
     wait_until(lambda: pair.speaker.in_kernel("20.1.0.0/16").get("gateway") == peer_address(1), 5, "the first again")
 
 
+@matrix.proves(matrix.SHUTDOWN, router=routers.Frr, families=(4,))
 def test_frr_in_graceful_shutdown_is_used_last(pair):
     """FRR's own "bgp graceful-shutdown": its routes come with the community, and lose to a longer path."""
     if not routers.Frr.is_installed():

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from world import routers
+from world import matrix, routers
 from world.host import wait_until
 from world.pair import PEER_ASN
 from world.routers import SELF, SELF6
@@ -92,6 +92,7 @@ def kernel_routes(pair, prefix):
     return [route for route in pair.node.routes(LEARNED, family) if route["dst"] == prefix.removesuffix("/32")]
 
 
+@matrix.proves(matrix.POLICY, router=routers.Bird)
 def test_import_tells_routes_apart_and_changes_them(pair, bird):
     for prefix in (MARKED, MARKED6):
         best = pair.speaker.wait_best(prefix, 10)
@@ -125,6 +126,7 @@ def test_a_reload_moves_routes_in_the_kernel_and_leaves_the_session_alone(pair, 
     wait_until(lambda: bird.has_route(PLAIN_RANGE), 10)
 
 
+@matrix.proves(matrix.POLICY, router=routers.Bird)
 def test_export_dresses_what_bird_sees(pair, bird):
     wait_until(lambda: "slash32" in bird.shows(RANGE), 10, f"{RANGE} at BIRD")
     shown = bird.shows(RANGE)

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from bgp import attributes, wire
-from world import routers
+from world import matrix, routers
 from world.host import wait_until
 from world import pair as pairs
 from world.pair import PEER_ASN, peer_address
@@ -189,6 +189,7 @@ def assert_n_on_both_sides(pair):
     assert shown["notification"] is True and shown["remoteNotification"] is True, shown
 
 
+@matrix.proves(matrix.NOTIFICATION_RESTART)
 @graceful
 def test_an_expired_hold_timer_loses_no_route_on_either_side(pair, router):  # pylint: disable=redefined-outer-name
     """The network between them swallows everything for longer than the hold time (9 s), then works again."""
@@ -214,6 +215,7 @@ def test_an_expired_hold_timer_loses_no_route_on_either_side(pair, router):  # p
         assert not lost, lost
 
 
+@matrix.proves(matrix.NOTIFICATION_RESTART)
 @graceful
 def test_who_is_taken_out_here_forgets_our_routes_at_once(pair, router):  # pylint: disable=redefined-outer-name
     """Nothing is withdrawn first: but for the Hard Reset they would stay there as stale ones."""

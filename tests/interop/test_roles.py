@@ -10,7 +10,7 @@ import pytest
 from bgp import attributes as a
 from bgp import wire
 from bgp.peer import default_capabilities
-from world import routers
+from world import matrix, routers
 from world.host import wait_until
 from world.pair import PEER_ASN, external, peer_address
 from world.routers import PREFIX, SELF
@@ -126,6 +126,7 @@ def have(kind, pair, **options):
     return kind(pair.outside, PEER_ASN, **options)
 
 
+@matrix.proves(matrix.ROLES, families=(4,))
 @pytest.mark.parametrize("kind", THEIR_WORDS, ids=lambda kind: kind.__name__.lower())
 def test_a_router_that_is_our_provider_marks_and_is_marked(pair, kind):
     """Strict on our side, so the session itself shows that it sent its role; its route carries OTC here."""
@@ -143,6 +144,7 @@ def test_a_router_that_is_our_provider_marks_and_is_marked(pair, kind):
     assert below.rib[PREFIX].attributes[a.OTC][1] == struct.pack("!I", PEER_ASN)
 
 
+@matrix.proves(matrix.ROLES, families=(4,))
 @pytest.mark.parametrize("kind", THEIR_WORDS, ids=lambda kind: kind.__name__.lower())
 def test_a_router_that_is_our_customer_gets_our_routes_marked(pair, kind):
     router = have(kind, pair, **THEIR_WORDS[kind]("customer"))
@@ -159,6 +161,7 @@ def test_a_router_that_is_our_customer_gets_our_routes_marked(pair, kind):
     assert pair.speaker.wait_best(PREFIX, 20).get("onlyToCustomer") is None
 
 
+@matrix.proves(matrix.ROLES, families=(4,))
 @pytest.mark.parametrize("kind", THEIR_WORDS, ids=lambda kind: kind.__name__.lower())
 def test_a_router_with_another_role_is_refused(pair, kind):
     router = have(kind, pair, **THEIR_WORDS[kind]("customer"))

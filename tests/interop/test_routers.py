@@ -4,13 +4,14 @@ import os
 
 import pytest
 
-from world import routers
+from world import matrix, routers
 from world.host import wait_until
 from world.routers import PREFIX, PREFIX6, SELF
 from world.speaker import ASN, neighbor
 
 RANGE, RANGE6 = "10.244.1.0/24", "fd00:10:244:1::/64"
 POD, POD6 = "10.200.0.7/32", "fd00:200::7/128"
+HELPERS = (routers.Bird, routers.GracefulFrr, routers.GracefulGobgp, routers.Openbgpd)
 
 
 @pytest.fixture
@@ -58,6 +59,7 @@ def logs(pair):
     return "\n".join(process.log()[-2000:] for process in pair.outside.processes)
 
 
+@matrix.proves(matrix.ROUTES)
 @both
 def test_routes_of_both_families_go_both_ways(pair, router):
     wait_for_everything(pair, router)
@@ -76,6 +78,7 @@ def test_routes_of_both_families_go_both_ways(pair, router):
     pair.speaker.wait_in_kernel(PREFIX, timeout=20)
 
 
+@matrix.proves(matrix.PACKETS, families=(4,))
 @pytest.mark.parametrize("router", [(routers.Bird, False), (routers.Frr, False)], ids=["bird", "frr"], indirect=True)
 def test_packets_follow_the_routes(pair, router):
     """From an address of the node's range to one of the router's prefix and back."""
@@ -85,12 +88,15 @@ def test_packets_follow_the_routes(pair, router):
     pair.node.run("ping", "-c", "1", "-W", "3", "-I", "10.200.0.7", "20.1.0.1")
 
 
-@pytest.mark.parametrize("router", [(routers.Bird, False)], ids=["bird"], indirect=True)
+@matrix.proves(matrix.OUR_RESTART)
+@pytest.mark.parametrize("router", [(kind, False) for kind in HELPERS], ids=[kind.__name__ for kind in HELPERS],
+                         indirect=True)
 def test_a_restart_loses_no_kernel_route_on_either_side(pair, router):
-    """SIGTERM and a new start under BIRD as the helper, watched on both sides."""
+    """SIGTERM and a new start under a helper, watched on both sides."""
     wait_for_everything(pair, router)
     monitors = [pair.node.monitor_routes(), pair.outside.monitor_routes()]
     pair.speaker.terminate()
+    assert router.has_route(RANGE) and router.has_route(RANGE6), "the helper keeps them while we are away"
     pair.speaker.start()
     pair.speaker.wait_established("router", 40)
     wait_for_everything(pair, router)

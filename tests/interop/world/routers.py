@@ -182,6 +182,13 @@ class NotifyingFrr(Frr):
  no bgp hard-administrative-reset""")
 
 
+class GracefulFrr(Frr):
+    """FRR with graceful restart, its own forwarding state kept."""
+
+    def __init__(self, host, asn):
+        super().__init__(host, asn, session="bgp graceful-restart\n bgp graceful-restart preserve-fw-state")
+
+
 class Gobgp(Router):
     """GoBGP: no FIB."""
 
@@ -199,6 +206,7 @@ local-address-list = ["{SELF}"]
 [neighbors.config]
 neighbor-address = "{ADDRESS}"
 peer-as = {ASN}
+{self.session}
 [neighbors.timers.config]
 connect-retry = 1
 hold-time = 9
@@ -236,18 +244,25 @@ local-address = "{SELF}"
         self.gobgp("neighbor", ADDRESS, "enable")
 
 
-class NotifyingGobgp(Gobgp):
-    """GoBGP with RFC 8538."""
+class GracefulGobgp(Gobgp):
+    """GoBGP with graceful restart."""
 
-    graceful_restart = {"notification": True}
+    notification = "false"
 
     def __init__(self, host, asn):
-        super().__init__(host, asn, family="[neighbors.afi-safis.mp-graceful-restart.config]\nenabled = true", more="""
+        super().__init__(host, asn, family="[neighbors.afi-safis.mp-graceful-restart.config]\nenabled = true", more=f"""
 [neighbors.graceful-restart.config]
 enabled = true
-notification-enabled = true
+notification-enabled = {self.notification}
 restart-time = 60
 """)
+
+
+class NotifyingGobgp(GracefulGobgp):
+    """GoBGP with RFC 8538."""
+
+    notification = "true"
+    graceful_restart = {"notification": True}
 
 
 class Openbgpd(Router):

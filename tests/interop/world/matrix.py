@@ -1,0 +1,107 @@
+"""The interop matrix: which test proves what against whose speaker, and the table that is made of it.
+
+A test says so with `@proves("FEATURE")`. Whose speaker it is, and of which type the session, stands in its parameters (a
+class of world.routers, or one and whether the session is internal) or is said: `proves("FEATURE", router=Bird)`.
+What no test proves has its reason in ABSENT.
+"""
+
+import pytest
+
+from world import bfd, routers
+
+COLUMNS = {routers.Bird: "BIRD 2.0", routers.Frr: "FRR 8.4", routers.Gobgp: "GoBGP 3.10",
+           routers.Openbgpd: "OpenBGPD 7.7", routers.Exabgp: "ExaBGP 4.2"}
+BFD_COLUMNS = {bfd.Bird: "BIRD 2.0", bfd.Frr: "FRR 8.4"}
+FAMILIES = {4: "IPv4", 6: "IPv6"}
+
+ROUTES = "IPv4 and IPv6 routes both ways and in the kernel, a withdrawal, a reset and return"
+PACKETS = "Packets follow the routes"
+OUR_RESTART = "Our restart loses no route there (RFC 4724)"
+NOTIFICATION_RESTART = "A NOTIFICATION is a restart, a Hard Reset is not (RFC 8538)"
+ROLES = "Roles, OTC and refusal (RFC 9234)"
+ADD_PATH_FROM = "ADD-PATH: its paths share our kernel route (RFC 7911)"
+ADD_PATH_TO = "ADD-PATH: it gets all of ours (RFC 7911)"
+POLICY = "Import and export policies, seen at both ends"
+MAX_PREFIX = "It is told that it sent too many prefixes (RFC 4486)"
+SHUTDOWN = "Its GRACEFUL_SHUTDOWN makes its routes the last choice (RFC 8326)"
+BFD = "BFD by itself: up at 50 ms x 3, failure, AdminDown (RFC 5880, RFC 5881)"
+BFD_BGP = "BFD's failure ends the BGP session and its routes (RFC 5882)"
+MD5 = "TCP-MD5 (RFC 2385), and no session with another key"
+GTSM = "GTSM (RFC 5082)"
+AS4 = "AS numbers of four octets (RFC 6793)"
+REFRESH = "It sends all again when asked (RFC 2918)"
+FEATURES = (ROUTES, PACKETS, MD5, GTSM, AS4, REFRESH, OUR_RESTART, NOTIFICATION_RESTART, ROLES, ADD_PATH_FROM, ADD_PATH_TO,
+            POLICY, MAX_PREFIX, SHUTDOWN, BFD, BFD_BGP)
+
+_UNTRIED = "not tried"
+_NO_FIB = "has no way into the kernel here"
+_LACKS = "lacks it"
+_ONE = f"{_UNTRIED}: it is about us, and one other end is enough"
+_THIRD = f"{_UNTRIED}: it needs a speaker behind it"
+ABSENT = {
+    **{(PACKETS, name): _NO_FIB for name in ("GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
+    (REFRESH, "OpenBGPD 7.7"): "answers each request with “not negotiated”, though it offers the capability",
+    (OUR_RESTART, "ExaBGP 4.2"): "keeps no routes of a neighbour that is away",
+    **{(NOTIFICATION_RESTART, name): _LACKS for name in ("BIRD 2.0", "OpenBGPD 7.7", "ExaBGP 4.2")},
+    **{(ROLES, name): _LACKS for name in ("GoBGP 3.10", "ExaBGP 4.2")},
+    **{(ADD_PATH_FROM, name): _THIRD for name in ("FRR 8.4", "OpenBGPD 7.7")},
+    (ADD_PATH_TO, "ExaBGP 4.2"): f"{_UNTRIED}: it keeps no table of what it heard",
+    **{(POLICY, name): _ONE for name in ("FRR 8.4", "GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
+    **{(MAX_PREFIX, name): _ONE for name in ("FRR 8.4", "GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
+    **{(SHUTDOWN, name): "has no command for it; a policy there would be ours" for name in
+       ("BIRD 2.0", "GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
+    **{(feature, name): _LACKS for feature in (BFD, BFD_BGP) for name in ("GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
+    (BFD_BGP, "FRR 8.4"): f"{_UNTRIED}: BFD by itself is",
+}
+
+
+def proves(feature, *, router=None, session="eBGP", families=(4, 6)):
+    """Marks a test as part of the proof of a feature. `session`: None where there is none."""
+    assert feature in FEATURES, feature
+    return pytest.mark.interop(feature, router=router, session=session, families=tuple(families))
+
+
+def _column(value):
+    """The column of a parameter that is, or holds, somebody's speaker; and whether its session is internal."""
+    kind, *rest = value if isinstance(value, tuple) else (value,)
+    columns = {**COLUMNS, **BFD_COLUMNS}
+    found = next((columns[base] for base in getattr(kind, "__mro__", ()) if base in columns), None)
+    return found, (rest[0] if rest else None)
+
+
+def cells(item):
+    """What a collected test is part of the proof of: (feature, column, type of session, family), one for each family."""
+    params = getattr(item, "callspec", None)
+    params = params.params if params else {}
+    out = []
+    for mark in item.iter_markers("interop"):
+        session, families = mark.kwargs["session"], mark.kwargs["families"]
+        column = mark.kwargs["router"] and _column(mark.kwargs["router"])[0]
+        for name, value in params.items():
+            found, is_internal = _column(value)
+            column = column or found
+            if found and is_internal is not None:
+                session = "iBGP" if is_internal else "eBGP"
+            if name == "family":
+                families = (value,)
+        assert column, f"{item.nodeid}: whose speaker?"
+        out += [(mark.args[0], column, session or "", FAMILIES[family]) for family in families]
+    return out
+
+
+def render(proven):
+    """The table, from a set of cells. What is absent says why; what has neither cell nor reason is an error."""
+    columns = list(COLUMNS.values())
+    lines = ["| | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    for feature in FEATURES:
+        row = []
+        for column in columns:
+            sessions = [s for s in ("eBGP", "iBGP", "") if any((feature, column, s, f) in proven for f in FAMILIES.values())]
+            families = [f for f in FAMILIES.values() if any((feature, column, s, f) in proven for s in sessions)]
+            reason = ABSENT.get((feature, column))
+            assert bool(sessions) != bool(reason), f"{feature}, {column}: a test or a reason, and not both"
+            text = ", ".join(s for s in sessions if s)
+            absent = reason if not reason or reason.startswith(_UNTRIED) else f"no: {reason}"
+            row.append(f"yes: {text + '; ' if text else ''}{', '.join(families)}" if sessions else absent)
+        lines.append(f"| {feature} | " + " | ".join(row) + " |")
+    return "\n".join(lines) + "\n"
