@@ -34,8 +34,11 @@ SessionEvents Neighbors::events_for(PeerId id) {
               },
           .update = [this, neighbor](const Update& update) { on_update(*neighbor, update); },
           .refresh =
-              [this, neighbor](AddressFamily family) {
-                deps_.rib->refresh(neighbor->id, family);
+              [this, neighbor](const RouteRefresh& refresh) {
+                if (refresh.kind == RefreshKind::Request)
+                  deps_.rib->refresh(neighbor->id, refresh.family);
+                else
+                  deps_.rib->peer_refreshes(neighbor->id, refresh);
                 deps_.work();
               },
           .output =

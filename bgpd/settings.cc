@@ -86,6 +86,7 @@ RibPeer rib_peer(const config::BgpdConf& conf, const config::NeighborConf& neigh
   out.address = remote;
   out.families = session.families;
   out.four_octet_as = session.four_octet_as;
+  out.enhanced_refresh = session.enhanced_refresh;
   out.local_v4 = local.v4;
   out.local_v6 = local.v6;
   out.local_link_local = local.link_local;

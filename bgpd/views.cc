@@ -24,6 +24,7 @@ ordered_json capabilities_view(const Session& session) {
   const auto& remote = session.remote.capabilities;
   ordered_json out = {{"fourOctetAs", session.four_octet_as},
                       {"routeRefresh", session.route_refresh},
+                      {"enhancedRouteRefresh", session.enhanced_refresh},
                       {"gracefulRestart", session.graceful_restart},
                       {"families", families_view(session.families)},
                       {"remoteFamilies", families_view(remote.families)},

@@ -224,7 +224,7 @@ Step on_established(const Fsm& fsm, const Event& event) {
           [&](const ev::UpdateReceived&) -> Step { return deliver(fsm, op::DeliverUpdate{}); },
           [&](const ev::UpdateError& e) -> Step { return notify_and_idle(fsm, e.notification); },
           [&](const ev::RefreshReceived& e) -> Step {
-            return e.family ? deliver(fsm, op::DeliverRefresh{*e.family}) : deliver(fsm, {});
+            return e.refresh ? deliver(fsm, op::DeliverRefresh{*e.refresh}) : deliver(fsm, {});
           },
           [&](const ev::Replaced&) -> Step {
             return to_idle(fsm, Ending::Replaced, "the peer came back on a new connection");

@@ -55,8 +55,8 @@ struct UpdateError {
   Notification notification;
 };  // 28
 struct RefreshReceived {
-  std::optional<AddressFamily> family;
-};  // RFC 2918; no family: one to ignore
+  std::optional<RouteRefresh> refresh;
+};  // RFC 2918, RFC 7313; nothing: one to ignore
 struct Replaced {};         // RFC 4724 section 5: the peer is back on another connection
 struct SendHoldExpired {};  // 29 (RFC 9687): the peer takes nothing of what we send
 struct BfdDown {
@@ -102,7 +102,7 @@ struct StopAllTimers {};
 struct SessionUp {};
 struct DeliverUpdate {};
 struct DeliverRefresh {
-  AddressFamily family;
+  RouteRefresh refresh;
 };
 struct Ended {
   Ending how;

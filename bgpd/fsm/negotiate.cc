@@ -115,6 +115,7 @@ Open make_open(const PeerSettings& settings, const RestartState& restart, bool w
   c.families = settings.families;
   c.multiprotocol = true;
   c.route_refresh = true;
+  c.enhanced_refresh = true;
   c.four_octet_as = settings.local_as;
   if (settings.role) c.role = static_cast<std::uint8_t>(*settings.role);
   if (settings.add_path_receive || settings.add_path_send)
@@ -147,6 +148,7 @@ Result<Session, Notification> negotiate(const PeerSettings& settings, const Open
   session.keepalive_time = keepalive_of(settings, session.hold_time);
   session.four_octet_as = sent.capabilities.four_octet_as && received.capabilities.four_octet_as;
   session.route_refresh = sent.capabilities.route_refresh && received.capabilities.route_refresh;
+  session.enhanced_refresh = sent.capabilities.enhanced_refresh && received.capabilities.enhanced_refresh;
   negotiate_add_path(sent, received, session);
   negotiate_restart(sent, received, session);
   return session;

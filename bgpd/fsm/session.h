@@ -56,6 +56,7 @@ struct Session {
   std::vector<AddressFamily> families;  // negotiated
   bool four_octet_as = false;           // both sides: AS_PATH carries four octets
   bool route_refresh = false;
+  bool enhanced_refresh = false;            // both sides: refreshes have a beginning and an end (RFC 7313)
   std::vector<AddressFamily> add_path_in;   // routes of these come with path identifiers (RFC 7911)
   std::vector<AddressFamily> add_path_out;  // and of these we may send several paths
   bool graceful_restart = false;            // both sides sent the capability

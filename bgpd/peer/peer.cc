@@ -105,6 +105,7 @@ void Peer::Impl::time(Instant now) {
     }
   }
   if (retention.deadline() && *retention.deadline() <= now) actions.emplace_back(act::StaleExpired{retention.expire()});
+  expire_refreshes(now);
   if (start_at && *start_at <= now) {
     start_at.reset();
     dispatch(initiator(), ev::Start{}, now);
@@ -117,6 +118,7 @@ std::optional<Instant> Peer::Impl::next_deadline() const {
     if (at && (!first || *at < *first)) first = at;
   };
   consider(retention.deadline());
+  consider(refreshes.deadline());
   for (const auto& c : connections)
     for (const auto& timer : c->timers) consider(timer);
   return first;

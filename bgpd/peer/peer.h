@@ -52,8 +52,8 @@ struct UpdateReceived {
   Update update;
 };  // verdict is never SessionReset here
 struct RefreshReceived {
-  AddressFamily family;
-};
+  RouteRefresh refresh;
+};  // End: also when the time for it is up
 }  // namespace act
 
 using Action = std::variant<act::Connect, act::Send, act::Close, act::SessionUp, act::SessionDown, act::StaleExpired,

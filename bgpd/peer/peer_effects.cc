@@ -58,7 +58,7 @@ void Peer::Impl::run(Connection& c, PeerState before, const std::shared_ptr<cons
                  [&](const op::DeliverUpdate&) {
                    if (delivering) actions.emplace_back(act::UpdateReceived{std::move(*delivering)});
                  },
-                 [&](const op::DeliverRefresh& o) { actions.emplace_back(act::RefreshReceived{o.family}); },
+                 [&](const op::DeliverRefresh& o) { deliver_refresh(o.refresh, now); },
                  [&](const op::Ended& o) { ended(c, before, session, o, now); },
              },
              operation);
@@ -87,6 +87,7 @@ void Peer::Impl::session_up(Connection& c, Instant now) {
                     .allow_as_set = settings.allow_as_set};
   if (session.external && settings.enforce_first_as) decode_context.first_as = session.remote.asn;
   retention.on_up(session, now);
+  refreshes.on_up(session);
   actions.emplace_back(act::SessionUp{session});
   // RFC 4271 section 6.8: with one Established, all others go; an attempt that is still under way is not needed.
   for (std::size_t i = 0; i < connections.size(); ++i)
@@ -105,11 +106,32 @@ void Peer::Impl::session_down(const Session& session, const op::Ended& how, Inst
   ++status.flaps;
   if (status.established_at) backoff.was_established_for(now - *status.established_at);
   status.established_at.reset();
+  refreshes.on_down();
   std::vector<AddressFamily> retain = Retention::retained(session, how.how);
   std::vector<AddressFamily> stale_before;
   if (how.how != Ending::ForRestart) stale_before = retention.on_down(session, retain, now);
   if (!stale_before.empty()) actions.emplace_back(act::StaleExpired{std::move(stale_before)});
   actions.emplace_back(act::SessionDown{how.why, std::move(retain), session.graceful_notification});
+}
+
+/// A request is always answered; of the rest, only what RFC 7313 section 4 wants to be heeded.
+void Peer::Impl::deliver_refresh(const RouteRefresh& refresh, Instant now) {
+  if (refresh.kind != RefreshKind::Request) {
+    if (const auto why = refreshes.refuses(refresh)) {
+      status.last_error = std::string{"ignored the "} + (refresh.kind == RefreshKind::Begin ? "beginning" : "end") +
+                          " of a route refresh of " + std::string{to_string(refresh.family)} + ": " + std::string{*why};
+      return;
+    }
+    refreshes.heed(refresh, now);
+  }
+  actions.emplace_back(act::RefreshReceived{refresh});
+}
+
+void Peer::Impl::expire_refreshes(Instant now) {
+  for (const AddressFamily family : refreshes.expire(now)) {
+    status.last_error = "its route refresh of " + std::string{to_string(family)} + " did not end in time";
+    actions.emplace_back(act::RefreshReceived{{family, RefreshKind::End}});
+  }
 }
 
 /// How long to stay away. Lost connections and collisions are tried again soon; refusals and errors later and later.

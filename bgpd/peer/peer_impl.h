@@ -15,6 +15,7 @@
 #include "bgpd/peer/backoff.h"
 #include "bgpd/peer/framer.h"
 #include "bgpd/peer/peer.h"
+#include "bgpd/peer/refreshes.h"
 #include "bgpd/peer/retention.h"
 #include "bgpd/wire/update.h"
 
@@ -66,6 +67,8 @@ struct Peer::Impl {
   void ended(Connection& c, PeerState before, const std::shared_ptr<const Session>& session, const op::Ended& how,
              Instant now);
   void session_down(const Session& session, const op::Ended& how, Instant now);
+  void deliver_refresh(const RouteRefresh& refresh, Instant now);
+  void expire_refreshes(Instant now);
   void plan_pause(const Connection& c, PeerState before, Ending how, Instant now);
 
   Connection* find(ConnectionId id);
@@ -87,6 +90,7 @@ struct Peer::Impl {
   std::optional<Duration> pause;                         // what `start_at` shall be set to
   Backoff backoff;
   Retention retention;
+  Refreshes refreshes;
   std::optional<Update> delivering;  // the UPDATE whose event is being dispatched
   DecodeContext decode_context;      // of the established session
   PeerStatus status;

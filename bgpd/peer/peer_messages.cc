@@ -92,7 +92,10 @@ void Peer::Impl::on_update(Connection& c, std::span<const std::uint8_t> body, In
   auto update = decode_update(body, decode_context);
   if (!update) return dispatch(c, ev::UpdateError{update.error()}, now);
   if (update->verdict != Verdict::Accept) status.last_error = "received UPDATE: " + update->complaint;
-  if (update->end_of_rib) retention.on_end_of_rib(*update->end_of_rib);
+  if (update->end_of_rib) {
+    retention.on_end_of_rib(*update->end_of_rib);
+    refreshes.on_end_of_rib(*update->end_of_rib);
+  }
   delivering = std::move(*update);
   dispatch(c, ev::UpdateReceived{}, now);
   delivering.reset();
@@ -101,13 +104,12 @@ void Peer::Impl::on_update(Connection& c, std::span<const std::uint8_t> body, In
 void Peer::Impl::on_refresh(Connection& c, std::span<const std::uint8_t> body, Instant now) {
   const auto decoded = decode_route_refresh(body);
   if (!decoded) return dispatch(c, ev::HeaderError{decoded.error()}, now);
-  const auto* refresh = std::get_if<RouteRefresh>(&*decoded);
   ev::RefreshReceived event;
-  if (refresh != nullptr) event.family = refresh->family;
+  if (const auto* refresh = std::get_if<RouteRefresh>(&*decoded)) event.refresh = *refresh;
   // RFC 2918 section 4: a family that was not negotiated is ignored.
-  if (event.family && c.fsm.session &&
-      std::ranges::find(c.fsm.session->families, *event.family) == c.fsm.session->families.end())
-    event.family.reset();
+  if (event.refresh && c.fsm.session &&
+      std::ranges::find(c.fsm.session->families, event.refresh->family) == c.fsm.session->families.end())
+    event.refresh.reset();
   dispatch(c, event, now);
 }
 

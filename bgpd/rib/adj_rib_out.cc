@@ -132,6 +132,8 @@ void AdjRibOut::leave(OutMember& member) {
   member.backlog_bytes = 0;
   member.walk = {};
   member.told = {};
+  for (EndOfRib& end : member.end_of_rib)  // the mark was one of the queue that is gone
+    if (end.phase == EndOfRib::Phase::Marked) end.phase = EndOfRib::Phase::TableReady;
 }
 
 // Nothing is left to be said to it: it knows what the table says.

@@ -1,5 +1,7 @@
 #include "bgpd/rib/out_queue.h"
 
+#include <utility>
+
 namespace slash32::bgp {
 
 void OutQueue::push(const OutTables& tables, std::size_t family, PrefixId id, const OutState& told, bool urgent,
@@ -9,7 +11,7 @@ void OutQueue::push(const OutTables& tables, std::size_t family, PrefixId id, co
     entry->told = {tables.sets->add_reference(told.set), told.from};
     ++(*tables.prefixes)[family].node(id).held;
   }
-  entry->again |= again;
+  if (again && !std::exchange(entry->again, true)) ++again_[family];
   bool& queued = urgent ? entry->urgent : entry->ordinary;
   if (queued) return;
   queued = true;
@@ -29,6 +31,7 @@ OutQueue::Taken OutQueue::take(std::size_t family, bool urgent) {
   // The other line was first and took the entry; a new entry of the same id says by its flag whether it stands here.
   if (entry == nullptr || !(urgent ? entry->urgent : entry->ordinary)) return {};
   const Taken taken{id, *entry, true};
+  if (taken.entry.again) --again_[family];
   pending_[family].erase(id);
   return taken;
 }
@@ -49,6 +52,7 @@ void OutQueue::clear(const OutTables& tables) {
     pending_[family].clear();
     urgent_[family] = {};
     ordinary_[family] = {};
+    again_[family] = 0;
   }
 }
 

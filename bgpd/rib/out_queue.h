@@ -50,6 +50,8 @@ class OutQueue {
   const Pending* find(std::size_t family, PrefixId id) const { return pending_[family].find(id); }
   bool empty() const { return pending_[0].empty() && pending_[1].empty(); }
   std::size_t size() const { return pending_[0].size() + pending_[1].size(); }
+  /// How many prefixes wait to be said once more (`again`).
+  std::size_t to_say_again(std::size_t family) const { return again_[family]; }
   bool line_empty(std::size_t family, bool urgent) const { return line(family, urgent).empty(); }
   /// Everything pushed until now was taken when both lines' popped() have come to their pushed() of now.
   struct Mark {
@@ -71,6 +73,7 @@ class OutQueue {
   std::array<IdMap<Pending>, kFamilies> pending_;
   std::array<IdFifo, kFamilies> urgent_;
   std::array<IdFifo, kFamilies> ordinary_;
+  std::array<std::size_t, kFamilies> again_{};
 };
 
 }  // namespace slash32::bgp

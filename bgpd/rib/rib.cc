@@ -142,6 +142,7 @@ void Rib::Impl::peer_up(PeerId id, RibPeer given, const std::vector<AddressFamil
     peer.out.end_of_rib[family] = {
         .phase = contains(peer.conf.families, family_of(family)) ? EndOfRib::Phase::Waiting : EndOfRib::Phase::Sent,
         .mark = {}};
+  peer.refresh = {};
   peer.table_mark = work.mark();
   join_group(peer, group_for(export_settings(peer.conf, settings)));
 }
@@ -177,6 +178,7 @@ void Rib::Impl::peer_down(RibPeerState& peer, const std::vector<AddressFamily>& 
       return remove_unless(family, id, peer.out.slot, [&](Path& path) {
         if (!retained || (path.stale && before == StaleBefore::Deleted)) return false;
         path.stale = true;
+        path.unsaid = false;
         return true;
       });
     });
@@ -227,9 +229,15 @@ std::optional<PrefixLimitExceeded> Rib::update(PeerId id, const Update& update) 
 }
 void Rib::refresh(PeerId id, AddressFamily family) {
   RibPeerState* peer = impl_->find(id);
-  if (peer == nullptr || !peer->up) return;
-  peer->group->out.again(peer->out, index_of(family));
-  for (std::size_t n = 0; n < peer->more.size(); ++n) peer->group->more[n]->again(*peer->more[n], index_of(family));
+  if (peer != nullptr && peer->up) impl_->refresh(*peer, index_of(family));
+}
+void Rib::peer_refreshes(PeerId id, const RouteRefresh& refresh) {
+  RibPeerState* peer = impl_->find(id);
+  if (peer == nullptr || !peer->up || refresh.kind == RefreshKind::Request) return;
+  if (refresh.kind == RefreshKind::Begin)
+    impl_->refresh_begins(*peer, index_of(refresh.family));
+  else
+    impl_->refresh_ends(*peer, index_of(refresh.family));
 }
 void Rib::next_hops_changed(const std::vector<IpAddress>& next_hops) { impl_->next_hops_changed(next_hops); }
 std::vector<IpAddress> Rib::next_hops() const { return impl_->next_hops.all(); }

@@ -33,6 +33,7 @@ struct RibPeer {
   IpAddress address;
   std::vector<AddressFamily> families;  // negotiated
   bool four_octet_as = true;
+  bool enhanced_refresh = false;      // negotiated (RFC 7313)
   std::optional<IpAddress> local_v4;  // next hop self, per family; a family without one is held: nothing of it is sent
   std::optional<IpAddress> local_v6;
   std::optional<IpAddress> local_link_local;  // only where the peer is on that link (RFC 2545 section 3)
@@ -145,8 +146,12 @@ class Rib {
   // ------------------------------------------------------------ routes
   /// Applies a decoded UPDATE, End-of-RIB included (which sweeps stale routes of its family).
   std::optional<PrefixLimitExceeded> update(PeerId id, const Update& update);
-  /// ROUTE-REFRESH: the family's Adj-RIB-Out is sent again (RFC 2918).
+  /// ROUTE-REFRESH: the family's Adj-RIB-Out is sent again (RFC 2918), where it was negotiated between a beginning and
+  /// an end (RFC 7313), and then not before End-of-RIB.
   void refresh(PeerId id, AddressFamily family);
+  /// The peer begins or ends a refresh of its own: what it did not say again between the two is gone (RFC 7313 section
+  /// 4). Not for requests.
+  void peer_refreshes(PeerId id, const RouteRefresh& refresh);
   /// These next hops resolve differently now; every route through them is evaluated again.
   void next_hops_changed(const std::vector<IpAddress>& next_hops);
   /// The next hops that some path uses, for tracking.
@@ -168,7 +173,7 @@ class Rib {
   /// There is something to send to this peer.
   bool has_output(PeerId id) const;
   /// Whole UPDATE messages, withdrawals first, about `max_bytes` in all; End-of-RIB behind the initial table of each
-  /// family.
+  /// family; the ROUTE-REFRESH messages around a refresh (RFC 7313).
   struct Output {
     std::vector<std::uint8_t> bytes;
     std::uint64_t messages = 0;

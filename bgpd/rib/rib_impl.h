@@ -49,6 +49,12 @@ struct Group {
   std::array<OutLimit, kFamilies> limit;
 };
 
+/// Our answer to a ROUTE-REFRESH of one family, where RFC 7313 was negotiated.
+struct OutRefresh {
+  bool wanted = false;   // to be begun, after End-of-RIB and after the one under way
+  bool running = false;  // begun, not yet ended
+};
+
 struct RibPeerState {
   PeerId id = 0;
   RibPeer conf;
@@ -61,7 +67,8 @@ struct RibPeerState {
   Group* group = nullptr;                   // while up
   OutMember out;
   std::vector<std::unique_ptr<OutMember>> more;  // as many as the group has
-  WorkQueue::Mark table_mark{};                  // decided up to here: the initial table is in Adj-RIB-Out
+  std::array<OutRefresh, kFamilies> refresh{};
+  WorkQueue::Mark table_mark{};  // decided up to here: the initial table is in Adj-RIB-Out
 };
 
 struct Rib::Impl {
@@ -101,6 +108,8 @@ struct Rib::Impl {
   bool remove_unless(std::size_t family, PrefixId id, PeerSlot peer, Stays stays);
   void remove_path(std::size_t family, PrefixId id, Path* path);
   void sweep(RibPeerState& peer, AddressFamily family);
+  void refresh_begins(RibPeerState& peer, std::size_t family);
+  void refresh_ends(RibPeerState& peer, std::size_t family);
   /// Guard and policy on `path.received`; sets `accepted` and `refusal`, keeps counts.
   struct Imported {
     Refusal refusal = Refusal::None;
@@ -137,6 +146,11 @@ struct Rib::Impl {
   ExportRoute export_route(const Prefix& prefix, const Path& best) const;
   void forget_memos();
   bool end_of_rib_due(const RibPeerState& peer, std::size_t family) const;
+  void refresh(RibPeerState& peer, std::size_t family);
+  void say_again(RibPeerState& peer, std::size_t family);
+  bool refresh_due(const RibPeerState& peer, std::size_t family) const;
+  bool refresh_done(const RibPeerState& peer, std::size_t family) const;
+  void mark_refresh(RibPeerState& peer, std::size_t family, RefreshKind kind, Output& out);
   bool has_output(const RibPeerState& peer) const;
   Output take_output(RibPeerState& peer, std::size_t max_bytes);
 

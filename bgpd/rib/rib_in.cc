@@ -46,7 +46,7 @@ void Rib::Impl::announce(RibPeerState& peer, const Update::Reach& reach) {
     Path* path = node.paths.find(peer.out.slot, path_id);
     if (path == nullptr && path_ids != nullptr) path = take_over_stale(peer, family, id, {path_id, received});
     if (path != nullptr && path->received == received) {  // said again: no longer stale, nothing else
-      path->stale = false;
+      path->stale = path->unsaid = false;
       continue;
     }
     if (path == nullptr && has_too_many_paths(node.paths, peer.out.slot)) {
@@ -60,7 +60,7 @@ void Rib::Impl::announce(RibPeerState& peer, const Update::Reach& reach) {
     }
     release_set(path->received);
     path->received = sets.add_reference(received);
-    path->stale = false;
+    path->stale = path->unsaid = false;
     Imported imported{refusal != Refusal::None ? refusal : guard.check(prefix, peer.conf.external, peer.conf.allow), 0};
     if (imported.refusal == Refusal::None) {
       if (!shared || peer.prefix_matters) {
@@ -114,6 +114,23 @@ void Rib::Impl::sweep(RibPeerState& peer, AddressFamily of) {
   const std::size_t family = index_of(of);
   peer.index[family].walk(tables[family].end(), [&](PrefixId id) {
     return remove_unless(family, id, peer.out.slot, [](const Path& path) { return !path.stale; });
+  });
+}
+
+// RFC 7313 section 4. A second beginning without an end marks everything again.
+void Rib::Impl::refresh_begins(RibPeerState& peer, std::size_t family) {
+  peer.index[family].walk(tables[family].end(), [&](PrefixId id) {
+    if (!tables[family].used(id)) return false;
+    bool has = false;
+    for (Path& path : tables[family].node(id).paths.all())
+      if (path.peer == peer.out.slot) has = path.unsaid = true;
+    return has;
+  });
+}
+
+void Rib::Impl::refresh_ends(RibPeerState& peer, std::size_t family) {
+  peer.index[family].walk(tables[family].end(), [&](PrefixId id) {
+    return remove_unless(family, id, peer.out.slot, [](const Path& path) { return !path.unsaid; });
   });
 }
 

@@ -3,6 +3,7 @@
 
 #include "bgpd/rib/rib_impl.h"
 #include "bgpd/wire/nlri.h"
+#include "bgpd/wire/route_refresh.h"
 
 namespace slash32::bgp {
 namespace {
@@ -59,6 +60,8 @@ void Rib::Impl::change_group(RibPeerState& peer, const ExportSettings& wanted) {
   for (const Told& one : told)
     for_each_told(one, [&](std::size_t family, PrefixId id) { ++tables[family].node(id).held; });
   leave_group(peer);
+  for (OutRefresh& refresh : peer.refresh)  // what it had not said yet went with the queue: from the beginning
+    if (std::exchange(refresh.running, false)) refresh.wanted = true;
   lane(next, told.size() - 1);
   peer.group = &next;
   next.out.join(peer.out, told[0]);
@@ -181,17 +184,56 @@ bool Rib::Impl::end_of_rib_due(const RibPeerState& peer, std::size_t family) con
          peer.group->out.is_complete(family) && work.passed(peer.table_mark) && !lanes_have_output(peer);
 }
 
+void Rib::Impl::refresh(RibPeerState& peer, std::size_t family) {
+  if (peer.conf.enhanced_refresh)
+    peer.refresh[family].wanted = true;
+  else
+    say_again(peer, family);
+}
+
+void Rib::Impl::say_again(RibPeerState& peer, std::size_t family) {
+  peer.group->out.again(peer.out, family);
+  for (std::size_t n = 0; n < peer.more.size(); ++n) peer.group->more[n]->again(*peer.more[n], family);
+}
+
+// RFC 7313 section 4: not before End-of-RIB.
+bool Rib::Impl::refresh_due(const RibPeerState& peer, std::size_t family) const {
+  const OutRefresh& refresh = peer.refresh[family];
+  return refresh.wanted && !refresh.running && peer.out.end_of_rib[family].phase == EndOfRib::Phase::Sent;
+}
+
+bool Rib::Impl::refresh_done(const RibPeerState& peer, std::size_t family) const {
+  if (!peer.refresh[family].running) return false;
+  const auto said = [&](const OutMember& member) { return member.queue.to_say_again(family) == 0; };
+  return said(peer.out) && std::ranges::all_of(peer.more, [&](const auto& member) { return said(*member); });
+}
+
+void Rib::Impl::mark_refresh(RibPeerState& peer, std::size_t family, RefreshKind kind, Output& out) {
+  const std::vector<std::uint8_t> message = encode_route_refresh({family_of(family), kind});
+  out.bytes.insert(out.bytes.end(), message.begin(), message.end());
+  ++out.messages;
+  peer.refresh[family].running = kind == RefreshKind::Begin;
+  if (kind == RefreshKind::End) return;
+  peer.refresh[family].wanted = false;
+  say_again(peer, family);
+}
+
 bool Rib::Impl::has_output(const RibPeerState& peer) const {
-  return peer.group->out.has_output(peer.out) || lanes_have_output(peer) || end_of_rib_due(peer, 0) ||
-         end_of_rib_due(peer, 1);
+  for (std::size_t family = 0; family < kFamilies; ++family)
+    if (end_of_rib_due(peer, family) || refresh_due(peer, family) || refresh_done(peer, family)) return true;
+  return peer.group->out.has_output(peer.out) || lanes_have_output(peer);
 }
 
 Rib::Output Rib::Impl::take_output(RibPeerState& peer, std::size_t max_bytes) {
   for (std::size_t family = 0; family < kFamilies; ++family)
     if (end_of_rib_due(peer, family)) peer.out.end_of_rib[family].phase = EndOfRib::Phase::TableReady;
   Output out;
+  for (std::size_t family = 0; family < kFamilies; ++family)
+    if (refresh_due(peer, family)) mark_refresh(peer, family, RefreshKind::Begin, out);
   peer.group->out.take(peer.out, max_bytes, out);
   take_lanes(peer, max_bytes, out);
+  for (std::size_t family = 0; family < kFamilies; ++family)
+    if (refresh_done(peer, family)) mark_refresh(peer, family, RefreshKind::End, out);
   return out;
 }
 

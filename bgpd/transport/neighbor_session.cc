@@ -172,7 +172,7 @@ void NeighborSession::run_one(Action action) {
                  },
                  [&](act::StaleExpired& a) { events_.stale_expired(a.families); },
                  [&](act::UpdateReceived& a) { events_.update(a.update); },
-                 [&](act::RefreshReceived& a) { events_.refresh(a.family); },
+                 [&](act::RefreshReceived& a) { events_.refresh(a.refresh); },
              },
              action);
 }

@@ -26,7 +26,7 @@ struct SessionEvents {
   std::function<void(const act::SessionDown&)> down;
   std::function<void(const std::vector<AddressFamily>&)> stale_expired;
   std::function<void(const Update&)> update;
-  std::function<void(AddressFamily)> refresh;
+  std::function<void(const RouteRefresh&)> refresh;
   /// UPDATE messages to send, about `max_bytes`; empty: none now. Asked only while the connection's queue is empty.
   struct Output {
     std::vector<std::uint8_t> bytes;

@@ -36,6 +36,11 @@ bool decode_refresh(ByteReader in, Capabilities& out) {
   return in.empty();
 }
 
+bool decode_enhanced_refresh(ByteReader in, Capabilities& out) {
+  out.enhanced_refresh = true;
+  return in.empty();
+}
+
 bool decode_four_octet_as(ByteReader in, Capabilities& out) {
   out.four_octet_as = Asn{in.u32()};
   return !in.failed() && in.empty();
@@ -96,6 +101,7 @@ constexpr std::array kTable{
     Row{capability::kGracefulRestart, decode_graceful_restart},
     Row{capability::kFourOctetAs, decode_four_octet_as},
     Row{capability::kAddPath, decode_add_path},
+    Row{capability::kEnhancedRefresh, decode_enhanced_refresh},
 };
 
 std::unexpected<Notification> malformed(std::span<const std::uint8_t> capability) {
@@ -170,6 +176,10 @@ void encode_capabilities(const Capabilities& capabilities, ByteWriter& out) {
   }
   if (capabilities.graceful_restart) encode_graceful_restart(*capabilities.graceful_restart, out);
   if (!capabilities.add_path.empty()) encode_add_path(capabilities.add_path, out);
+  if (capabilities.enhanced_refresh) {
+    out.u8(capability::kEnhancedRefresh);
+    out.u8(0);
+  }
 }
 
 }  // namespace slash32::bgp

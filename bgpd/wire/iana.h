@@ -34,6 +34,7 @@ inline constexpr std::uint8_t kRole = 9;              // RFC 9234
 inline constexpr std::uint8_t kGracefulRestart = 64;  // RFC 4724
 inline constexpr std::uint8_t kFourOctetAs = 65;      // RFC 6793
 inline constexpr std::uint8_t kAddPath = 69;          // RFC 7911
+inline constexpr std::uint8_t kEnhancedRefresh = 70;  // RFC 7313
 }  // namespace capability
 
 // https://www.iana.org/assignments/address-family-numbers/ and https://www.iana.org/assignments/safi-namespace/

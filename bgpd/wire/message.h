@@ -53,6 +53,7 @@ struct Capabilities {
   std::vector<AddressFamily> families;  // RFC 4760, unicast; empty and !multiprotocol: IPv4 unicast only
   bool multiprotocol = false;           // at least one Multiprotocol capability was there, known or not
   bool route_refresh = false;           // RFC 2918
+  bool enhanced_refresh = false;        // RFC 7313
   std::optional<Asn> four_octet_as;     // RFC 6793
   std::optional<GracefulRestartCapability> graceful_restart;
   std::optional<std::uint8_t> role;     // RFC 9234: the value as it came, known or not
@@ -93,8 +94,12 @@ struct Keepalive {
   bool operator==(const Keepalive&) const = default;
 };
 
+/// What a ROUTE-REFRESH is (RFC 7313 section 3.2): a request, or the beginning or end of what answers one.
+enum class RefreshKind : std::uint8_t { Request = 0, Begin = 1, End = 2 };
+
 struct RouteRefresh {
   AddressFamily family = AddressFamily::IPv4;
+  RefreshKind kind = RefreshKind::Request;
   bool operator==(const RouteRefresh&) const = default;
 };
 

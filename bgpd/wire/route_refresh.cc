@@ -10,9 +10,8 @@
 namespace slash32::bgp {
 namespace {
 
-constexpr std::uint8_t kNormal = 0;  // RFC 7313 section 3.2
-constexpr std::uint8_t kBeginRefresh = 1;
-constexpr std::uint8_t kEndRefresh = 2;
+constexpr auto kBeginRefresh = static_cast<std::uint8_t>(RefreshKind::Begin);
+constexpr auto kEndRefresh = static_cast<std::uint8_t>(RefreshKind::End);
 
 /// The message as it came, which is the data of the error (RFC 7313 section 5).
 std::vector<std::uint8_t> whole_message(std::span<const std::uint8_t> body) {
@@ -43,19 +42,19 @@ Result<std::variant<RouteRefresh, IgnoredMessage>, Notification> decode_route_re
   const std::uint8_t subtype = in.u8();
   const std::uint8_t safi = in.u8();
   if (in.failed() || !in.empty()) return std::unexpected{bad_length(body, subtype)};
-  // RFC 7313 section 5: other subtypes are ignored; Begin and End as well, since we never offer that capability.
-  if (subtype != kNormal) return IgnoredMessage{"ROUTE-REFRESH of subtype " + std::to_string(subtype)};
+  // RFC 7313 section 5: other subtypes are ignored.
+  if (subtype > kEndRefresh) return IgnoredMessage{"ROUTE-REFRESH of subtype " + std::to_string(subtype)};
   const auto family = to_family(afi, safi);
   if (!family)  // RFC 2918 section 4
     return IgnoredMessage{"ROUTE-REFRESH for AFI " + std::to_string(afi) + " SAFI " + std::to_string(safi)};
-  return RouteRefresh{*family};
+  return RouteRefresh{*family, static_cast<RefreshKind>(subtype)};
 }
 
 std::vector<std::uint8_t> encode_route_refresh(const RouteRefresh& refresh) {
   ByteWriter out;
   begin_message(out, MessageType::RouteRefresh);
   out.u16(to_afi(refresh.family));
-  out.u8(kNormal);
+  out.u8(static_cast<std::uint8_t>(refresh.kind));
   out.u8(kSafiUnicast);
   end_message(out, 0);
   return out.take();

@@ -1,4 +1,5 @@
-// The ROUTE-REFRESH codec (RFC 2918 section 3; RFC 7313 section 5 for what must be ignored or refused).
+// The ROUTE-REFRESH codec (RFC 2918 section 3; RFC 7313 section 3.2, and section 5 for what must be ignored or
+// refused).
 #pragma once
 
 #include <cstdint>

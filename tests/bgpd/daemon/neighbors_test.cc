@@ -268,7 +268,7 @@ TEST_F(NeighborsTest, ADynamicNeighborIsWatchedWhileEstablishedAndAFailureEndsIt
                                    },
                                .stale_expired = [](const auto&) {},
                                .update = [](const Update&) {},
-                               .refresh = [](AddressFamily) {},
+                               .refresh = [](const RouteRefresh&) {},
                                .output = [](std::size_t) { return SessionEvents::Output{}; }});
   client->start();
   loop_.run();
@@ -313,7 +313,7 @@ TEST_F(NeighborsTest, ADynamicNeighborThatSentTooManyPrefixesRests) {
                                    },
                                .stale_expired = [](const auto&) {},
                                .update = [](const Update&) {},
-                               .refresh = [](AddressFamily) {},
+                               .refresh = [](const RouteRefresh&) {},
                                .output =
                                    [&](std::size_t) {
                                      SessionEvents::Output out;

@@ -65,6 +65,7 @@ TEST(Negotiate, WithoutTheCapabilityThereIsIpv4Only) {
   EXPECT_EQ(s->families, std::vector{k4});
   EXPECT_FALSE(s->four_octet_as);
   EXPECT_FALSE(s->route_refresh);
+  EXPECT_FALSE(s->enhanced_refresh);
   EXPECT_FALSE(s->graceful_restart);
 }
 

@@ -56,7 +56,7 @@ const std::array<Event, std::variant_size_v<Event>> kEvents{
     ev::KeepaliveReceived{},
     ev::UpdateReceived{},
     ev::UpdateError{{3, 1, {}}},
-    ev::RefreshReceived{AddressFamily::IPv4},
+    ev::RefreshReceived{RouteRefresh{}},
     ev::Replaced{},
     ev::SendHoldExpired{},
     ev::BfdDown{"gone"},

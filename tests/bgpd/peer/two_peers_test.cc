@@ -23,6 +23,7 @@ TEST(TwoPeers, ReachEstablishedAndAgreeOnEverything) {
   EXPECT_TRUE(s.external);
   EXPECT_TRUE(s.four_octet_as);
   EXPECT_TRUE(s.route_refresh);
+  EXPECT_TRUE(s.enhanced_refresh);
   EXPECT_TRUE(s.graceful_restart);
   EXPECT_EQ(s.families, (std::vector{AddressFamily::IPv4, AddressFamily::IPv6}));
   EXPECT_EQ(s.hold_time, Seconds{90});

@@ -45,6 +45,7 @@ TEST(Rfc4271_4_2, AFullOpenComesBackAsItWas) {
   c.families = {AddressFamily::IPv4, AddressFamily::IPv6};
   c.multiprotocol = true;
   c.route_refresh = true;
+  c.enhanced_refresh = true;
   c.four_octet_as = open.asn;
   c.graceful_restart =
       GracefulRestartCapability{true, false, 4095, {{AddressFamily::IPv4, true}, {AddressFamily::IPv6, false}}};
