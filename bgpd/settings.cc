@@ -1,6 +1,7 @@
 #include "bgpd/settings.h"
 
 #include "bgpd/rib/path.h"
+#include "bgpd/wire/iana.h"
 #include "common/sha256.h"
 
 namespace slash32::bgp {
@@ -36,6 +37,7 @@ PeerSettings peer_settings(const config::BgpdConf& conf, const config::NeighborC
   out.add_path_receive = neighbor.add_path.receive;
   out.add_path_send = neighbor.add_path.send > 0;
   out.allow_as_set = neighbor.allow_as_set;
+  out.extended_messages = neighbor.extended_messages;
   return out;
 }
 
@@ -87,6 +89,7 @@ RibPeer rib_peer(const config::BgpdConf& conf, const config::NeighborConf& neigh
   out.families = session.families;
   out.four_octet_as = session.four_octet_as;
   out.enhanced_refresh = session.enhanced_refresh;
+  if (session.extended_messages) out.max_message_size = kMaxExtendedMessageSize;
   out.local_v4 = local.v4;
   out.local_v6 = local.v6;
   out.local_link_local = local.link_local;

@@ -25,6 +25,7 @@ ordered_json capabilities_view(const Session& session) {
   ordered_json out = {{"fourOctetAs", session.four_octet_as},
                       {"routeRefresh", session.route_refresh},
                       {"enhancedRouteRefresh", session.enhanced_refresh},
+                      {"extendedMessages", session.extended_messages},
                       {"gracefulRestart", session.graceful_restart},
                       {"families", families_view(session.families)},
                       {"remoteFamilies", families_view(remote.families)},
@@ -96,6 +97,7 @@ ordered_json counts_view(const Neighbor& neighbor, const Rib& rib) {
     ordered_json one = {
         {"received", counts.received}, {"accepted", counts.accepted}, {"advertised", counts.advertised}};
     if (counts.too_many > 0) one["tooManyPaths"] = counts.too_many;
+    if (counts.too_long > 0) one["tooLong"] = counts.too_long;
     if (counts.held_back > 0) one["heldBack"] = counts.held_back;  // maxPrefixes.out
     const auto limit = prefix_limit(neighbor.conf, neighbor.up->external);
     if (limit && is_near_limit(counts.received, *limit, neighbor.conf.max_prefixes.warn)) one["nearLimit"] = *limit;

@@ -100,6 +100,7 @@ struct NeighborConf {
   bool role_strict = false;
   bool graceful_shutdown = true;  // heed the community (RFC 8326)
   bool allow_as_set = false;      // RFC 9774
+  bool extended_messages = true;  // RFC 8654
   Allow allow;
   MaxPrefixes max_prefixes;
   std::optional<std::vector<std::string>>

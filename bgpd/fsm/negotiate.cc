@@ -116,6 +116,7 @@ Open make_open(const PeerSettings& settings, const RestartState& restart, bool w
   c.multiprotocol = true;
   c.route_refresh = true;
   c.enhanced_refresh = true;
+  c.extended_messages = settings.extended_messages;
   c.four_octet_as = settings.local_as;
   if (settings.role) c.role = static_cast<std::uint8_t>(*settings.role);
   if (settings.add_path_receive || settings.add_path_send)
@@ -149,6 +150,7 @@ Result<Session, Notification> negotiate(const PeerSettings& settings, const Open
   session.four_octet_as = sent.capabilities.four_octet_as && received.capabilities.four_octet_as;
   session.route_refresh = sent.capabilities.route_refresh && received.capabilities.route_refresh;
   session.enhanced_refresh = sent.capabilities.enhanced_refresh && received.capabilities.enhanced_refresh;
+  session.extended_messages = sent.capabilities.extended_messages && received.capabilities.extended_messages;
   negotiate_add_path(sent, received, session);
   negotiate_restart(sent, received, session);
   return session;

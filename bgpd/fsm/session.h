@@ -40,6 +40,7 @@ struct PeerSettings {
   bool enforce_first_as = true;        // eBGP: a path must begin with the peer's AS (RFC 4271 section 6.3)
   std::optional<BgpRole> role;         // eBGP: our role towards the peer (RFC 9234)
   bool role_strict = false;            // a peer that says no role is refused
+  bool extended_messages = true;       // RFC 8654
   bool allow_as_set = false;           // RFC 9774: otherwise such a route is treated as withdrawn
   bool add_path_receive = false;       // RFC 7911, every family
   bool add_path_send = false;
@@ -57,6 +58,7 @@ struct Session {
   bool four_octet_as = false;           // both sides: AS_PATH carries four octets
   bool route_refresh = false;
   bool enhanced_refresh = false;            // both sides: refreshes have a beginning and an end (RFC 7313)
+  bool extended_messages = false;           // both sides: messages of up to 65535 octets (RFC 8654)
   std::vector<AddressFamily> add_path_in;   // routes of these come with path identifiers (RFC 7911)
   std::vector<AddressFamily> add_path_out;  // and of these we may send several paths
   bool graceful_restart = false;            // both sides sent the capability

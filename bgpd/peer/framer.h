@@ -26,11 +26,11 @@ class Framer {
   }
 
   /// The next whole message, nothing when there is none yet, or the NOTIFICATION that a bad header asks for. A header
-  /// is judged as soon as its 19 octets are there.
-  std::optional<Result<Frame, Notification>> next() {
+  /// is judged as soon as its 19 octets are there. `max_size` as for decode_header().
+  std::optional<Result<Frame, Notification>> next(std::size_t max_size = kMaxMessageSize) {
     const auto left = std::span<const std::uint8_t>{buffer_}.subspan(read_);
     if (left.size() < kHeaderSize) return std::nullopt;
-    const auto header = decode_header(left.first<kHeaderSize>());
+    const auto header = decode_header(left.first<kHeaderSize>(), max_size);
     if (!header) return std::unexpected{header.error()};
     if (left.size() < header->size) return std::nullopt;
     read_ += header->size;

@@ -85,7 +85,9 @@ void Peer::Impl::bytes(ConnectionId id, std::span<const std::uint8_t> data, Inst
   if (c == nullptr || c->fsm.state < PeerState::OpenSent) return;
   c->framer.push(data);
   while (c->id == id) {  // a message may end the connection; what came behind it is then dropped
-    const auto frame = c->framer.next();
+    // RFC 8654 section 4: longer messages as soon as both OPENs have said so.
+    const bool extended = c->fsm.session && c->fsm.session->extended_messages;
+    const auto frame = c->framer.next(extended ? kMaxExtendedMessageSize : kMaxMessageSize);
     if (!frame) break;
     if (*frame)
       on_message(*c, **frame, now);

@@ -100,6 +100,7 @@ struct FamilyCounts {
   std::uint64_t advertised = 0;  // in Adj-RIB-Out, as sent
   std::uint64_t held_back = 0;   // not sent, for maxPrefixes.out
   std::uint64_t too_many = 0;    // so often a path was not kept, being beyond 64 to its prefix (RFC 7911)
+  std::uint64_t too_long = 0;    // so often attributes were not sent, fitting no message (RFC 4271 section 9.2)
 };
 
 /// A neighbour that must be torn down: its prefix limit was passed (Cease/1).

@@ -47,6 +47,7 @@ struct Group {
   bool prefix_matters = false;                   // export policy looks at prefixes
   std::array<ExportMemo, 64> memo{};
   std::array<OutLimit, kFamilies> limit;
+  std::array<std::uint64_t, kFamilies> too_long{};
 };
 
 /// Our answer to a ROUTE-REFRESH of one family, where RFC 7313 was negotiated.
@@ -142,7 +143,7 @@ struct Rib::Impl {
   OutState within_limit(Group& group, const AdjRibOut& out, std::size_t family, PrefixId id, OutState next);
   bool build(Group& group, std::size_t& budget);
   SetId encoded_for(Group& group, std::size_t family, PrefixId id, const Path& best);
-  SetId encode(const Group& group, const ExportRoute& route, bool policy_changed);
+  SetId encode(Group& group, const ExportRoute& route, bool policy_changed);
   ExportRoute export_route(const Prefix& prefix, const Path& best) const;
   void forget_memos();
   bool end_of_rib_due(const RibPeerState& peer, std::size_t family) const;

@@ -145,14 +145,19 @@ SetId Rib::Impl::encoded_for(Group& group, std::size_t family, PrefixId id, cons
   return set;
 }
 
-SetId Rib::Impl::encode(const Group& group, const ExportRoute& route, bool policy_changed) {
+SetId Rib::Impl::encode(Group& group, const ExportRoute& route, bool policy_changed) {
   const ExportSettings& to = group.out.settings();
   const auto block = encode_attribute_block(attributes_to_send(to, route, policy_changed), route.prefix.family(),
                                             {.four_octet_as = to.four_octet_as, .external = to.external});
   if (!block) return 0;
-  // RFC 4271 section 9.2: a route whose attributes do not fit a message is not advertised.
-  const std::size_t path_id = to.add_path.at(index_of(route.prefix.family())) > 0 ? kPathIdSize : 0;
-  if (block->bytes.size() + block->mp_next_hop.size() + kRoomForOneRoute + path_id > to.max_message_size) return 0;
+  // RFC 4271 section 9.2: a route whose attributes do not fit a message is not advertised; it may well have come in a
+  // longer one (RFC 8654 section 4).
+  const std::size_t family = index_of(route.prefix.family());
+  const std::size_t path_id = to.add_path.at(family) > 0 ? kPathIdSize : 0;
+  if (block->bytes.size() + block->mp_next_hop.size() + kRoomForOneRoute + path_id > to.max_message_size) {
+    ++group.too_long.at(family);
+    return 0;
+  }
   return encoded.intern(*block);
 }
 

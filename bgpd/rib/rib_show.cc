@@ -64,6 +64,7 @@ FamilyCounts Rib::counts(PeerId id, AddressFamily of) const {
   out.too_many = peer->too_many_paths[family];
   if (!peer->up) return out;
   out.held_back = peer->group->limit[family].waiting.size();
+  out.too_long = peer->group->too_long[family];
   out.advertised = peer->group->out.told_count(peer->out, family);
   for (std::size_t n = 0; n < peer->more.size(); ++n)
     out.advertised += peer->group->more[n]->told_count(*peer->more[n], family);

@@ -41,6 +41,11 @@ bool decode_enhanced_refresh(ByteReader in, Capabilities& out) {
   return in.empty();
 }
 
+bool decode_extended_message(ByteReader in, Capabilities& out) {
+  out.extended_messages = true;
+  return in.empty();
+}
+
 bool decode_four_octet_as(ByteReader in, Capabilities& out) {
   out.four_octet_as = Asn{in.u32()};
   return !in.failed() && in.empty();
@@ -97,6 +102,7 @@ struct Row {
 constexpr std::array kTable{
     Row{capability::kMultiprotocol, decode_multiprotocol},
     Row{capability::kRouteRefresh, decode_refresh},
+    Row{capability::kExtendedMessage, decode_extended_message},
     Row{capability::kRole, decode_role},
     Row{capability::kGracefulRestart, decode_graceful_restart},
     Row{capability::kFourOctetAs, decode_four_octet_as},
@@ -162,6 +168,10 @@ void encode_capabilities(const Capabilities& capabilities, ByteWriter& out) {
   }
   if (capabilities.route_refresh) {
     out.u8(capability::kRouteRefresh);
+    out.u8(0);
+  }
+  if (capabilities.extended_messages) {
+    out.u8(capability::kExtendedMessage);
     out.u8(0);
   }
   if (capabilities.role) {

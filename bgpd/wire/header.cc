@@ -13,7 +13,7 @@ namespace {
 bool length_fits(MessageType type, std::size_t size) {
   switch (type) {
     case MessageType::Open:
-      return size >= kMinOpenSize;
+      return size >= kMinOpenSize && size <= kMaxMessageSize;  // RFC 8654 section 4: also where others are longer
     case MessageType::Update:
       return size >= kMinUpdateSize;
     case MessageType::Notification:
@@ -33,14 +33,14 @@ Notification bad_length(std::uint16_t size) {
 
 }  // namespace
 
-Result<Header, Notification> decode_header(std::span<const std::uint8_t, kHeaderSize> bytes) {
+Result<Header, Notification> decode_header(std::span<const std::uint8_t, kHeaderSize> bytes, std::size_t max_size) {
   ByteReader in{bytes};
   const auto marker = in.bytes(kMarkerSize);
   if (std::ranges::any_of(marker, [](std::uint8_t b) { return b != 0xff; }))
     return std::unexpected{notification(ErrorCode::MessageHeader, header_error::kConnectionNotSynchronized)};
   const std::uint16_t size = in.u16();
   const std::uint8_t type = in.u8();
-  if (size < kHeaderSize || size > kMaxMessageSize) return std::unexpected{bad_length(size)};
+  if (size < kHeaderSize || size > max_size) return std::unexpected{bad_length(size)};
   if (type < static_cast<std::uint8_t>(MessageType::Open) ||
       type > static_cast<std::uint8_t>(MessageType::RouteRefresh))
     return std::unexpected{notification(ErrorCode::MessageHeader, header_error::kBadMessageType, {type})};

@@ -18,8 +18,11 @@ struct Header {
   std::size_t size = kHeaderSize;  // of the whole message
 };
 
-/// Reads the first 19 octets of a message. An error is the NOTIFICATION to send, offending field included.
-Result<Header, Notification> decode_header(std::span<const std::uint8_t, kHeaderSize> bytes);
+/// Reads the first 19 octets of a message of at most `max_size` octets, which is kMaxExtendedMessageSize where both
+/// sides agreed on RFC 8654; an OPEN or KEEPALIVE is never longer than 4096. An error is the NOTIFICATION to send,
+/// offending field included.
+Result<Header, Notification> decode_header(std::span<const std::uint8_t, kHeaderSize> bytes,
+                                           std::size_t max_size = kMaxMessageSize);
 
 /// Appends a header whose length end_message() fills in. Returns where the message begins.
 std::size_t begin_message(ByteWriter& out, MessageType type);

@@ -10,6 +10,7 @@ namespace slash32::bgp {
 inline constexpr std::size_t kMarkerSize = 16;
 inline constexpr std::size_t kHeaderSize = 19;
 inline constexpr std::size_t kMaxMessageSize = 4096;
+inline constexpr std::size_t kMaxExtendedMessageSize = 65535;  // RFC 8654
 inline constexpr std::size_t kMinOpenSize = 29;
 inline constexpr std::size_t kMinUpdateSize = 23;
 inline constexpr std::size_t kMinNotificationSize = 21;
@@ -30,6 +31,7 @@ inline constexpr std::uint8_t kExtendedLength = 255;  // RFC 9072
 namespace capability {
 inline constexpr std::uint8_t kMultiprotocol = 1;     // RFC 4760
 inline constexpr std::uint8_t kRouteRefresh = 2;      // RFC 2918
+inline constexpr std::uint8_t kExtendedMessage = 6;   // RFC 8654
 inline constexpr std::uint8_t kRole = 9;              // RFC 9234
 inline constexpr std::uint8_t kGracefulRestart = 64;  // RFC 4724
 inline constexpr std::uint8_t kFourOctetAs = 65;      // RFC 6793

@@ -54,6 +54,7 @@ struct Capabilities {
   bool multiprotocol = false;           // at least one Multiprotocol capability was there, known or not
   bool route_refresh = false;           // RFC 2918
   bool enhanced_refresh = false;        // RFC 7313
+  bool extended_messages = false;       // RFC 8654
   std::optional<Asn> four_octet_as;     // RFC 6793
   std::optional<GracefulRestartCapability> graceful_restart;
   std::optional<std::uint8_t> role;     // RFC 9234: the value as it came, known or not

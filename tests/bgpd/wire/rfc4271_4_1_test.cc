@@ -60,7 +60,8 @@ INSTANTIATE_TEST_SUITE_P(Types, Rfc4271_6_1_Length,
                                            Length{"notification_21", 3, 21, true}, Length{"keepalive_18", 4, 18, false},
                                            Length{"keepalive_19", 4, 19, true}, Length{"keepalive_20", 4, 20, false},
                                            Length{"refresh_22", 5, 22, false}, Length{"refresh_23", 5, 23, true},
-                                           Length{"zero", 2, 0, false}, Length{"most", 2, 65535, false}),
+                                           Length{"open_4097", 1, 4097, false}, Length{"zero", 2, 0, false},
+                                           Length{"most", 2, 65535, false}),
                          [](const auto& row) { return std::string{row.param.name}; });
 
 TEST(Rfc4271_6_1, AnUnknownTypeIsSentBack) {

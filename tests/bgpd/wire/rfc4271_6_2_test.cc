@@ -46,6 +46,7 @@ TEST(Rfc4271_4_2, AFullOpenComesBackAsItWas) {
   c.multiprotocol = true;
   c.route_refresh = true;
   c.enhanced_refresh = true;
+  c.extended_messages = true;
   c.four_octet_as = open.asn;
   c.graceful_restart =
       GracefulRestartCapability{true, false, 4095, {{AddressFamily::IPv4, true}, {AddressFamily::IPv6, false}}};

@@ -29,6 +29,7 @@ class Peer:
         self.rib = {}  # prefix: the Update that announced it
         self.history = []  # ("+", prefix) and ("-", prefix), as they came
         self.end_of_rib = set()
+        self.longest = 4096  # octets of a message that it takes (RFC 8654: 65535)
         self._buffer = b""
         self._at_end = False
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -82,7 +83,7 @@ class Peer:
         while True:
             if len(self._buffer) >= wire.HEADER:
                 length, kind = struct.unpack_from("!HB", self._buffer, 16)
-                assert self._buffer[:16] == wire.MARKER and wire.HEADER <= length <= 4096, self._buffer[:64].hex()
+                assert self._buffer[:16] == wire.MARKER and wire.HEADER <= length <= self.longest, self._buffer[:64].hex()
                 if len(self._buffer) >= length:
                     body, self._buffer = self._buffer[wire.HEADER:length], self._buffer[length:]
                     return kind, body
@@ -90,7 +91,7 @@ class Peer:
                 assert not self._buffer, f"the connection ended inside a message: {self._buffer.hex()}"
                 return None
 
-    def _note(self, kind, body):
+    def note(self, kind, body):
         """Keeps what an UPDATE says."""
         if kind == wire.UPDATE:
             update = wire.parse_update(body)
@@ -110,10 +111,10 @@ class Peer:
             got = self.receive(deadline - time.monotonic())
             assert got is not None, f"the connection ended; waited for {wire.NAMES[kind]}"
             if got[0] == kind:
-                self._note(*got)
+                self.note(*got)
                 return got[1]
             assert got[0] in (wire.KEEPALIVE, wire.UPDATE), f"waited for {wire.NAMES[kind]}, got {describe(got)}"
-            self._note(*got)
+            self.note(*got)
 
     def pump(self, condition, timeout=5, what="a condition"):
         """Takes messages until condition() is true."""
@@ -125,7 +126,7 @@ class Peer:
                 raise Timeout(f"{what} did not come within {timeout} s; last: {self.history[-8:]}") from error
             assert got is not None, f"the connection ended; waited for {what}"
             assert got[0] != wire.NOTIFICATION, f"waited for {what}, got {describe(got)}"
-            self._note(*got)
+            self.note(*got)
 
     def expect_notification(self, code, subcode=None, timeout=5):
         """The NOTIFICATION that must come, and the end of the connection behind it. `subcode` may be several."""
