@@ -8,18 +8,6 @@
 #include "common/log.h"
 
 namespace slash32::bgp {
-namespace {
-
-/// The families whose routes the peer kept while it was away (RFC 4724 section 4.2: the F bit).
-std::vector<AddressFamily> preserved_by(const Session& session) {
-  std::vector<AddressFamily> out;
-  if (!session.graceful_restart || !session.remote.capabilities.graceful_restart) return out;
-  for (const auto& entry : session.remote.capabilities.graceful_restart->families)
-    if (entry.forwarding_preserved) out.push_back(entry.family);
-  return out;
-}
-
-}  // namespace
 
 SessionEvents Neighbors::events_for(PeerId id) {
   Neighbor* const neighbor = neighbors_.at(id).get();  // outlives its session
@@ -30,7 +18,14 @@ SessionEvents Neighbors::events_for(PeerId id) {
                 log::warn("stale routes dropped", {{"peer", neighbor->conf.name}});
                 deps_.rib->stale_expired(neighbor->id, families);
                 deps_.work();
-                if (neighbor->range && !neighbor->up) drop_dynamic_later(neighbor->id);
+                const bool all_gone = neighbor->session->status().stale.empty();
+                if (neighbor->range && !neighbor->up && all_gone) drop_dynamic_later(neighbor->id);
+              },
+          .long_lived_stale =
+              [this, neighbor](const std::vector<AddressFamily>& families) {
+                log::warn("stale routes are the last resort from now on", {{"peer", neighbor->conf.name}});
+                deps_.rib->long_lived_stale(neighbor->id, families);
+                deps_.work();
               },
           .update = [this, neighbor](const Update& update) { on_update(*neighbor, update); },
           .refresh =
@@ -77,7 +72,7 @@ void Neighbors::on_up(Neighbor& neighbor, const Session& session, const IpAddres
   order_bfd(neighbor);
   deps_.clocks->session_up(neighbor.id, session.graceful_restart, session.families, deps_.loop->now());
   deps_.rib->peer_up(neighbor.id, rib_peer(conf_, neighbor.conf, session, neighbor.conf.address, neighbor.local),
-                     preserved_by(session));
+                     session.preserved);
   deps_.work();
 }
 

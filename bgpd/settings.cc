@@ -32,6 +32,10 @@ PeerSettings peer_settings(const config::BgpdConf& conf, const config::NeighborC
   out.restart_time = neighbor.graceful_restart.restart_time;
   out.graceful_notification = neighbor.graceful_restart.notification;
   out.stale_time = neighbor.graceful_restart.stale_time;
+  if (const auto& long_lived = neighbor.graceful_restart.long_lived) {
+    out.long_lived = {long_lived->stale_time4, long_lived->stale_time6};
+    out.long_lived_most = long_lived->max_stale_time;
+  }
   out.role = neighbor.role;
   out.role_strict = neighbor.role_strict;
   out.add_path_receive = neighbor.add_path.receive;
@@ -89,6 +93,10 @@ RibPeer rib_peer(const config::BgpdConf& conf, const config::NeighborConf& neigh
   out.families = session.families;
   out.four_octet_as = session.four_octet_as;
   out.enhanced_refresh = session.enhanced_refresh;
+  out.long_lived_offered = session.long_lived_offered;
+  out.long_lived_understood = session.long_lived_understood;
+  const auto& long_lived = neighbor.graceful_restart.long_lived;
+  out.long_lived_partial = long_lived && long_lived->partial_deployment;
   if (session.extended_messages) out.max_message_size = kMaxExtendedMessageSize;
   out.local_v4 = local.v4;
   out.local_v6 = local.v6;

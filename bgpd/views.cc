@@ -37,10 +37,30 @@ ordered_json capabilities_view(const Session& session) {
   return out;
 }
 
+/// RFC 9494: who sent the capability, and how long the neighbour's routes of each family stay.
+ordered_json long_lived_view(const Session& session) {
+  ordered_json out = {{"offered", session.long_lived_offered}, {"remote", session.long_lived_understood}};
+  out["staleTime"] = ordered_json::object();
+  for (const auto family : session.families)
+    out["staleTime"][family_key(family)] = session.long_lived.at(index_of(family)).count();
+  return out;
+}
+
+ordered_json stale_view(const std::vector<PeerStatus::Stale>& stale, Instant now) {
+  ordered_json out = ordered_json::array();
+  for (const auto& one : stale) {
+    ordered_json entry = {{"family", family_key(one.family)}, {"longLived", one.long_lived}};
+    if (one.until) entry["secondsLeft"] = std::chrono::duration_cast<Seconds>(*one.until - now).count();
+    out.push_back(std::move(entry));
+  }
+  return out;
+}
+
 ordered_json graceful_restart_view(const Session& session) {
   ordered_json out = {{"negotiated", session.graceful_restart}, {"notification", session.graceful_notification}};
   const auto& remote = session.remote.capabilities.graceful_restart;
   if (!remote) return out;
+  if (session.long_lived_offered || session.long_lived_understood) out["longLived"] = long_lived_view(session);
   out["remoteRestarting"] = remote->restarting;
   out["remoteNotification"] = remote->notification;
   out["remoteRestartTime"] = remote->restart_time;
@@ -166,6 +186,10 @@ std::string community_text(Community community) {
   switch (community) {  // https://www.iana.org/assignments/bgp-well-known-communities
     case 0xFFFF0000:
       return "graceful-shutdown";
+    case 0xFFFF0006:
+      return "llgr-stale";
+    case 0xFFFF0007:
+      return "no-llgr";
     case 0xFFFF029A:
       return "blackhole";
     case 0xFFFFFF01:
@@ -208,6 +232,7 @@ ordered_json neighbor_view(const config::BgpdConf& conf, const Neighbor& neighbo
   out["malformedUpdates"] = neighbor.complaints;
   if (!neighbor.last_complaint.empty()) out["lastMalformed"] = neighbor.last_complaint;
   out["policy"] = policy_view(neighbor.conf, external);
+  if (!status.stale.empty()) out["stale"] = stale_view(status.stale, now);
   if (neighbor.bfd_order) out["bfd"] = bfd_view(neighbor);
   if (!neighbor.up) return out;
   out["remoteId"] = IpAddress::v4(neighbor.up->remote.id.value).to_string();
@@ -228,6 +253,7 @@ ordered_json route_view(const PathView& path, const RouteContext& context) {
                       {"resolved", path.resolved},
                       {"installed", context.installed},
                       {"stale", path.stale}};
+  if (path.long_lived_stale) out["longLivedStale"] = true;
   if (path.path_id != 0) out["pathId"] = path.path_id;
   if (path.attributes) {
     put_attributes(out, *path.attributes);

@@ -28,11 +28,21 @@ struct RemoteAs {
   bool operator==(const RemoteAs&) const = default;
 };
 
+/// Long-lived graceful restart (RFC 9494).
+struct LongLivedConf {
+  Seconds stale_time4{86400};       // how long the neighbour is asked to keep our routes after the restart time
+  Seconds stale_time6{86400};       // the same for IPv6
+  Seconds max_stale_time{604800};   // the longest time its routes are kept here
+  bool partial_deployment = false;  // iBGP, section 4.6
+  bool operator==(const LongLivedConf&) const = default;
+};
+
 struct GracefulRestartConf {
   bool enabled = true;
   Seconds restart_time{120};  // RFC 4724 section 3: 0 to 4095
   bool notification = false;  // RFC 8538; off: the hold timer is what finds a silent neighbour where BFD is not used
   Seconds stale_time{360};    // RFC 8538 section 4.1
+  std::optional<LongLivedConf> long_lived;
   bool operator==(const GracefulRestartConf&) const = default;
 };
 

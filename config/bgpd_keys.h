@@ -57,7 +57,8 @@ inline const List kNeighbor = {"name",
 inline const List kIdentity = {"name", "address", "interface", "group"};
 /// Keys only a dynamic neighbour has, in the place of an address.
 inline const List kDynamic = {"range", "limit"};
-inline const List kGracefulRestart = {"enabled", "restartTime", "notification", "staleTime"};
+inline const List kGracefulRestart = {"enabled", "restartTime", "notification", "staleTime", "longLived"};
+inline const List kLongLived = {"staleTime", "staleTime4", "staleTime6", "maxStaleTime", "partialDeployment"};
 inline const List kBfd = {"minTx", "minRx", "multiplier", "multihop"};
 inline const List kAddPath = {"receive", "send"};
 inline const List kMaxPrefixes = {"in", "out", "warn", "restart"};

@@ -137,6 +137,19 @@ ordered_json print_allow(const Allow& allow) {
   return out;
 }
 
+ordered_json print_graceful_restart(const GracefulRestartConf& restart) {
+  ordered_json out = {{"enabled", restart.enabled},
+                      {"restartTime", restart.restart_time.count()},
+                      {"notification", restart.notification},
+                      {"staleTime", restart.stale_time.count()}};
+  if (const auto& long_lived = restart.long_lived)
+    out["longLived"] = {{"staleTime4", long_lived->stale_time4.count()},
+                        {"staleTime6", long_lived->stale_time6.count()},
+                        {"maxStaleTime", long_lived->max_stale_time.count()},
+                        {"partialDeployment", long_lived->partial_deployment}};
+  return out;
+}
+
 ordered_json print_bfd(const BfdConf& bfd) {
   ordered_json out = {{"minTx", bfd.min_tx.count()}, {"minRx", bfd.min_rx.count()}, {"multiplier", bfd.multiplier}};
   if (bfd.multihop) out["multihop"] = *bfd.multihop;
@@ -159,10 +172,7 @@ void print_session(const NeighborConf& n, ordered_json& out) {
   if (n.ttl_security) out["ttlSecurity"] = *n.ttl_security;
   if (n.multihop) out["multihop"] = *n.multihop;
   for (const auto family : n.families) out["families"].push_back(print_family(family));
-  out["gracefulRestart"] = {{"enabled", n.graceful_restart.enabled},
-                            {"restartTime", n.graceful_restart.restart_time.count()},
-                            {"notification", n.graceful_restart.notification},
-                            {"staleTime", n.graceful_restart.stale_time.count()}};
+  out["gracefulRestart"] = print_graceful_restart(n.graceful_restart);
   if (n.bfd) out["bfd"] = print_bfd(*n.bfd);
 }
 

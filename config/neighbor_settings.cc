@@ -59,6 +59,24 @@ Result<std::vector<AddressFamily>> read_families(const JsonField& field) {
   return families;
 }
 
+/// `true`: with every default; `false`: none, where a group has it. An object goes over what is there, key by key.
+Result<std::optional<LongLivedConf>> read_long_lived(const JsonField& field,
+                                                     const std::optional<LongLivedConf>& before) {
+  constexpr std::uint32_t kMost = 0xffffff;  // RFC 9494 section 3.1: 24 bits
+  if (field.value().is_boolean()) return field.value().get<bool>() ? std::optional{LongLivedConf{}} : std::nullopt;
+  TRY(field.only(keys::kLongLived));
+  LongLivedConf conf = before.value_or(LongLivedConf{});
+  const auto time = [](const JsonField& value) -> Result<Seconds> {
+    return Seconds{TRY(json::integer<std::uint32_t>(0, kMost)(value))};
+  };
+  if (const auto both = TRY(field.maybe("staleTime", time))) conf.stale_time4 = conf.stale_time6 = *both;
+  conf.stale_time4 = TRY(field.optional("staleTime4", time, conf.stale_time4));
+  conf.stale_time6 = TRY(field.optional("staleTime6", time, conf.stale_time6));
+  conf.max_stale_time = TRY(field.optional("maxStaleTime", time, conf.max_stale_time));
+  conf.partial_deployment = TRY(field.optional("partialDeployment", json::boolean, conf.partial_deployment));
+  return std::optional{conf};
+}
+
 Result<GracefulRestartConf> read_graceful_restart(const JsonField& field, GracefulRestartConf conf) {
   constexpr std::uint16_t kMaxRestartTime = 4095;  // RFC 4724 section 3: 12 bits
   constexpr std::uint16_t kMaxStaleTime = 3600;
@@ -69,6 +87,9 @@ Result<GracefulRestartConf> read_graceful_restart(const JsonField& field, Gracef
   conf.notification = TRY(field.optional("notification", json::boolean, conf.notification));
   if (const auto time = TRY(field.maybe("staleTime", json::integer<std::uint16_t>(1, kMaxStaleTime))))
     conf.stale_time = Seconds{*time};
+  if (field.has("longLived")) conf.long_lived = TRY(read_long_lived(field.child("longLived"), conf.long_lived));
+  if (conf.long_lived && !conf.enabled && field.has("longLived"))
+    return field.child("longLived").bad("needs graceful restart, which is switched off (RFC 9494 section 4.1)");
   return conf;
 }
 

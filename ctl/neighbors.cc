@@ -54,7 +54,23 @@ std::string restart_text(const json& neighbor) {
   if (!negotiated.get<bool>()) return "not graceful";
   const json& notification = member(restart, "notification");
   const bool both = notification.is_boolean() && notification.get<bool>();
-  return both ? "graceful, negotiated, also after a NOTIFICATION" : "graceful, negotiated";
+  std::string out = both ? "graceful, negotiated, also after a NOTIFICATION" : "graceful, negotiated";
+  const json& times = member(member(restart, "longLived"), "staleTime");
+  for (const auto& [family, seconds] : times.items())
+    if (seconds.is_number_unsigned() && seconds.get<std::uint64_t>() > 0)
+      out += ", long-lived " + family + " " + scalar_text(seconds) + " s";
+  return out;
+}
+
+/// "ipv4 for 81 s more, ipv6 long-lived for 600 s more": what a neighbour that is away, or not done yet, left behind.
+std::string stale_text(const json& stale) {
+  std::string out;
+  for (const json& one : stale) {
+    out += (out.empty() ? "" : ", ") + field_text(one, "family");
+    if (field_is_true(one, "longLived")) out += " long-lived";
+    if (member(one, "secondsLeft").is_number()) out += " for " + field_text(one, "secondsLeft") + " s more";
+  }
+  return out;
 }
 
 /// "Up, neighbor Up; sent every 50 ms, a failure after 150 ms; since 2026-11-22T03:15:28Z", or why there is none.
@@ -142,6 +158,7 @@ std::string render_neighbor(const json& neighbor) {
                                                          {"BFD", bfd_text(member(neighbor, "bfd"))},
                                                          {"policy", policy_text(neighbor)},
                                                          {"last error", error_text(neighbor)}};
+  if (member(neighbor, "stale").is_array()) lines.emplace_back("stale", stale_text(member(neighbor, "stale")));
   for (const char* family : kFamilies) {
     const json& counts = member(member(neighbor, "families"), family);
     if (!counts.is_object()) continue;

@@ -15,7 +15,8 @@ namespace {
 using nlohmann::json;
 
 constexpr std::string_view kLegend =
-    "Flags: > best, = also used (multipath), k in the kernel, s stale (graceful restart), ! next hop unresolved\n";
+    "Flags: > best, = also used (multipath), k in the kernel, s stale (graceful restart), l long-lived stale, "
+    "! next hop unresolved\n";
 
 std::string flags_text(const json& route) {
   std::string out;
@@ -26,6 +27,7 @@ std::string flags_text(const json& route) {
   }
   if (field_is_true(route, "installed")) out += 'k';
   if (field_is_true(route, "stale")) out += 's';
+  if (field_is_true(route, "longLivedStale")) out += 'l';
   const json& resolved = member(route, "resolved");
   if (resolved.is_boolean() && !resolved.get<bool>()) out += '!';
   return out;

@@ -102,6 +102,21 @@ void negotiate_restart(const Open& sent, const Open& received, Session& session)
   }
 }
 
+/// RFC 9494 section 4.1: without graceful restart's capability beside it, that one does not count.
+void negotiate_long_lived(const PeerSettings& settings, const Open& sent, const Open& received, Session& session) {
+  session.long_lived_offered = sent.capabilities.long_lived.has_value();
+  const auto& theirs = received.capabilities.long_lived;
+  if (!theirs || !received.capabilities.graceful_restart) return;
+  session.long_lived_understood = true;
+  if (!session.long_lived_offered || !session.graceful_restart) return;
+  for (const LongLivedFamily& f : *theirs) {
+    if (!has(session.families, f.family)) continue;
+    session.long_lived.at(f.family == AddressFamily::IPv4 ? 0 : 1) =
+        std::min(Seconds{f.stale_time}, settings.long_lived_most);
+    if (f.forwarding_preserved) session.long_lived_preserved.push_back(f.family);
+  }
+}
+
 }  // namespace
 
 Open make_open(const PeerSettings& settings, const RestartState& restart, bool with_capabilities) {
@@ -129,6 +144,12 @@ Open make_open(const PeerSettings& settings, const RestartState& restart, bool w
   gr.restart_time = static_cast<std::uint16_t>(std::min<Seconds::rep>(settings.restart_time.count(), 4095));
   for (const AddressFamily f : settings.families) gr.families.push_back({f, has(restart.preserved, f)});
   c.graceful_restart = gr;
+  if (!settings.long_lived) return open;
+  c.long_lived.emplace();
+  for (const AddressFamily f : settings.families) {
+    const Seconds time = settings.long_lived->at(f == AddressFamily::IPv4 ? 0 : 1);
+    c.long_lived->push_back({f, has(restart.preserved, f), static_cast<std::uint32_t>(time.count())});
+  }
   return open;
 }
 
@@ -153,6 +174,7 @@ Result<Session, Notification> negotiate(const PeerSettings& settings, const Open
   session.extended_messages = sent.capabilities.extended_messages && received.capabilities.extended_messages;
   negotiate_add_path(sent, received, session);
   negotiate_restart(sent, received, session);
+  negotiate_long_lived(settings, sent, received, session);
   return session;
 }
 

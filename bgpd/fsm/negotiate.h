@@ -1,5 +1,5 @@
 // Two OPENs in, a session or the NOTIFICATION that refuses it out (RFC 4271 section 6.2; RFC 5492; RFC 4724; RFC 6286;
-// RFC 9234).
+// RFC 9234; RFC 9494).
 #pragma once
 
 #include <vector>

@@ -1,6 +1,7 @@
 // What a peer is configured to be, what a session has agreed on, and the states between (RFC 4271 section 8.2.2).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -36,13 +37,17 @@ struct PeerSettings {
   Seconds restart_time{120};
   bool graceful_notification = false;  // with graceful restart: RFC 8538, so that a NOTIFICATION is a restart as well
   Seconds stale_time{360};             // where RFC 8538 was agreed on: the longest time routes stay stale (section 4.1)
-  Seconds send_hold_time{480};         // RFC 9687 section 4: the greater of this and twice the hold time
-  bool enforce_first_as = true;        // eBGP: a path must begin with the peer's AS (RFC 4271 section 6.3)
-  std::optional<BgpRole> role;         // eBGP: our role towards the peer (RFC 9234)
-  bool role_strict = false;            // a peer that says no role is refused
-  bool extended_messages = true;       // RFC 8654
-  bool allow_as_set = false;           // RFC 9774: otherwise such a route is treated as withdrawn
-  bool add_path_receive = false;       // RFC 7911, every family
+  /// RFC 9494, with graceful restart: how long after it the peer is asked to keep our routes, IPv4 and IPv6; nothing:
+  /// the capability is not sent.
+  std::optional<std::array<Seconds, 2>> long_lived;
+  Seconds long_lived_most{604800};  // and the longest time its routes are kept here
+  Seconds send_hold_time{480};      // RFC 9687 section 4: the greater of this and twice the hold time
+  bool enforce_first_as = true;     // eBGP: a path must begin with the peer's AS (RFC 4271 section 6.3)
+  std::optional<BgpRole> role;      // eBGP: our role towards the peer (RFC 9234)
+  bool role_strict = false;         // a peer that says no role is refused
+  bool extended_messages = true;    // RFC 8654
+  bool allow_as_set = false;        // RFC 9774: otherwise such a route is treated as withdrawn
+  bool add_path_receive = false;    // RFC 7911, every family
   bool add_path_send = false;
   bool operator==(const PeerSettings&) const = default;
 };
@@ -69,6 +74,11 @@ struct Session {
   /// Negotiated families the peer's graceful restart capability lists: retained when the connection is lost, and under
   /// RFC 8538 also after a NOTIFICATION.
   std::vector<AddressFamily> restartable;
+  bool long_lived_offered = false;     // we sent RFC 9494's capability: LLGR_STALE in what the peer says is heeded
+  bool long_lived_understood = false;  // the peer sent it: it may be told of such routes
+  /// Both: how long the peer's stale routes stay after its restart time, IPv4 and IPv6; 0: not at all.
+  std::array<Seconds, 2> long_lived{};
+  std::vector<AddressFamily> long_lived_preserved;  // F of that capability
 };
 
 }  // namespace slash32::bgp

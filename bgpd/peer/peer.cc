@@ -41,7 +41,7 @@ void Peer::Impl::stop(Instant now, const Event& how) {
   start_at.reset();
   for (std::size_t i = 0; i < connections.size(); ++i) dispatch(*connections[i], how, now);
   if (std::holds_alternative<ev::CloseForRestart>(how)) return;
-  if (!retention.stale().empty()) actions.emplace_back(act::StaleExpired{retention.expire()});
+  if (!retention.stale().empty()) actions.emplace_back(act::StaleExpired{retention.forget()});
 }
 
 void Peer::Impl::connected(ConnectionId id, Instant now) {
@@ -106,7 +106,7 @@ void Peer::Impl::time(Instant now) {
       dispatch(c, kEvents[t], now);
     }
   }
-  if (retention.deadline() && *retention.deadline() <= now) actions.emplace_back(act::StaleExpired{retention.expire()});
+  expire_stale(now);
   expire_refreshes(now);
   if (start_at && *start_at <= now) {
     start_at.reset();
@@ -130,6 +130,8 @@ PeerStatus Peer::Impl::show() const {
   PeerStatus out = status;
   for (const auto& c : connections) out.state = std::max(out.state, c->fsm.state);
   if (const Connection* c = established()) out.session = *c->fsm.session;
+  for (const AddressFamily f : retention.stale())
+    out.stale.push_back({f, retention.is_long_lived(f), retention.deadline(f)});
   return out;
 }
 

@@ -1,8 +1,8 @@
 // One neighbour's sessions, sans I/O: bytes, events and times in; bytes, events and the next deadline out.
 // Framing over wire over fsm, for up to two connections at once (RFC 4271 section 6.8). Knows no socket and no clock:
 // whoever owns a Peer opens and closes TCP connections as the actions say, and calls on_time() when next_deadline() has
-// come. Graceful restart (RFC 4724, RFC 8538) as helper: SessionDown says which families to retain, StaleExpired when
-// to drop them.
+// come. Graceful restart (RFC 4724, RFC 8538, RFC 9494) as helper: SessionDown says which families to retain,
+// LongLivedStale when they become the last resort, StaleExpired when to drop them.
 #pragma once
 
 #include <cstdint>
@@ -48,6 +48,9 @@ struct SessionDown {
 struct StaleExpired {
   std::vector<AddressFamily> families;
 };  // drop what is still stale of these
+struct LongLivedStale {
+  std::vector<AddressFamily> families;
+};  // what is stale of these stays on, as the last resort (RFC 9494 section 4.2)
 struct UpdateReceived {
   Update update;
 };  // verdict is never SessionReset here
@@ -57,7 +60,7 @@ struct RefreshReceived {
 }  // namespace act
 
 using Action = std::variant<act::Connect, act::Send, act::Close, act::SessionUp, act::SessionDown, act::StaleExpired,
-                            act::UpdateReceived, act::RefreshReceived>;
+                            act::LongLivedStale, act::UpdateReceived, act::RefreshReceived>;
 using Actions = std::vector<Action>;
 
 /// For `/v1/neighbors`.
@@ -70,6 +73,13 @@ struct PeerStatus {
   std::optional<Notification> last_received;
   std::uint64_t messages_in = 0, messages_out = 0, updates_in = 0;
   std::optional<Session> session;  // while Established
+  /// The families of which there may be stale routes, and until when at the latest.
+  struct Stale {
+    AddressFamily family = AddressFamily::IPv4;
+    bool long_lived = false;  // RFC 9494
+    std::optional<Instant> until;
+  };
+  std::vector<Stale> stale;
 };
 
 class Peer {

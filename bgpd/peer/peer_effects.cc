@@ -86,9 +86,9 @@ void Peer::Impl::session_up(Connection& c, Instant now) {
                     .add_path = session.add_path_in,
                     .allow_as_set = settings.allow_as_set};
   if (session.external && settings.enforce_first_as) decode_context.first_as = session.remote.asn;
-  retention.on_up(session, now);
   refreshes.on_up(session);
   actions.emplace_back(act::SessionUp{session});
+  std::get<act::SessionUp>(actions.back()).session.preserved = retention.on_up(session, now);
   // RFC 4271 section 6.8: with one Established, all others go; an attempt that is still under way is not needed.
   for (std::size_t i = 0; i < connections.size(); ++i)
     if (connections[i].get() != &c && connections[i]->fsm.state != PeerState::Idle)
@@ -111,7 +111,9 @@ void Peer::Impl::session_down(const Session& session, const op::Ended& how, Inst
   std::vector<AddressFamily> stale_before;
   if (how.how != Ending::ForRestart) stale_before = retention.on_down(session, retain, now);
   if (!stale_before.empty()) actions.emplace_back(act::StaleExpired{std::move(stale_before)});
-  actions.emplace_back(act::SessionDown{how.why, std::move(retain), session.graceful_notification});
+  const bool keep_stale = session.graceful_notification || retention.is_long_lived();
+  actions.emplace_back(act::SessionDown{how.why, std::move(retain), keep_stale});
+  expire_stale(now);
 }
 
 /// A request is always answered; of the rest, only what RFC 7313 section 4 wants to be heeded.
@@ -125,6 +127,12 @@ void Peer::Impl::deliver_refresh(const RouteRefresh& refresh, Instant now) {
     refreshes.heed(refresh, now);
   }
   actions.emplace_back(act::RefreshReceived{refresh});
+}
+
+void Peer::Impl::expire_stale(Instant now) {
+  Retention::Expired expired = retention.expire(now);
+  if (!expired.gone.empty()) actions.emplace_back(act::StaleExpired{std::move(expired.gone)});
+  if (!expired.long_lived.empty()) actions.emplace_back(act::LongLivedStale{std::move(expired.long_lived)});
 }
 
 void Peer::Impl::expire_refreshes(Instant now) {

@@ -69,6 +69,7 @@ struct Peer::Impl {
   void session_down(const Session& session, const op::Ended& how, Instant now);
   void deliver_refresh(const RouteRefresh& refresh, Instant now);
   void expire_refreshes(Instant now);
+  void expire_stale(Instant now);
   void plan_pause(const Connection& c, PeerState before, Ending how, Instant now);
 
   Connection* find(ConnectionId id);

@@ -70,6 +70,8 @@ std::optional<std::size_t> decide(Candidates candidates) {
     c.multipath = false;
   }
   keep(candidates, DecisionStep::Local, kHighest, [](const Candidate& c) { return c.local; });
+  keep(candidates, DecisionStep::LastResort, kLowest,
+       [](const Candidate& c) { return c.attributes->marks.long_lived_stale; });  // RFC 9494 section 4.4
   keep(candidates, DecisionStep::LocalPref, kHighest,
        [](const Candidate& c) { return c.attributes->local_pref.value_or(kDefaultLocalPref); });  // §9.1.1
   keep(candidates, DecisionStep::AsPathLength, kLowest,
@@ -100,6 +102,8 @@ std::string_view to_string(DecisionStep step) {
       return "not eligible";
     case DecisionStep::Local:
       return "a local route wins";
+    case DecisionStep::LastResort:
+      return "long-lived stale: the last resort (RFC 9494)";
     case DecisionStep::LocalPref:
       return "lower LOCAL_PREF";
     case DecisionStep::AsPathLength:

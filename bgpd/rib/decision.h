@@ -3,7 +3,8 @@
 //
 // Where it goes beyond the RFC or chooses:
 //  - Our own routes win over all learned ones, whatever their attributes.
-//  - A route that is stale (RFC 4724) counts as any other.
+//  - A route that is stale (RFC 4724) counts as any other; one that is long-lived stale (RFC 9494) comes after all of
+//    those.
 //  - Of RFC 4456 section 9: ORIGINATOR_ID stands for the BGP Identifier, then the shorter CLUSTER_LIST.
 //  - ECMP set: what is still there after the interior cost (9.1.2.2 e), so paths of equal length need not be equal in
 //    content, as with BIRD's `merge paths`. Paths from eBGP may go through several neighbouring ASes; of paths from
@@ -26,6 +27,7 @@ enum class DecisionStep : std::uint8_t {
   Won,
   NotEligible,  // refused, unresolved, or learned while selection is deferred: the caller knows why
   Local,
+  LastResort,         // RFC 9494 section 4.4: long-lived stale
   LocalPref,          // 9.1.1
   AsPathLength,       // 9.1.2.2 a)
   Origin,             // b)

@@ -4,6 +4,7 @@
 
 #include "bgpd/rib/decision.h"
 #include "bgpd/wire/as_path.h"
+#include "bgpd/wire/iana.h"
 
 namespace slash32::bgp {
 namespace {
@@ -12,7 +13,7 @@ using config::NextHopMode;
 using config::RouteSource;
 
 // RFC 1997, "Well-known Communities".
-constexpr Community kNoExport = 0xffffff01;
+constexpr Community kNoExport = community::kNoExport;
 constexpr Community kNoAdvertise = 0xffffff02;
 constexpr Community kNoExportSubconfed = 0xffffff03;
 
@@ -36,6 +37,23 @@ Withheld well_known(const ExportSettings& to, const ExportRoute& route) {
   if (has(*route.attributes, kNoAdvertise)) return Withheld::NoAdvertise;
   const bool stays = has(*route.attributes, kNoExport) || has(*route.attributes, kNoExportSubconfed);
   return stays && to.external ? Withheld::NoExport : Withheld::No;
+}
+
+void add(PathAttributes& attributes, Community community) {
+  if (!has(attributes, community)) attributes.communities.push_back(community);
+}
+
+// RFC 9494 section 4.3: the last resort is for those who know it as that; section 4.6: or for our own AS, made worse
+// than anything else.
+bool may_hear_last_resort(const ExportSettings& to) {
+  return to.long_lived_understood || (to.long_lived_partial && !to.external);
+}
+
+void mark_last_resort(const ExportSettings& to, PathAttributes& out) {
+  add(out, community::kLlgrStale);  // section 4.3: never removed on the way
+  if (to.long_lived_understood) return;
+  add(out, kNoExport);
+  out.local_pref = 0;
 }
 
 // RFC 9234 section 5: what is for customers only goes neither up nor aside.
@@ -141,6 +159,8 @@ ExportSettings export_settings(const RibPeer& peer, const RibSettings& rib) {
           .next_hop = peer.next_hop,
           .add_path = peer.add_path,
           .role = peer.role,
+          .long_lived_understood = peer.long_lived_understood,
+          .long_lived_partial = peer.long_lived_partial,
           .allow_as_set = peer.allow_as_set,
           .max_prefixes = peer.max_prefixes_out,
           .policies = peer.export_policies,
@@ -163,6 +183,8 @@ std::string_view to_string(Withheld withheld) {
       return "NO_EXPORT";
     case Withheld::OnlyToCustomer:
       return "OTC: for customers only (RFC 9234)";
+    case Withheld::LongLivedStale:
+      return "long-lived stale, and the neighbour does not know what that is (RFC 9494)";
     case Withheld::NoPolicy:
       return "no export policy (RFC 8212)";
     case Withheld::Policy:
@@ -183,6 +205,7 @@ Permitted permit(const ExportSettings& to, const Policies& policies, const Expor
   if (!may_cross(to, route)) return no(Withheld::NotReflected);
   if (const Withheld why = well_known(to, route); why != Withheld::No) return no(why);
   if (leaks(to, route)) return no(Withheld::OnlyToCustomer);
+  if (route.attributes->marks.long_lived_stale && !may_hear_last_resort(to)) return no(Withheld::LongLivedStale);
   if (!to.allow_as_set && has_as_set(route.attributes->as_path)) return no(Withheld::AsSet);
   if (!to.policies) {  // RFC 8212 section 2; `originate` is the explicit policy for what is our own
     if (to.external && route.source != RouteSource::Local) return no(Withheld::NoPolicy);
@@ -216,6 +239,7 @@ PathAttributes attributes_to_send(const ExportSettings& to, const ExportRoute& r
   else
     to_internal_peer(to, route, out);
   if (to.draining) depref(to, out);
+  if (out.marks.long_lived_stale) mark_last_resort(to, out);
   if (route.source != RouteSource::Local)
     for (UnknownAttribute& unknown : out.unknown) unknown.flags |= kPartial;  // RFC 4271 section 5
   return out;

@@ -26,6 +26,8 @@ struct ExportSettings {
   config::NextHopMode next_hop = config::NextHopMode::Auto;
   std::array<std::uint8_t, kFamilies> add_path{};  // how many paths to a prefix (RFC 7911); 0: one, without path id
   std::optional<BgpRole> role;
+  bool long_lived_understood = false;         // RFC 9494: may be told of long-lived stale routes ...
+  bool long_lived_partial = false;            // ... by iBGP all the same, as its section 4.6 has it
   bool allow_as_set = true;                   // RFC 9774
   std::optional<std::uint32_t> max_prefixes;  // per family, beyond our own
   std::optional<std::vector<std::string>> policies;
@@ -50,6 +52,7 @@ enum class Withheld : std::uint8_t {
   NoAdvertise,   // RFC 1997
   NoExport,
   OnlyToCustomer,  // RFC 9234
+  LongLivedStale,  // RFC 9494
   AsSet,           // RFC 9774
   NoPolicy,        // RFC 8212
   Policy,

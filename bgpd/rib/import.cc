@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "bgpd/rib/decision.h"
+#include "bgpd/wire/iana.h"
 
 namespace slash32::bgp {
 namespace {
@@ -23,6 +24,10 @@ bool is_leak(const RibPeer& peer, const PathAttributes& attributes) {
   return false;
 }
 
+bool has(const PathAttributes& attributes, Community community) {
+  return std::ranges::find(attributes.communities, community) != attributes.communities.end();
+}
+
 }  // namespace
 
 AttributesPtr with_otc(const RibPeer& peer, const AttributesPtr& attributes) {
@@ -40,6 +45,19 @@ AttributesPtr with_graceful_shutdown(const RibPeer& peer, AttributesPtr attribut
   last->local_pref = 0;
   return last;
 }
+
+bool says_long_lived_stale(const RibPeer& peer, const PathAttributes& received) {
+  return peer.long_lived_offered && has(received, community::kLlgrStale);
+}
+
+AttributesPtr last_resort(const AttributesPtr& attributes) {
+  auto last = std::make_shared<PathAttributes>(*attributes);
+  last->marks.long_lived_stale = true;
+  if (!has(*last, community::kLlgrStale)) last->communities.push_back(community::kLlgrStale);
+  return last;
+}
+
+bool forbids_long_life(const PathAttributes& attributes) { return has(attributes, community::kNoLlgr); }
 
 Refusal check_attributes(const RibPeer& peer, const RibSettings& rib, const PathAttributes& attributes) {
   // RFC 4271 section 9.1.2: our AS in the path is a loop, unless the operator expects it so many times.

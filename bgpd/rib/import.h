@@ -23,6 +23,13 @@ AttributesPtr with_otc(const RibPeer& peer, const AttributesPtr& attributes);
 /// community is not there (import policy may have taken it off), or not to be heeded.
 AttributesPtr with_graceful_shutdown(const RibPeer& peer, AttributesPtr attributes);
 
+/// RFC 9494 section 4.3: the neighbour says LLGR_STALE, and was told that we know what it means.
+bool says_long_lived_stale(const RibPeer& peer, const PathAttributes& received);
+/// The same route as the last resort, with LLGR_STALE whatever import policy did to that.
+AttributesPtr last_resort(const AttributesPtr& attributes);
+/// RFC 9494 section 3.3: NO_LLGR.
+bool forbids_long_life(const PathAttributes& attributes);
+
 /// For people: why a route is kept out.
 std::string_view to_string(Refusal refusal);
 

@@ -51,9 +51,10 @@ struct Path {
   std::uint32_t path_id = 0;  // the peer's own, where RFC 7911 is negotiated
   PeerSlot peer = kNoSlot;
   Refusal refusal = Refusal::None;
-  bool stale : 1 = false;   // RFC 4724 section 4.2
-  bool best : 1 = false;    // Loc-RIB holds it
-  bool unsaid : 1 = false;  // its peer is refreshing (RFC 7313 section 4) and has not said it again
+  bool stale : 1 = false;       // RFC 4724 section 4.2
+  bool best : 1 = false;        // Loc-RIB holds it
+  bool long_lived : 1 = false;  // stale beyond that (RFC 9494 section 4.2)
+  bool unsaid : 1 = false;      // its peer is refreshing (RFC 7313 section 4) and has not said it again
 };
 
 /// The paths of one prefix: one inline, several in an array. 20 bytes.

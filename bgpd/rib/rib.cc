@@ -216,6 +216,10 @@ void Rib::peer_changed(PeerId id, RibPeer peer) { impl_->peer_changed(id, std::m
 void Rib::peer_down(PeerId id, const std::vector<AddressFamily>& retain, StaleBefore before) {
   if (RibPeerState* peer = impl_->find(id)) impl_->peer_down(*peer, retain, before);
 }
+void Rib::long_lived_stale(PeerId id, const std::vector<AddressFamily>& families) {
+  if (RibPeerState* peer = impl_->find(id))
+    for (const AddressFamily family : families) impl_->begin_long_lived(*peer, index_of(family));
+}
 void Rib::stale_expired(PeerId id, const std::vector<AddressFamily>& families) {
   if (RibPeerState* peer = impl_->find(id))
     for (const AddressFamily family : families) impl_->sweep(*peer, family);

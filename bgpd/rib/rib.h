@@ -33,8 +33,11 @@ struct RibPeer {
   IpAddress address;
   std::vector<AddressFamily> families;  // negotiated
   bool four_octet_as = true;
-  bool enhanced_refresh = false;      // negotiated (RFC 7313)
-  std::optional<IpAddress> local_v4;  // next hop self, per family; a family without one is held: nothing of it is sent
+  bool long_lived_offered = false;     // LLGR_STALE in what it says makes a route the last resort (RFC 9494)
+  bool long_lived_understood = false;  // it may be told of such routes ...
+  bool long_lived_partial = false;     // ... or, by iBGP, all the same as section 4.6 has it
+  bool enhanced_refresh = false;       // negotiated (RFC 7313)
+  std::optional<IpAddress> local_v4;   // next hop self, per family; a family without one is held: nothing of it is sent
   std::optional<IpAddress> local_v6;
   std::optional<IpAddress> local_link_local;  // only where the peer is on that link (RFC 2545 section 3)
   bool route_reflector_client = false;
@@ -90,6 +93,7 @@ struct PathView {
   bool best = false;
   bool multipath = false;  // in the ECMP set
   bool stale = false;
+  bool long_lived_stale = false;  // RFC 9494: of the neighbour's own telling or by the time it is away
   bool resolved = false;
   std::string why_not;  // why it was refused or lost; empty for the best
 };
@@ -139,6 +143,9 @@ class Rib {
   void peer_changed(PeerId id, RibPeer peer);
   /// Routes of `retain` families become stale, all others go; `before` of those families that were stale already.
   void peer_down(PeerId id, const std::vector<AddressFamily>& retain, StaleBefore before = StaleBefore::Deleted);
+  /// What is stale of these becomes the last resort, with LLGR_STALE, but for routes with NO_LLGR, which go (RFC 9494
+  /// section 4.2).
+  void long_lived_stale(PeerId id, const std::vector<AddressFamily>& families);
   /// Drops what is still stale.
   void stale_expired(PeerId id, const std::vector<AddressFamily>& families);
   /// The neighbour is no longer configured.

@@ -109,6 +109,7 @@ struct Rib::Impl {
   bool remove_unless(std::size_t family, PrefixId id, PeerSlot peer, Stays stays);
   void remove_path(std::size_t family, PrefixId id, Path* path);
   void sweep(RibPeerState& peer, AddressFamily family);
+  void begin_long_lived(RibPeerState& peer, std::size_t family);
   void refresh_begins(RibPeerState& peer, std::size_t family);
   void refresh_ends(RibPeerState& peer, std::size_t family);
   /// Guard and policy on `path.received`; sets `accepted` and `refusal`, keeps counts.
@@ -120,6 +121,7 @@ struct Rib::Impl {
   Imported apply_policy(const RibPeerState& peer, const Prefix& prefix, SetId received);
   void assign(RibPeerState& peer, std::size_t family, PrefixId id, Path& path, const Imported& imported);
   void import_again(std::size_t family, PrefixId id);
+  Imported as_last_resort(Imported imported);
   void release_set(SetId id);
   void next_hops_changed(const std::vector<IpAddress>& addresses);
 

@@ -47,6 +47,11 @@ void Rib::Impl::announce(RibPeerState& peer, const Update::Reach& reach) {
     if (path == nullptr && path_ids != nullptr) path = take_over_stale(peer, family, id, {path_id, received});
     if (path != nullptr && path->received == received) {  // said again: no longer stale, nothing else
       path->stale = path->unsaid = false;
+      if (path->long_lived) {  // no longer the last resort
+        path->long_lived = false;
+        node.reimport = true;
+        work.push(family, id, false);
+      }
       continue;
     }
     if (path == nullptr && has_too_many_paths(node.paths, peer.out.slot)) {
@@ -60,7 +65,7 @@ void Rib::Impl::announce(RibPeerState& peer, const Update::Reach& reach) {
     }
     release_set(path->received);
     path->received = sets.add_reference(received);
-    path->stale = path->unsaid = false;
+    path->stale = path->unsaid = path->long_lived = false;
     Imported imported{refusal != Refusal::None ? refusal : guard.check(prefix, peer.conf.external, peer.conf.allow), 0};
     if (imported.refusal == Refusal::None) {
       if (!shared || peer.prefix_matters) {
@@ -117,6 +122,31 @@ void Rib::Impl::sweep(RibPeerState& peer, AddressFamily of) {
   });
 }
 
+// RFC 9494 section 4.2.
+void Rib::Impl::begin_long_lived(RibPeerState& peer, std::size_t family) {
+  peer.index[family].walk(tables[family].end(), [&](PrefixId id) {
+    bool changed = false;
+    const bool left = remove_unless(family, id, peer.out.slot, [&](Path& path) {
+      if (!path.stale || path.long_lived) return true;
+      if (forbids_long_life(sets.get(path.received))) return false;
+      if (path.accepted != 0 && forbids_long_life(sets.get(path.accepted))) return false;
+      return changed = path.long_lived = true;
+    });
+    if (!changed) return left;
+    tables[family].node(id).reimport = true;
+    work.push(family, id, false);
+    return true;
+  });
+}
+
+// Takes over the reference and gives another one.
+Rib::Impl::Imported Rib::Impl::as_last_resort(Imported imported) {
+  if (imported.accepted == 0) return imported;
+  const SetId last = sets.intern(last_resort(sets.pointer(imported.accepted)));
+  release_set(imported.accepted);
+  return {imported.refusal, last};
+}
+
 // RFC 7313 section 4. A second beginning without an end marks everything again.
 void Rib::Impl::refresh_begins(RibPeerState& peer, std::size_t family) {
   peer.index[family].walk(tables[family].end(), [&](PrefixId id) {
@@ -145,13 +175,15 @@ Rib::Impl::Imported Rib::Impl::import(const RibPeerState& peer, const Prefix& pr
 Rib::Impl::Imported Rib::Impl::apply_policy(const RibPeerState& peer, const Prefix& prefix, SetId received) {
   if (!peer.conf.import_policies) {
     if (peer.conf.external) return {Refusal::NoPolicy, 0};  // RFC 8212 section 2
-    return {Refusal::None, sets.add_reference(received)};
+    if (!says_long_lived_stale(peer.conf, sets.get(received))) return {Refusal::None, sets.add_reference(received)};
+    return {Refusal::None, sets.intern(last_resort(sets.pointer(received)))};
   }
   const AttributesPtr& attributes = sets.pointer(received);
   PolicyResult result = bgp::evaluate(settings.policies, *peer.conf.import_policies, import_route(peer.conf, prefix),
                                       attributes, peer.conf.local_as);
   if (!result.accepted) return {Refusal::Policy, 0};
   result.attributes = with_graceful_shutdown(peer.conf, std::move(result.attributes));
+  if (says_long_lived_stale(peer.conf, *attributes)) result.attributes = last_resort(result.attributes);
   if (result.attributes == attributes) return {Refusal::None, sets.add_reference(received)};
   return {Refusal::None, sets.intern(std::move(result.attributes))};
 }
@@ -176,7 +208,8 @@ void Rib::Impl::import_again(std::size_t family, PrefixId id) {
     if (path.peer == kLocalSlot) continue;
     RibPeerState& peer = *slots[path.peer];
     const Refusal refusal = check_attributes(peer.conf, settings, sets.get(path.received));
-    assign(peer, family, id, path, import(peer, prefix, path.received, refusal));
+    const Imported imported = import(peer, prefix, path.received, refusal);
+    assign(peer, family, id, path, path.long_lived ? as_last_resort(imported) : imported);
   }
 }
 

@@ -38,6 +38,7 @@ void Rib::Impl::visit_node(std::size_t family, PrefixId id, const std::function<
     view.best = best == i;
     view.multipath = candidates[i].multipath;
     view.stale = path.stale;
+    view.long_lived_stale = path.accepted != 0 && sets.get(path.accepted).marks.long_lived_stale;
     view.path_id = path.path_id;
     view.resolved = is_local || (path.accepted != 0 && next_hops.state(sets.tag(path.accepted)).resolved);
     view.why_not = why_not(prefix, path, candidates[i]);

@@ -171,6 +171,7 @@ void NeighborSession::run_one(Action action) {
                    events_.down(a);
                  },
                  [&](act::StaleExpired& a) { events_.stale_expired(a.families); },
+                 [&](act::LongLivedStale& a) { events_.long_lived_stale(a.families); },
                  [&](act::UpdateReceived& a) { events_.update(a.update); },
                  [&](act::RefreshReceived& a) { events_.refresh(a.refresh); },
              },

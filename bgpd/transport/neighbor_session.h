@@ -25,6 +25,7 @@ struct SessionEvents {
   std::function<void(const Session&, const IpAddress& local)> up;  // `local`: our end of the connection
   std::function<void(const act::SessionDown&)> down;
   std::function<void(const std::vector<AddressFamily>&)> stale_expired;
+  std::function<void(const std::vector<AddressFamily>&)> long_lived_stale;
   std::function<void(const Update&)> update;
   std::function<void(const RouteRefresh&)> refresh;
   /// UPDATE messages to send, about `max_bytes`; empty: none now. Asked only while the connection's queue is empty.

@@ -61,6 +61,7 @@ struct PolicyMarks {
   NextHop next_hop = NextHop::AsUsual;  // of export policy; Given: `PathAttributes::next_hop` is to be sent as it is
   bool blackhole = false;               // of import policy: the kernel discards (RFC 7999)
   std::uint32_t kernel_metric = 0;      // of import policy; 0: the configured one
+  bool long_lived_stale = false;        // used last, and told to few (RFC 9494 section 4.3)
   bool operator==(const PolicyMarks&) const = default;
 };
 

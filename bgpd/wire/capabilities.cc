@@ -14,7 +14,8 @@ constexpr std::uint16_t kRestartState = 0x8000;          // RFC 4724 section 3
 constexpr std::uint16_t kGracefulNotification = 0x4000;  // RFC 8538 section 2
 constexpr std::uint16_t kRestartTimeMask = 0x0fff;
 constexpr std::uint8_t kForwardingState = 0x80;
-constexpr std::uint8_t kReceivePaths = 1;  // RFC 7911 section 4
+constexpr std::uint32_t kMaxStaleTime = 0xffffff;  // RFC 9494 section 3.1
+constexpr std::uint8_t kReceivePaths = 1;          // RFC 7911 section 4
 constexpr std::uint8_t kSendPaths = 2;
 
 /// Reads the value; false: its length or content is not what the capability's RFC says.
@@ -67,6 +68,23 @@ bool decode_graceful_restart(ByteReader in, Capabilities& out) {
   return !in.failed();
 }
 
+/// RFC 9494 section 3.1.
+bool decode_long_lived(ByteReader in, Capabilities& out) {
+  std::vector<LongLivedFamily> found;
+  while (!in.empty()) {
+    const std::uint16_t afi = in.u16();
+    const std::uint8_t safi = in.u8();
+    const std::uint32_t rest = in.u32();  // flags, then three octets of time
+    if (in.failed()) return false;
+    const auto family = to_family(afi, safi);
+    if (!family) continue;
+    std::erase_if(found, [&](const LongLivedFamily& f) { return f.family == *family; });
+    found.push_back({*family, (rest >> 24 & kForwardingState) != 0, rest & kMaxStaleTime});
+  }
+  out.long_lived = std::move(found);  // as with graceful restart, of several the last one counts
+  return true;
+}
+
 /// RFC 9234 section 4.2: the same role may be there several times; different ones are refused by who negotiates.
 bool decode_role(ByteReader in, Capabilities& out) {
   const std::uint8_t role = in.u8();
@@ -108,6 +126,7 @@ constexpr std::array kTable{
     Row{capability::kFourOctetAs, decode_four_octet_as},
     Row{capability::kAddPath, decode_add_path},
     Row{capability::kEnhancedRefresh, decode_enhanced_refresh},
+    Row{capability::kLongLived, decode_long_lived},
 };
 
 std::unexpected<Notification> malformed(std::span<const std::uint8_t> capability) {
@@ -126,6 +145,16 @@ void encode_graceful_restart(const GracefulRestartCapability& gr, ByteWriter& ou
     out.u16(to_afi(f.family));
     out.u8(kSafiUnicast);
     out.u8(f.forwarding_preserved ? kForwardingState : std::uint8_t{0});
+  }
+}
+
+void encode_long_lived(const std::vector<LongLivedFamily>& families, ByteWriter& out) {
+  out.u8(capability::kLongLived);
+  out.u8(static_cast<std::uint8_t>(7 * families.size()));
+  for (const LongLivedFamily& f : families) {
+    out.u16(to_afi(f.family));
+    out.u8(kSafiUnicast);
+    out.u32((f.forwarding_preserved ? std::uint32_t{kForwardingState} << 24 : 0U) | (f.stale_time & kMaxStaleTime));
   }
 }
 
@@ -190,6 +219,7 @@ void encode_capabilities(const Capabilities& capabilities, ByteWriter& out) {
     out.u8(capability::kEnhancedRefresh);
     out.u8(0);
   }
+  if (capabilities.long_lived) encode_long_lived(*capabilities.long_lived, out);
 }
 
 }  // namespace slash32::bgp

@@ -37,7 +37,15 @@ inline constexpr std::uint8_t kGracefulRestart = 64;  // RFC 4724
 inline constexpr std::uint8_t kFourOctetAs = 65;      // RFC 6793
 inline constexpr std::uint8_t kAddPath = 69;          // RFC 7911
 inline constexpr std::uint8_t kEnhancedRefresh = 70;  // RFC 7313
+inline constexpr std::uint8_t kLongLived = 71;        // RFC 9494
 }  // namespace capability
+
+// https://www.iana.org/assignments/bgp-well-known-communities
+namespace community {
+inline constexpr std::uint32_t kLlgrStale = 0xffff0006;  // RFC 9494 section 3.2
+inline constexpr std::uint32_t kNoLlgr = 0xffff0007;     // RFC 9494 section 3.3
+inline constexpr std::uint32_t kNoExport = 0xffffff01;   // RFC 1997
+}  // namespace community
 
 // https://www.iana.org/assignments/address-family-numbers/ and https://www.iana.org/assignments/safi-namespace/
 inline constexpr std::uint16_t kAfiIpv4 = 1;

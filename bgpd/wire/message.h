@@ -40,6 +40,14 @@ struct GracefulRestartCapability {
   bool operator==(const GracefulRestartCapability&) const = default;
 };
 
+/// RFC 9494 section 3.1, one family's tuple.
+struct LongLivedFamily {
+  AddressFamily family = AddressFamily::IPv4;
+  bool forwarding_preserved = false;  // F
+  std::uint32_t stale_time = 0;       // seconds, 24 bits
+  bool operator==(const LongLivedFamily&) const = default;
+};
+
 /// RFC 7911 section 4, one family's tuple.
 struct AddPathFamily {
   AddressFamily family = AddressFamily::IPv4;
@@ -57,9 +65,10 @@ struct Capabilities {
   bool extended_messages = false;       // RFC 8654
   std::optional<Asn> four_octet_as;     // RFC 6793
   std::optional<GracefulRestartCapability> graceful_restart;
-  std::optional<std::uint8_t> role;     // RFC 9234: the value as it came, known or not
-  bool roles_disagree = false;          // several Role capabilities with different values
-  std::vector<AddPathFamily> add_path;  // RFC 7911
+  std::optional<std::vector<LongLivedFamily>> long_lived;  // RFC 9494
+  std::optional<std::uint8_t> role;                        // RFC 9234: the value as it came, known or not
+  bool roles_disagree = false;                             // several Role capabilities with different values
+  std::vector<AddPathFamily> add_path;                     // RFC 7911
   std::vector<std::uint8_t> unknown_codes;
   bool operator==(const Capabilities&) const = default;
 };

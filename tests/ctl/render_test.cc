@@ -64,6 +64,14 @@ TEST(RenderNeighbor, TellsWhatGracefulRestartBridges) {
   EXPECT_NE(text(R"({"negotiated":false,"notification":false})").find("not graceful\n"), std::string::npos);
 }
 
+TEST(RenderNeighbor, TellsWhatIsLongLivedAndForHowLong) {
+  const std::string text = render_neighbor(json::parse(R"({"name":"tor1","gracefulRestart":{"negotiated":true,
+      "longLived":{"staleTime":{"ipv4":600,"ipv6":0}}},"stale":[{"family":"ipv4","longLived":true,"secondsLeft":81},
+      {"family":"ipv6","longLived":false}]})"));
+  EXPECT_NE(text.find("graceful, negotiated, long-lived ipv4 600 s\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("stale       ipv4 long-lived for 81 s more, ipv6\n"), std::string::npos) << text;
+}
+
 TEST(RenderNeighbor, TellsHowBfdStands) {
   const auto line = [](const char* bfd) {
     const std::string text = render_neighbor(json::parse(std::string(R"({"name":"tor1","bfd":)") + bfd + "}"));
