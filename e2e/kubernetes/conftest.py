@@ -1,0 +1,14 @@
+"""The control plane and the cluster as fixtures."""
+
+import pytest
+
+from kubernetes.lab import control_plane
+from lab import session
+
+
+@pytest.fixture(scope="module", name="apiserver")
+def fixture_apiserver(request):
+    """etcd and kube-apiserver for a module; more flags of kube-apiserver as a parameter, by `indirect`."""
+    with control_plane.running(getattr(request, "param", ())) as plane:
+        session.labs.append(plane.host.lab.directory)
+        yield plane
