@@ -3,6 +3,7 @@
 import pytest
 
 from kubernetes.lab import control_plane
+from kubernetes.lab.cluster import KubernetesCluster
 from lab import session
 
 
@@ -12,3 +13,9 @@ def fixture_apiserver(request):
     with control_plane.running(getattr(request, "param", ())) as plane:
         session.labs.append(plane.host.lab.directory)
         yield plane
+
+
+@pytest.fixture(scope="module", name="cluster")
+def fixture_cluster():
+    """Two nodes that are Ready, for a module."""
+    yield from session.open_cluster(KubernetesCluster())

@@ -58,21 +58,29 @@ class Containerd:
         """Starts the daemon without waiting for it, so that several nodes can start side by side."""
         self._daemon = self._node.spawn(["containerd", "--log-level", "warn"], "containerd")
 
-    def wait_ready(self):
-        """Waits until the runtime serves and its network is ready, and loads the sandbox image once."""
+    def wait_serving(self):
+        """Waits until the runtime serves, and loads the sandbox image once."""
         socket = path_of(self._node.pid, SOCKET)
         wait_until(lambda: os.path.exists(socket), 30, lambda: f"containerd's socket\n{self._daemon.log_tail()}")
         if self.cri is None:
             self.cri = Runtime(socket)
-            self._node.run("ctr", "-n", "k8s.io", "images", "import", "--snapshotter", "native",
-                           self._node.lab.image)
+            self.import_image(self._node.lab.image)
+
+    def wait_ready(self):
+        """Waits until the runtime serves and its network is ready."""
+        self.wait_serving()
         wait_until(self.cri.is_network_ready, 30, lambda: f"the pod network\n{self._daemon.log_tail()}")
+
+    def import_image(self, archive):
+        """Loads the images of an OCI or docker archive, which must lie in the lab's directory."""
+        self._node.run("ctr", "-n", "k8s.io", "images", "import", "--snapshotter", "native", archive)
 
     def stop(self):
         """Ends the daemon; its sandboxes go on."""
         self._daemon.stop()
 
     def close(self):
-        """Closes our connection to it."""
+        """Closes our connection to it; the next wait makes a new one."""
         if self.cri:
             self.cri.close()
+        self.cri = None

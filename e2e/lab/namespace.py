@@ -85,6 +85,10 @@ class Machine:
         self.pid = None
         self.daemons = []  # all that were ever started, for their logs
         self._start(init or [lab.pause])
+        self.set_up_network()
+
+    def set_up_network(self):
+        """Gives the new network namespace its settings and its loopback."""
         self.sysctl(SETTINGS)
         self.ip("link", "set", "lo", "up")
 

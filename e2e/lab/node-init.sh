@@ -21,7 +21,7 @@ mkdir -p usr proc sys dev run tmp root opt/cni/bin etc/cni/net.d etc/slash32 etc
   var/lib/cni var/lib/containerd var/lib/slash32 var/lib/kubelet var/log/slash32 var/log/pods var/tmp
 [ -e var/run ] || ln -s /run var/run
 for link in bin sbin lib lib32 lib64 libx32; do
-  if [ -L "/$link" ] && [ ! -e "$link" ]; then ln -s "$(readlink "/$link")" "$link"; fi
+  if [ -L "/$link" ] && [ ! -L "$link" ]; then ln -s "$(readlink "/$link")" "$link"; fi
 done
 for file in alternatives iproute2 ld.so.cache ld.so.conf ld.so.conf.d nsswitch.conf passwd group protocols \
   services localtime; do

@@ -133,6 +133,7 @@ class Cluster:
 
     plugins = ("loopback",)  # of Debian's, beside our own
     learned = "bgp"  # the kernel's routing protocol of what the nodes' speaker learned
+    node_type = Node
 
     def __init__(self, plan, keep=False, pods_per_node=2):
         self.plan = plan
@@ -177,8 +178,14 @@ class Cluster:
             self._add_node(number)
 
     def _add_node(self, number):
-        node = self.lab.add(Node(self.lab, f"n{number}", self.plugins))
+        node = self.lab.add(self.node_type(self.lab, f"n{number}", self.plugins))
         self.nodes.append(node)
+        self.wire(node)
+        self._equip(node, number)
+
+    def wire(self, node):
+        """Connects a node, whose old cable if it had one is gone, to the router."""
+        number = self.number(node)
         port = f"p{number}"
         connect(self.router, port, node, "eth0", MTU)
         self._address(node, "eth0", lambda family: self.plan.host_address(number, family))
@@ -186,7 +193,6 @@ class Cluster:
             self._address(self.router, port, lambda family: self.plan.router_address(number, family))
         else:
             self.router.ip("link", "set", port, "master", "br0")
-        self._equip(node, number)
 
     def _equip(self, node, number):
         write_conflist(node, conflist(self.plan, number))

@@ -5,6 +5,8 @@ import json
 import ssl
 import urllib.parse
 
+from kubernetes.lab import inside
+
 MERGE_PATCH = "application/merge-patch+json"
 
 
@@ -16,11 +18,24 @@ class ApiError(AssertionError):
         self.status = status
 
 
-class Api:
-    """Requests as one user: with a client certificate, or with a bearer token."""
+class _Connection(http.client.HTTPSConnection):
+    """HTTPS from within a network namespace."""
 
-    def __init__(self, url, ca_file, certificate=None, token=None):
+    def __init__(self, host, port, netns, **options):
+        super().__init__(host, port, **options)
+        self._netns, self._tls = netns, options["context"]
+
+    def connect(self):
+        plain = inside.connect(self._netns, (self.host, self.port), self.timeout)
+        self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
+
+
+class Api:
+    """Requests as one user: with a client certificate, or with a bearer token; from within netns, if it is given."""
+
+    def __init__(self, url, ca_file, certificate=None, token=None, netns="/proc/self/ns/net"):
         self._where = urllib.parse.urlsplit(url)
+        self._netns = netns
         self._tls = ssl.create_default_context(cafile=ca_file)
         if certificate:
             self._tls.load_cert_chain(*certificate)
@@ -28,8 +43,8 @@ class Api:
 
     def request(self, method, path, body=None, content_type="application/json", timeout=30):
         """Sends a request and returns (status, text of the answer). OSError and HTTPException pass."""
-        connection = http.client.HTTPSConnection(self._where.hostname, self._where.port, timeout=timeout,
-                                                 context=self._tls)
+        connection = _Connection(self._where.hostname, self._where.port, self._netns, timeout=timeout,
+                                 context=self._tls)
         try:
             headers = {**self._headers, **({"Content-Type": content_type} if body is not None else {})}
             connection.request(method, path, None if body is None else json.dumps(body), headers)

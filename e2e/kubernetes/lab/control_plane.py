@@ -98,14 +98,19 @@ class ControlPlane:
                 f"--service-account-signing-key-file={pki.key('service-accounts')}",
                 f"--service-account-key-file={pki.key('service-accounts')}", *self.flags]
 
+    def launch(self):
+        """Starts both without waiting for them."""
+        self.etcd = self.host.spawn(self._etcd_argv(), "etcd")
+        self.server = self.host.spawn(self._server_argv(), "kube-apiserver")
+
     def start(self):
         """Starts both and waits until the API is ready."""
-        self.etcd = self.host.spawn(self._etcd_argv(), "etcd")
-        self.start_server()
+        self.launch()
+        self.wait_ready()
         return self
 
     def start_server(self):
-        """Starts kube-apiserver, again after stop_server(), and waits until it is ready."""
+        """Starts kube-apiserver again after stop_server(), and waits until it is ready."""
         self.server = self.host.spawn(self._server_argv(), "kube-apiserver")
         self.wait_ready()
 
@@ -123,11 +128,12 @@ class ControlPlane:
 
     def api_as(self, name):
         """The API as the holder of a certificate that was issued under this name."""
-        return Api(self.url, self.ca_file, certificate=(self.pki.certificate(name), self.pki.key(name)))
+        return Api(self.url, self.ca_file, certificate=(self.pki.certificate(name), self.pki.key(name)),
+                   netns=self._netns())
 
     def api_with(self, token):
         """The API as the holder of a bearer token."""
-        return Api(self.url, self.ca_file, token=token)
+        return Api(self.url, self.ca_file, token=token, netns=self._netns())
 
     def token(self, namespace, account, seconds=3600):
         """A service account's token for so long (at least 600 s); creates namespace and account where missing."""
@@ -170,9 +176,12 @@ class ControlPlane:
         run([*self._inside(), *client, "compact", revision, "--physical"], env=env)
         return revision
 
+    def _netns(self):
+        return f"/proc/{self.host.pid}/ns/net"
+
     def _inside(self):
         """What a command starts with to run where the servers can be reached."""
-        return [] if self._loopback else ["nsenter", f"--net=/proc/{self.host.pid}/ns/net", "--"]
+        return ["nsenter", f"--net={self._netns()}", "--"]
 
     def environment(self):
         """What a program needs to find and enter the API, as environment variables."""
