@@ -3,12 +3,12 @@
 # one line "N passed, N failed, N skipped". Run as root. Exit status 0 only when nothing failed and no test was skipped
 # beyond the expected.
 #   tests/run.sh            all of it
-#   tests/run.sh unit e2e   only these stages: format, unit, root, netns, interop, e2e
+#   tests/run.sh unit e2e   only these stages: format, unit, root, netns, interop, e2e, kubernetes
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
 expected_skips=0
-stages=(format unit root netns interop e2e)
+stages=(format unit root netns interop e2e kubernetes)
 [ $# -eq 0 ] || stages=("$@")
 
 if [ "$(id -u)" != 0 ]; then
@@ -17,7 +17,8 @@ if [ "$(id -u)" != 0 ]; then
 fi
 
 results=$(mktemp -d)
-trap 'rm -rf "$results"' EXIT
+kubernetes_build=
+trap '[ -z "$kubernetes_build" ] || kill -- "-$kubernetes_build" 2> /dev/null; rm -rf "$results"' EXIT
 broken=()
 
 say() { printf '\n=== %s (%s s)\n' "$*" "$SECONDS"; }
@@ -39,6 +40,22 @@ pytest() {
   SLASH32_BIN="$PWD/build/release/bin" /usr/bin/python3 -m pytest -q -p no:cacheprovider --junitxml="$results/$name.xml" "$@"
 }
 formatted() { find . -path ./build -prune -o \( -name '*.h' -o -name '*.cc' \) -print0 | xargs -0 clang-format-19 --dry-run -Werror; }
+# Building Kubernetes takes five CPU minutes, once on a machine. It has what the other stages leave idle of the processors,
+# which is more than enough, and is waited for only when its own stage has come.
+start_kubernetes() {
+  setsid chrt --idle 0 e2e/kubernetes/build.sh > "$results/kubernetes-directory" 2> "$results/build-kubernetes.log" &
+  kubernetes_build=$!
+}
+finish_kubernetes() {
+  local status=0 pid
+  for pid in $(pgrep -g "$kubernetes_build"); do  # from now on with an equal share
+    chrt --all-tasks --other --pid 0 "$pid" 2> /dev/null || true  # it may have ended meanwhile
+  done
+  wait "$kubernetes_build" || status=$?
+  kubernetes_build=
+  tail -n 40 "$results/build-kubernetes.log"
+  return "$status"
+}
 static() {  # the plugin and the IPAM are dropped onto nodes of any distribution
   local program
   for program in slash32 slash32-ipam; do
@@ -49,6 +66,7 @@ static() {  # the plugin and the IPAM are dropped onto nodes of any distribution
 say "packages"
 tests/packages.sh || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
 
+wants kubernetes && start_kubernetes
 stage "build release" build release
 stage "static binaries" static
 wants format && stage "format" formatted
@@ -61,7 +79,11 @@ wants netns && stage "build the tracer" build dev --target call_tracer
 wants netns && stage "namespace tests" pytest netns tests/netns tests/survival
 wants netns && stage "CNI conformance" pytest conformance tests/cni-conformance
 wants interop && stage "interoperation tests" pytest interop tests/interop
-wants e2e && stage "end-to-end tests" pytest e2e e2e
+wants e2e && stage "end-to-end tests" pytest e2e e2e --ignore=e2e/kubernetes
+if wants kubernetes; then
+  stage "build Kubernetes" finish_kubernetes
+  stage "tests against a real Kubernetes" pytest kubernetes e2e/kubernetes
+fi
 
 say "summary"
 /usr/bin/python3 tests/support/summary.py --expected-skips "$expected_skips" "$results" "${broken[@]}"

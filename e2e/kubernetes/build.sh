@@ -16,9 +16,17 @@ programs=(kube-apiserver kube-controller-manager kube-scheduler kubelet kube-pro
 cache=${SLASH32_KUBERNETES_CACHE:-${XDG_CACHE_HOME:-/var/cache}/slash32/kubernetes}
 go_root=/usr/lib/go-1.19
 reflect2=/usr/share/gocode/src/github.com/modern-go/reflect2
-packages=(golang-1.19-go golang-github-modern-go-reflect2-dev dpkg-dev etcd-server etcd-client openssl)
+# To build with, and what the tests run beside it.
+packages=(golang-1.19-go golang-github-modern-go-reflect2-dev dpkg-dev etcd-server etcd-client openssl busybox-static)
 
 say() { echo "kubernetes: ${SECONDS} s: $*" >&2; }
+# Go writes its cache without write permission.
+remove() {
+  local directory
+  for directory; do
+    [ ! -d "$directory" ] || { chmod -R u+w "$directory" && rm -rf "$directory"; }
+  done
+}
 die() {
   echo "e2e/kubernetes/build.sh: $*" >&2
   exit 1
@@ -36,6 +44,7 @@ install_packages() {
   say "installing ${missing[*]}"
   # etcd must not start serving on this machine because we installed it.
   [ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' > "$policy"; chmod 755 "$policy"; made_policy=$policy; }
+  apt-get update -qq >&2
   DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends \
     "${missing[@]}" > "$work/install.log" 2>&1 || { cat "$work/install.log" >&2; die "apt could not install ${missing[*]}"; }
   if [ -n "${made_policy:-}" ]; then rm -f "$made_policy"; made_policy=; fi
@@ -121,10 +130,11 @@ main() {
   exec 9> "$cache/lock"
   flock 9
   if [ ! -d "$target" ]; then
+    remove "$cache"/building.*  # of builds that were killed: only who holds the lock builds
     work=$(mktemp -d "$cache/building.XXXXXX")
     tree=$work/go/src/k8s.io/kubernetes
     mkdir "$work/out"
-    trap 'rm -f "${made_policy:-}"; chmod -R u+w "$work"; rm -rf "$work"' EXIT
+    trap 'rm -f "${made_policy:-}"; remove "$work"' EXIT
     install_packages
     fetch_sources
     say "building $version"
@@ -133,7 +143,8 @@ main() {
     say "OpenAPI description generated"
     compile
     mv "$work/out" "$target"
-    say "built: $(times | tail -1) (CPU: user, system)"
+    times > "$work/times"
+    say "built; CPU time (user, system): $(tail -n 1 "$work/times")"
   fi
   echo "$target"
 }

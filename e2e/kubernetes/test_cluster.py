@@ -5,6 +5,7 @@ import ipaddress
 import pytest
 from kubernetes.lab import stand_in
 from kubernetes.lab.api import Api
+from kubernetes.lab.cluster import container
 from lab.shell import wait_until
 
 FAMILIES = ("ipv4", "ipv6")
@@ -73,11 +74,10 @@ def test_a_deleted_pod_frees_its_addresses_and_leaves_no_route(cluster):
 def test_a_daemonset_has_a_pod_on_each_node(cluster):
     """Controller manager and scheduler do their part."""
     labels = {"app": "everywhere"}
-    container = {"name": "main", "image": "slash32.test/pause:1", "imagePullPolicy": "Never"}
     cluster.api.create("/apis/apps/v1/namespaces/default/daemonsets", {
         "metadata": {"name": "everywhere"},
         "spec": {"selector": {"matchLabels": labels},
-                 "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}}}})
+                 "template": {"metadata": {"labels": labels}, "spec": {"containers": [container()]}}}})
     path = "/apis/apps/v1/namespaces/default/daemonsets/everywhere"
     wait_until(lambda: cluster.api.get(path)["status"].get("numberReady") == 2, 60,
                lambda: cluster.plane.kubectl("describe", "daemonset,pod", "-l", "app=everywhere"))
@@ -121,6 +121,35 @@ def test_a_pod_in_the_nodes_network_has_the_nodes_address(cluster):
     item = cluster.ready_pod("host-network")
     assert item["status"]["podIP"] == cluster.plan.host_address(2, "ipv4")
     assert len(node.allocations()) == held
+
+
+def test_logs_are_read_and_commands_run_in_a_container(cluster):
+    """By way of the API server and the kubelet, as administrators do."""
+    cluster.create_pod("talker", containers=[container(script="echo started; exec sleep 1000000")])
+    pod = cluster.running_pod("talker")
+    assert cluster.plane.kubectl("logs", "talker") == "started\n"
+    told = cluster.plane.kubectl("exec", "talker", "--", "/busybox", "ip", "-o", "address", "show", "dev", "eth0")
+    assert [ip in told for ip in pod.ips] == [True, True]
+
+
+def test_a_privileged_init_container_prepares_the_node_for_a_confined_one(cluster):
+    """What a pod network's DaemonSet is made of: host paths, host network, a read-only root, few capabilities."""
+    node = cluster.nodes[0]
+    mounts = [{"name": "state", "mountPath": "/host/state"}]
+    install = container("install", "echo installed > /host/state/file", volumeMounts=mounts,
+                        securityContext={"privileged": True})
+    confined = {"readOnlyRootFilesystem": True, "seccompProfile": {"type": "RuntimeDefault"},
+                "capabilities": {"drop": ["ALL"], "add": ["NET_ADMIN"]}}
+    work = container("work", "ip link set dev lo mtu 65535; cat /host/state/file; touch /no; exec sleep 1000000",
+                     volumeMounts=mounts, securityContext=confined)
+    volume = {"name": "state", "hostPath": {"path": "/var/lib/state", "type": "DirectoryOrCreate"}}
+    cluster.create_pod("prepared", node.name, hostNetwork=True, initContainers=[install], containers=[work],
+                       volumes=[volume])
+    cluster.ready_pod("prepared")
+    assert node.file("/var/lib/state/file") == "installed\n"
+    log = cluster.plane.kubectl("logs", "prepared")
+    assert "installed\n" in log and "Read-only file system" in log
+    assert node.ip_json("link", "show", "dev", "lo")[0]["mtu"] == 65535
 
 
 def test_a_node_that_was_rebooted_runs_its_pods_again(cluster, pods):

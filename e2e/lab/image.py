@@ -1,4 +1,4 @@
-"""The sandbox image: one static program of ours in a docker archive, since there is no registry to pull from."""
+"""Images of one static program each, the sandbox's above all, as docker archives: there is no registry to pull from."""
 
 import hashlib
 import io
@@ -30,22 +30,22 @@ def _layer(program):
         data = file.read()
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as layer:
-        _add(layer, "pause", data, 0o755)
+        _add(layer, os.path.basename(program), data, 0o755)
     return out.getvalue()
 
 
-def pack(program, path):
-    """Writes a docker archive (as `docker save` makes it) whose one layer holds the program as /pause."""
+def pack(program, path, name=NAME):
+    """Writes a docker archive (as `docker save` makes it) whose one layer holds the program, in the root directory."""
     layer = _layer(program)
     config = json.dumps({
         "architecture": {"x86_64": "amd64", "aarch64": "arm64"}.get(os.uname().machine, os.uname().machine),
         "os": "linux",
-        "config": {"Entrypoint": ["/pause"], "Env": ["PATH=/"], "WorkingDir": "/"},
+        "config": {"Entrypoint": ["/" + os.path.basename(program)], "Env": ["PATH=/"], "WorkingDir": "/"},
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
         "history": [{"created_by": "slash32 e2e"}],
     }).encode()
     config_name = f"{hashlib.sha256(config).hexdigest()}.json"
-    manifest = [{"Config": config_name, "RepoTags": [NAME], "Layers": ["layer.tar"]}]
+    manifest = [{"Config": config_name, "RepoTags": [name], "Layers": ["layer.tar"]}]
     with tarfile.open(path, "w") as archive:
         _add(archive, config_name, config)
         _add(archive, "layer.tar", layer)

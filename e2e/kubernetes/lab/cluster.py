@@ -1,5 +1,7 @@
 """A cluster: a control plane on a machine of its own, and nodes on the same segment that join it."""
 
+import os
+
 from kubernetes.lab import binaries, stand_in
 from kubernetes.lab.control_plane import DUAL_STACK, SERVICE_RANGES, ControlPlane
 from kubernetes.lab.node import KubernetesNode
@@ -10,14 +12,20 @@ from lab.topology import MTU, Cluster, Plan
 
 POD_RANGES = ("10.244.0.0/16", "fd00:10:244::/48")
 ADDRESSES = ("10.0.0.100", "fd00:10::100")  # the control plane's
+BUSYBOX = "slash32.test/busybox:1"
+
+
+def container(name="main", script=None, **more):
+    """A container that does nothing but be there, or one that runs a script of busybox's shell."""
+    what = {"image": BUSYBOX, "args": ["sh", "-c", script]} if script else {"image": image.NAME}
+    return {"name": name, "imagePullPolicy": "Never", **what, **more}
 
 
 def manifest(name, node=None, **spec):
-    """A pod that does nothing but be there: its container is the sandbox's own program."""
-    container = {"name": "main", "image": image.NAME, "imagePullPolicy": "Never"}
+    """A pod with one container that does nothing but be there, unless `spec` says more."""
     return {"metadata": {"name": name, "labels": {"app": name}},
-            "spec": {"containers": [container], "terminationGracePeriodSeconds": 1, **({"nodeName": node} if node else {}),
-                     **spec}}
+            "spec": {"containers": [container()], "terminationGracePeriodSeconds": 1,
+                     **({"nodeName": node} if node else {}), **spec}}
 
 
 def is_true(item, condition):
@@ -53,8 +61,10 @@ class KubernetesCluster(Cluster):
             node.containerd.launch()
         self.plane.wait_ready()
         progress("joining the nodes")
+        busybox = image.pack("/bin/busybox", os.path.join(self.lab.directory, "busybox.tar"), BUSYBOX)
         for node in self.nodes:
             self.join(node)
+            node.containerd.import_image(busybox)
         self.equip(self.nodes)
         progress("waiting for nodes that are Ready")
         self.wait_ready()

@@ -94,6 +94,7 @@ class ControlPlane:
                 f"--tls-private-key-file={pki.key('apiserver')}",
                 f"--kubelet-client-certificate={pki.certificate('kubelet-client')}",
                 f"--kubelet-client-key={pki.key('kubelet-client')}",
+                "--kubelet-preferred-address-types=InternalIP",
                 "--service-account-issuer=https://kubernetes.default.svc",
                 f"--service-account-signing-key-file={pki.key('service-accounts')}",
                 f"--service-account-key-file={pki.key('service-accounts')}", *self.flags]
