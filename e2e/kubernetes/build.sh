@@ -6,8 +6,7 @@
 # contents; kubectl is taken from Debian's binary package. A directory of the cache is whole or not there: the build
 # happens beside it and is renamed at the end. Who comes while another builds waits for that one.
 #
-#   e2e/kubernetes/build.sh            prints the directory, after building if it must
-#   e2e/kubernetes/build.sh --check    prints it if it is there; else exits with status 1 and builds nothing
+#   e2e/kubernetes/build.sh    prints the directory, after building if it must
 # Environment: SLASH32_KUBERNETES_CACHE, the cache; default $XDG_CACHE_HOME/slash32/kubernetes, or
 #   /var/cache/slash32/kubernetes where XDG_CACHE_HOME is not set.
 set -euo pipefail
@@ -16,8 +15,8 @@ programs=(kube-apiserver kube-controller-manager kube-scheduler kubelet kube-pro
 cache=${SLASH32_KUBERNETES_CACHE:-${XDG_CACHE_HOME:-/var/cache}/slash32/kubernetes}
 go_root=/usr/lib/go-1.19
 reflect2=/usr/share/gocode/src/github.com/modern-go/reflect2
-# To build with, and what the tests run beside it.
-packages=(golang-1.19-go golang-github-modern-go-reflect2-dev dpkg-dev etcd-server etcd-client openssl busybox-static)
+to_build=(golang-1.19-go golang-github-modern-go-reflect2-dev dpkg-dev)
+to_run=(etcd-server etcd-client openssl busybox-static)
 
 say() { echo "kubernetes: ${SECONDS} s: $*" >&2; }
 # Go writes its cache without write permission.
@@ -36,17 +35,18 @@ die() {
 candidate() { LC_ALL=C apt-cache policy "$1" | sed -n 's/^ *Candidate: //p' | grep -vx '(none)' || true; }
 
 install_packages() {
-  local package missing=() policy=/usr/sbin/policy-rc.d
-  for package in "${packages[@]}"; do
+  local package missing=() policy=/usr/sbin/policy-rc.d log
+  for package; do
     [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
   done
   [ ${#missing[@]} -gt 0 ] || return 0
+  [ "$(id -u)" = 0 ] || die "not root to install ${missing[*]}"
   say "installing ${missing[*]}"
   # etcd must not start serving on this machine because we installed it.
   [ -e "$policy" ] || { printf '#!/bin/sh\nexit 101\n' > "$policy"; chmod 755 "$policy"; made_policy=$policy; }
   apt-get update -qq >&2
-  DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends \
-    "${missing[@]}" > "$work/install.log" 2>&1 || { cat "$work/install.log" >&2; die "apt could not install ${missing[*]}"; }
+  log=$(DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends \
+    "${missing[@]}" 2>&1) || { echo "$log" >&2; die "apt could not install ${missing[*]}"; }
   if [ -n "${made_policy:-}" ]; then rm -f "$made_policy"; made_policy=; fi
   if [ -d /run/systemd/system ] && [[ " ${missing[*]} " == *" etcd-server "* ]]; then
     systemctl disable --now etcd > /dev/null 2>&1 || say "note: could not disable the service etcd"
@@ -110,44 +110,41 @@ compile() {
     "${programs[@]/#/k8s.io/kubernetes/cmd/}"
 }
 
+# Builds into the directory $1, which is not there yet.
+build() {
+  remove "$cache"/building.*  # of builds that were killed: only who holds the lock builds
+  work=$(mktemp -d "$cache/building.XXXXXX")
+  tree=$work/go/src/k8s.io/kubernetes
+  mkdir "$work/out"
+  install_packages "${to_build[@]}"
+  fetch_sources
+  say "building $version"
+  prepare_go
+  generate_openapi
+  say "OpenAPI description generated"
+  compile
+  mv "$work/out" "$1"
+  times > "$work/times"
+  say "built; CPU time (user, system): $(tail -n 1 "$work/times")"
+}
+
 main() {
   version=$(candidate kubernetes-client)
   if [ -z "$version" ]; then
-    [ "${1:-}" != --check ] || exit 1
     apt-get update -qq >&2
     version=$(candidate kubernetes-client)
   fi
   [ -n "$version" ] || die "apt does not know the package kubernetes-client"
   local target
   target=$cache/$version-$(sha256sum "$0" | cut -c1-12)
-  if [ -d "$target" ]; then
-    echo "$target"
-    return
-  fi
-  [ "${1:-}" != --check ] || exit 1
-  [ "$(id -u)" = 0 ] || die "must be root to install what building needs"
   mkdir -p "$cache"
   exec 9> "$cache/lock"
   flock 9
-  if [ ! -d "$target" ]; then
-    remove "$cache"/building.*  # of builds that were killed: only who holds the lock builds
-    work=$(mktemp -d "$cache/building.XXXXXX")
-    tree=$work/go/src/k8s.io/kubernetes
-    mkdir "$work/out"
-    trap 'rm -f "${made_policy:-}"; remove "$work"' EXIT
-    install_packages
-    fetch_sources
-    say "building $version"
-    prepare_go
-    generate_openapi
-    say "OpenAPI description generated"
-    compile
-    mv "$work/out" "$target"
-    times > "$work/times"
-    say "built; CPU time (user, system): $(tail -n 1 "$work/times")"
-  fi
+  trap 'rm -f "${made_policy:-}"; remove "${work:-}"' EXIT
+  install_packages "${to_run[@]}"
+  [ -d "$target" ] || build "$target"
   echo "$target"
 }
 
-if [ "${1:-}" != "" ] && [ "$1" != --check ]; then die "unknown argument \"$1\"; known: --check"; fi
-main "$@"
+[ $# -eq 0 ] || die "unknown argument \"$1\"; there are none, only SLASH32_KUBERNETES_CACHE in the environment"
+main

@@ -24,13 +24,14 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 class Bgpd:
-    """One node's BGP speaker."""
+    """One node's BGP speaker; without a configuration here, somebody else writes the file."""
 
-    def __init__(self, node, config):
+    def __init__(self, node, config=None):
         self._node = node
         self._daemon = None
         self.config = config
-        self.write(config)
+        if config:
+            self.write(config)
 
     def write(self, config):
         """Writes the configuration file, by rename."""

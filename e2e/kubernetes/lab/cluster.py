@@ -38,10 +38,12 @@ class KubernetesCluster(Cluster):
 
     node_type = KubernetesNode
 
-    def __init__(self, nodes=2, keep=False, flags=()):
+    def __init__(self, nodes=2, keep=False, flags=(), equip=stand_in.equip):
+        """flags: more flags of kube-apiserver. equip(cluster, node): gives a node what slash32 needs, once the API has
+        ranges for all nodes."""
         binaries.directory()  # building takes long, and may fail: before anything is there to be taken down
         super().__init__(Plan("mesh", "dual", nodes=nodes), keep)
-        self._flags = flags
+        self._flags, self._equip_node = flags, equip
         self.plane = None
 
     @property
@@ -95,6 +97,11 @@ class KubernetesCluster(Cluster):
         machine.spawn([binaries.path("kube-scheduler"), *common, f"--cert-dir={machine.directory}",
                        f"--kubeconfig={plane.write_kubeconfig('kube-scheduler')}"], "kube-scheduler")
 
+    def wire(self, node):
+        """Connects a node. Its card keeps its address when the node is rebooted, as neighbours expect."""
+        super().wire(node)
+        node.ip("link", "set", "eth0", "address", f"02:00:0a:00:00:{self.number(node):02x}")
+
     def _equip(self, node, number):
         """Nothing yet: what a node is given comes from the API."""
 
@@ -106,10 +113,10 @@ class KubernetesCluster(Cluster):
         node.start_proxy(self.plane, POD_RANGES)
 
     def equip(self, nodes):
-        """What slash32-agent will do on nodes; and the way back for the control plane, which speaks no BGP."""
+        """Gives nodes what slash32 needs, and the control plane, which speaks no BGP, the way back to their pods."""
         items = stand_in.wait_for_nodes(self.api, [node.name for node in self.nodes], self.plan.families)
         for node in nodes:
-            stand_in.equip(node, items)
+            self._equip_node(self, node)
             for prefix in stand_in.pod_ranges(items[node.name]):
                 family = "ipv6" if ":" in prefix else "ipv4"
                 via = self.plan.host_address(self.number(node), family)

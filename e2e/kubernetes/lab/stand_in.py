@@ -48,8 +48,9 @@ def bgpd_config(name, items):
             "neighbors": neighbors}
 
 
-def equip(node, items):
+def equip(cluster, node):
     """Configures a node, starts its speaker, and makes it ready for pods."""
+    items = {item["metadata"]["name"]: item for item in cluster.node_items()}
     content = {"nodeName": node.name, "podCidrs": pod_ranges(items[node.name]), "mtu": MTU}
     target = path_of(node.pid, "/run/slash32/node.json")
     with open(target + ".tmp", "w", encoding="utf-8") as file:
