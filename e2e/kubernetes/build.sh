@@ -66,7 +66,8 @@ fetch_sources() {
   (cd "$view" && apt-get "${options[@]}" source --download-only "kubernetes=$version" >&2)
   mkdir -p "$work/go/src/k8s.io"
   dpkg-source --no-check -x "$view"/kubernetes_*.dsc "$tree" > "$work/unpack.log"
-  (cd "$view" && apt-get -qq -o APT::Sandbox::User=root download kubernetes-client && dpkg-deb -x kubernetes-client_*.deb client)
+  (cd "$view" && apt-get -qq -o APT::Sandbox::User=root download "kubernetes-client=$version" >&2)
+  dpkg-deb -x "$view"/kubernetes-client_*.deb "$view/client"
   install -m 755 "$view/client/usr/bin/kubectl" "$work/out/kubectl"
 }
 
@@ -75,7 +76,7 @@ prepare_go() {
   # No modules: vendor/modules.txt does not agree with what Debian left in vendor/. No cgo: the binaries are static.
   # The compiler would spend a sixth of its time on collecting garbage.
   export PATH=$go_root/bin:$PATH GOPATH=$work/go GOCACHE=$work/cache HOME=$work/home
-  export GO111MODULE=off GOFLAGS= CGO_ENABLED=0 GOGC=400 GOTMPDIR=$work/tmp
+  export GO111MODULE=off GOFLAGS='' CGO_ENABLED=0 GOGC=400 GOTMPDIR=$work/tmp
   mkdir -p "$HOME" "$GOTMPDIR"
   # The reflect2 in vendor/ reads the runtime's map layout of before Go 1.18, and panics at the first object created.
   rm -r "$tree/vendor/github.com/modern-go/reflect2"
