@@ -39,11 +39,11 @@ class KubernetesCluster(Cluster):
     node_type = KubernetesNode
 
     def __init__(self, nodes=2, keep=False, flags=(), equip=stand_in.equip):
-        """flags: more flags of kube-apiserver. equip(cluster, node): gives a node what slash32 needs, once the API has
-        ranges for all nodes."""
+        """flags: more flags of kube-apiserver. equip(cluster, nodes): gives nodes what slash32 needs, and each a `bgpd`,
+        once the API has ranges for all nodes."""
         binaries.directory()  # building takes long, and may fail: before anything is there to be taken down
         super().__init__(Plan("mesh", "dual", nodes=nodes), keep)
-        self._flags, self._equip_node = flags, equip
+        self._flags, self._equip_nodes = flags, equip
         self.plane = None
 
     @property
@@ -116,11 +116,11 @@ class KubernetesCluster(Cluster):
         """Gives nodes what slash32 needs, and the control plane, which speaks no BGP, the way back to their pods."""
         items = stand_in.wait_for_nodes(self.api, [node.name for node in self.nodes], self.plan.families)
         for node in nodes:
-            self._equip_node(self, node)
             for prefix in stand_in.pod_ranges(items[node.name]):
                 family = "ipv6" if ":" in prefix else "ipv4"
                 via = self.plan.host_address(self.number(node), family)
                 self.plane.host.ip("route", "replace", prefix, "via", via)
+        self._equip_nodes(self, nodes)
 
     def wait_ready(self, timeout=90):
         """Waits until every node's speaker has its sessions and every Node is Ready."""

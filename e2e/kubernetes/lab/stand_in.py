@@ -48,9 +48,7 @@ def bgpd_config(name, items):
             "neighbors": neighbors}
 
 
-def equip(cluster, node):
-    """Configures a node, starts its speaker, and makes it ready for pods."""
-    items = {item["metadata"]["name"]: item for item in cluster.node_items()}
+def _equip(node, items):
     content = {"nodeName": node.name, "podCidrs": pod_ranges(items[node.name]), "mtu": MTU}
     target = path_of(node.pid, "/run/slash32/node.json")
     with open(target + ".tmp", "w", encoding="utf-8") as file:
@@ -59,3 +57,10 @@ def equip(cluster, node):
     node.bgpd = Bgpd(node, bgpd_config(node.name, items))
     node.bgpd.start()
     write_conflist(node, CONFLIST)
+
+
+def equip(cluster, nodes):
+    """Configures nodes, starts their speakers, and makes them ready for pods."""
+    items = {item["metadata"]["name"]: item for item in cluster.node_items()}
+    for node in nodes:
+        _equip(node, items)
