@@ -98,9 +98,12 @@ class KubernetesCluster(Cluster):
                        f"--kubeconfig={plane.write_kubeconfig('kube-scheduler')}"], "kube-scheduler")
 
     def wire(self, node):
-        """Connects a node. Its card keeps its address when the node is rebooted, as neighbours expect."""
+        """Connects a node. Its card keeps its address when the node is rebooted, as neighbours expect. By its default
+        route slash32-agent finds out the MTU."""
         super().wire(node)
         node.ip("link", "set", "eth0", "address", f"02:00:0a:00:00:{self.number(node):02x}")
+        for family in self.plan.families:
+            node.ip("route", "add", "default", "via", self.plan.router_address(0, family))
 
     def _equip(self, node, number):
         """Nothing yet: what a node is given comes from the API."""
