@@ -12,7 +12,9 @@ CONFIG = "/etc/slash32/bgpd.json"
 SOCKET = "/run/slash32/bgpd.sock"
 
 
-class _UnixConnection(http.client.HTTPConnection):
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a unix socket."""
+
     def __init__(self, path, timeout):
         super().__init__("localhost", timeout=timeout)
         self._path = path
@@ -69,7 +71,7 @@ class Bgpd:
 
     def get(self, path):
         """GET from the control socket, decoded; None while nobody answers."""
-        connection = _UnixConnection(path_of(self._node.pid, SOCKET), 5)
+        connection = UnixConnection(path_of(self._node.pid, SOCKET), 5)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
