@@ -59,7 +59,6 @@ struct Candidate {
 };
 
 inline constexpr std::uint32_t kDefaultLocalPref = 100;
-inline constexpr Community kGracefulShutdown = 0xffff0000;  // RFC 8326 section 3
 
 /// Sets `lost` and `multipath` of every candidate; returns the best one's index, or nothing when none is eligible.
 std::optional<std::size_t> decide(std::span<Candidate> candidates);

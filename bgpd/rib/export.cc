@@ -121,7 +121,7 @@ void to_internal_peer(const ExportSettings& to, const ExportRoute& route, PathAt
 
 // RFC 8326 section 4.1: a route that is about to go says so, and is used last. Internal peers need no policy for that.
 void depref(const ExportSettings& to, PathAttributes& out) {
-  if (!has(out, kGracefulShutdown)) out.communities.push_back(kGracefulShutdown);
+  add(out, community::kGracefulShutdown);
   if (!to.external) out.local_pref = 0;
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "bgpd/rib/decision.h"
 #include "bgpd/wire/iana.h"
 
 namespace slash32::bgp {
@@ -40,7 +39,8 @@ AttributesPtr with_otc(const RibPeer& peer, const AttributesPtr& attributes) {
 
 AttributesPtr with_graceful_shutdown(const RibPeer& peer, AttributesPtr attributes) {
   if (!peer.external || !peer.graceful_shutdown || attributes->local_pref == 0U) return attributes;
-  if (std::ranges::find(attributes->communities, kGracefulShutdown) == attributes->communities.end()) return attributes;
+  if (std::ranges::find(attributes->communities, community::kGracefulShutdown) == attributes->communities.end())
+    return attributes;
   auto last = std::make_shared<PathAttributes>(*attributes);
   last->local_pref = 0;
   return last;

@@ -42,9 +42,10 @@ inline constexpr std::uint8_t kLongLived = 71;        // RFC 9494
 
 // https://www.iana.org/assignments/bgp-well-known-communities
 namespace community {
-inline constexpr std::uint32_t kLlgrStale = 0xffff0006;  // RFC 9494 section 3.2
-inline constexpr std::uint32_t kNoLlgr = 0xffff0007;     // RFC 9494 section 3.3
-inline constexpr std::uint32_t kNoExport = 0xffffff01;   // RFC 1997
+inline constexpr std::uint32_t kGracefulShutdown = 0xffff0000;  // RFC 8326 section 5
+inline constexpr std::uint32_t kLlgrStale = 0xffff0006;         // RFC 9494 section 3.2
+inline constexpr std::uint32_t kNoLlgr = 0xffff0007;            // RFC 9494 section 3.3
+inline constexpr std::uint32_t kNoExport = 0xffffff01;          // RFC 1997
 }  // namespace community
 
 // https://www.iana.org/assignments/address-family-numbers/ and https://www.iana.org/assignments/safi-namespace/

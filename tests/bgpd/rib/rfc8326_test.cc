@@ -1,5 +1,6 @@
 // RFC 8326: what a neighbour is about to take down is used last; and what we send while we drain. And RFC 9774's
 // sending side.
+#include "bgpd/wire/iana.h"
 #include "tests/bgpd/rib/world.h"
 
 namespace slash32::bgp::test {
@@ -21,14 +22,14 @@ TEST_F(Rfc8326, ARouteThatCarriesTheCommunityLosesToAnyOtherAndGoesOnWithIt) {
   learn(1, {65001}, {});
   learn(2, {65002, 65100, 65101}, {});
   EXPECT_EQ(w.best("10.1.0.0/16"), 1U);
-  learn(1, {65001}, {kGracefulShutdown});
+  learn(1, {65001}, {community::kGracefulShutdown});
   EXPECT_EQ(w.best("10.1.0.0/16"), 2U);
   EXPECT_EQ(w.why_not("10.1.0.0/16", 1), "lower LOCAL_PREF");
   w.say(2, withdraw({"10.1.0.0/16"}));
   w.settle();
   EXPECT_EQ(w.best("10.1.0.0/16"), 1U) << "last, but used";
   EXPECT_EQ(w.heard[3]["10.1.0.0/16"].local_pref, 0U);
-  EXPECT_EQ(w.heard[3]["10.1.0.0/16"].communities, std::vector{kGracefulShutdown});
+  EXPECT_EQ(w.heard[3]["10.1.0.0/16"].communities, std::vector{community::kGracefulShutdown});
   learn(1, {65001}, {});
   EXPECT_EQ(w.heard[3]["10.1.0.0/16"].local_pref, 100U);
 }
@@ -43,7 +44,7 @@ TEST_F(Rfc8326, ImportPolicysOwnLocalPrefDoesNotUndoIt) {
   RibPeer peer = ebgp(1);
   peer.import_policies = {"high"};
   w.up(1, peer);
-  learn(1, {65001}, {kGracefulShutdown});
+  learn(1, {65001}, {community::kGracefulShutdown});
   EXPECT_EQ(w.paths("10.1.0.0/16")[0].attributes->local_pref, 0U);
   peer.import_policies = {"ignore"};
   w.rib.peer_changed(1, peer);
@@ -55,13 +56,13 @@ TEST_F(Rfc8326, SwitchedOffItMeansNothing) {
   RibPeer peer = ebgp(1);
   peer.graceful_shutdown = false;
   w.up(1, peer);
-  learn(1, {65001}, {kGracefulShutdown});
+  learn(1, {65001}, {community::kGracefulShutdown});
   EXPECT_EQ(w.paths("10.1.0.0/16")[0].attributes->local_pref, std::nullopt);
 }
 
 TEST_F(Rfc8326, FromIbgpTheLocalPrefIsThePeersBusiness) {
   w.up(1, ibgp(1));
-  learn(1, {}, {kGracefulShutdown});
+  learn(1, {}, {community::kGracefulShutdown});
   EXPECT_EQ(w.paths("10.1.0.0/16")[0].attributes->local_pref, std::nullopt);
 }
 
@@ -70,17 +71,18 @@ TEST_F(Rfc8326, WhileDrainingAllThatIsSentSaysSoAndInternalPeersUseItLast) {
   w.up(2, ebgp(2));
   w.up(3, ibgp(3));
   w.rib.set_local_routes({{.prefix = net("10.244.1.0/24"), .communities = {7}, .local_pref = 300, .med = {}}});
-  learn(1, {65001}, {kGracefulShutdown, 8});
+  learn(1, {65001}, {community::kGracefulShutdown, 8});
   const auto before = w.heard;
   auto settings = World::settings();
   settings.draining = true;
   w.rib.reconfigure(settings);
   w.settle();
-  EXPECT_EQ(w.heard[2]["10.244.1.0/24"].communities, (std::vector<Community>{7, kGracefulShutdown}));
+  EXPECT_EQ(w.heard[2]["10.244.1.0/24"].communities, (std::vector<Community>{7, community::kGracefulShutdown}));
   EXPECT_EQ(w.heard[2]["10.244.1.0/24"].local_pref, std::nullopt);
-  EXPECT_EQ(w.heard[3]["10.244.1.0/24"].communities, (std::vector<Community>{7, kGracefulShutdown}));
+  EXPECT_EQ(w.heard[3]["10.244.1.0/24"].communities, (std::vector<Community>{7, community::kGracefulShutdown}));
   EXPECT_EQ(w.heard[3]["10.244.1.0/24"].local_pref, 0U) << "whatever the configuration gives it";
-  EXPECT_EQ(w.heard[3]["10.1.0.0/16"].communities, (std::vector<Community>{kGracefulShutdown, 8})) << "once is enough";
+  EXPECT_EQ(w.heard[3]["10.1.0.0/16"].communities, (std::vector<Community>{community::kGracefulShutdown, 8}))
+      << "once is enough";
   settings.draining = false;
   w.rib.reconfigure(settings);
   w.settle();
