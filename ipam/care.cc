@@ -1,5 +1,5 @@
-// What slash32ctl does to a store: look at all of it, release the dead, make a damaged one anew. The lock is held only
-// while the file is read or written: ADD runs beside it.
+// The care of a store: making one anew, for the verbs and for slash32ctl, which also looks at all of it and releases
+// the dead. The lock is held only while the file is read or written: ADD runs beside it.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -15,6 +15,8 @@
 namespace slash32::ipam {
 namespace {
 
+constexpr std::size_t kMostRead = 4 * kStoreSize;  // longer is none of ours, but may begin with one
+
 /// What can be read, and how bad it is.
 struct Reading {
   Survey::State state = Survey::State::Sound;
@@ -24,8 +26,7 @@ struct Reading {
 
 /// The file as a whole is no store any more: every record that is still in it, wherever.
 Result<Reading> salvaged(const std::filesystem::path& directory, const std::string& boot, const Error& why) {
-  constexpr std::size_t kMost = 4 * kStoreSize;  // longer is none of ours, but may begin with one
-  const auto file = TRY(read_file(LmdbStore::data_file(directory), kMost));
+  const auto file = TRY(read_file(LmdbStore::data_file(directory), kMostRead));
   auto found = salvage({reinterpret_cast<const std::uint8_t*>(file.data()), file.size()});
   Reading out{.state = Survey::State::Damaged, .content = {}, .salvaged = true};
   out.content.damage.push_back(why.message);
@@ -63,8 +64,9 @@ bool is_ours(const std::filesystem::path& directory, const KernelView& kernel, c
 /// The entries of a new store, by address.
 class Rebuilt {
  public:
-  Rebuilt(std::vector<Entry> kept, std::chrono::nanoseconds now) : now_(now) {
-    for (auto& entry : kept) entries_.emplace(entry.address, std::move(entry));
+  Rebuilt(const std::vector<Entry>& kept, const std::vector<config::IpamRange>& ranges, std::chrono::nanoseconds now)
+      : ranges_(&ranges), now_(now) {
+    for (const auto& entry : kept) entries_.emplace(entry.address, entry);
   }
   /// Who holds the address so far.
   const Entry* taken(const IpAddress& address) const {
@@ -74,9 +76,9 @@ class Rebuilt {
   /// Holds what no readable entry holds, or what a doubtful one does.
   void hold(const IpAddress& address, const Key& key, bool watched) {
     entries_[address] = {.address = address,
-                         .subnet_length = address.bits(),
+                         .subnet_length = subnet_length(address),
                          .use = Use::Taken,
-                         .watched = watched && stored_form(key) == key,
+                         .watched = watched && stored_form(key) == key && !is_unknown(key),
                          .stamp = now_,
                          .key = key};
     guessed_.insert(address);
@@ -95,8 +97,14 @@ class Rebuilt {
   }
 
  private:
+  std::uint8_t subnet_length(const IpAddress& address) const {
+    for (const auto& range : *ranges_)
+      if (range.subnet.contains(address)) return range.subnet.length();
+    return address.bits();
+  }
   std::map<IpAddress, Entry> entries_;
   std::set<IpAddress> guessed_;
+  const std::vector<config::IpamRange>* ranges_;
   std::chrono::nanoseconds now_;
 };
 
@@ -107,8 +115,9 @@ using Lives = std::function<bool(const Key&)>;
 void hold_claims(Rebuilt& rebuilt, const std::vector<Held>& claims, bool doubtful, const Lives& lives) {
   for (const auto& claim : claims) {
     const auto* entry = rebuilt.taken(claim.address);
-    const bool unsure = entry != nullptr && (doubtful || entry->key.container_id.starts_with(kUnknownHolder));
-    const bool overrides = unsure && entry->key != claim.key && !pod::is_shortened(entry->key) && !lives(entry->key);
+    const bool unsure = entry != nullptr && (doubtful || is_unknown(entry->key));
+    const bool overrides = !is_unknown(claim.key) && unsure && entry->key != claim.key &&
+                           !pod::is_shortened(entry->key) && !lives(entry->key);
     if (entry == nullptr || overrides) rebuilt.hold(claim.address, claim.key, true);
   }
 }
@@ -129,15 +138,30 @@ void hold_lost(Rebuilt& rebuilt, const StoreContent& content, const Salvage& old
     else if (stale != old.unaccounted.end())
       rebuilt.hold(address, stale->key, lives(stale->key));
     else
-      rebuilt.hold(address,
-                   {.network = "unknown",
-                    .container_id = std::string(kUnknownHolder) + address.to_string(),
-                    .ifname = "unknown"},
-                   false);
+      rebuilt.hold(address, unknown_holder(address), false);
   }
 }
 
+/// The entries of a new store: what can be read of the old one, what the kernel knows, and what the old one names.
+Result<Rebuilt> rebuild(const config::IpamConf& conf, const Reading& reading, const KernelView& kernel, bool ours,
+                        std::chrono::nanoseconds now) {
+  const Lives lives = [&](const Key& key) { return ours && kernel.link_alive && kernel.link_alive(key); };
+  Rebuilt rebuilt(reading.content.entries, conf.ranges, now);
+  Salvage old;
+  if (!reading.content.lost.empty()) {
+    const auto file = TRY(read_file(LmdbStore::data_file(conf.data_dir), kMostRead));
+    old = salvage({reinterpret_cast<const std::uint8_t*>(file.data()), file.size()});
+  }
+  if (ours && kernel.held) hold_claims(rebuilt, TRY(kernel.held()), reading.salvaged, lives);
+  hold_lost(rebuilt, reading.content, old, lives);
+  return rebuilt;
+}
+
 }  // namespace
+
+Key unknown_holder(const IpAddress& address) {
+  return {.network = "unknown", .container_id = std::string(kUnknownHolder) + address.to_string(), .ifname = "unknown"};
+}
 
 Result<Survey> Ipam::survey() {
   if (!TRY(outward(LmdbStore::exists(conf_.data_dir)))) return Survey{};
@@ -178,23 +202,38 @@ Result<std::optional<Mended>> Ipam::mend() {
   const auto boot = TRY(boot_id());
   const auto lock =
       TRY(outward(StoreLock::take(conf_.data_dir / LmdbStore::kLockFile, StoreLock::Mode::Exclusive, deadline_wait_)));
-  const auto [state, content, salvaged] = TRY(read_store(conf_.data_dir, boot));
-  if (state != Survey::State::Damaged) return std::optional<Mended>{};
-  const bool ours = is_ours(conf_.data_dir, kernel_, content.entries);
-  const Lives lives = [&](const Key& key) { return ours && kernel_.link_alive(key); };
-  Rebuilt rebuilt(content.entries, now_());
-  Salvage old;
-  if (!content.lost.empty()) {
-    const auto file = TRY(read_file(LmdbStore::data_file(conf_.data_dir), 4 * kStoreSize));
-    old = salvage({reinterpret_cast<const std::uint8_t*>(file.data()), file.size()});
-  }
-  if (ours) hold_claims(rebuilt, TRY(kernel_.held()), salvaged, lives);
-  hold_lost(rebuilt, content, old, lives);
+  const auto reading = TRY(read_store(conf_.data_dir, boot));
+  if (reading.state != Survey::State::Damaged) return std::optional<Mended>{};
+  const bool ours = is_ours(conf_.data_dir, kernel_, reading.content.entries);
+  const auto rebuilt = TRY(rebuild(conf_, reading, kernel_, ours, now_()));
   TRY(outward(LmdbStore::create(conf_.data_dir, boot, rebuilt.entries())));
   log::warn("made a damaged address store anew", {{"directory", conf_.data_dir.string()},
                                                   {"kept", std::to_string(rebuilt.mended().kept)},
                                                   {"guessed", std::to_string(rebuilt.mended().guessed)}});
   return std::optional{rebuilt.mended()};
+}
+
+/// Makes the store anew for a verb that needs one: from what the kernel says is held, and of a damaged one from all
+/// that can still be read, since an ADD that runs meanwhile has an address and no link yet.
+Status Ipam::renew(const Error& why) const {
+  const bool damaged = fault_of(why) == StoreFault::Damaged;
+  if (damaged && !kernel_.held) return fail(cni::kTryAgainLater, why.message, kUnknownHolders);
+  const auto boot = TRY(boot_id());
+  Reading reading;
+  if (damaged) {
+    if (auto read = read_store(conf_.data_dir, boot))
+      reading = std::move(*read);
+    else
+      log::warn("nothing can be read of the damaged store", {{"because", read.error().message}});
+  }
+  // Round robin goes on behind the highest address held: what was free last is not known any more.
+  const auto rebuilt = TRY(rebuild(conf_, reading, kernel_, kernel_.held != nullptr, now_()));
+  TRY(LmdbStore::create(conf_.data_dir, boot, rebuilt.entries()));
+  log::info("made the address store", {{"directory", conf_.data_dir.string()},
+                                       {"because", why.message},
+                                       {"kept", std::to_string(rebuilt.mended().kept)},
+                                       {"held", std::to_string(rebuilt.mended().guessed)}});
+  return ok();
 }
 
 }  // namespace slash32::ipam

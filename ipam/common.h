@@ -34,6 +34,18 @@ inline Result<std::string> boot_id() {
   return text;
 }
 
+/// What is said of a store that cannot be made anew here.
+inline constexpr const char* kUnknownHolders = "who holds which address is unknown until the store is repaired";
+
+/// Whether the holder was lost, or is told by a route alone.
+inline bool is_unknown(const Key& key) { return key.container_id.starts_with(kUnknownHolder); }
+
+/// Whether the key is one that no link's name can be computed from.
+inline bool is_linkless(const Key& key) {
+  return key.network.starts_with('#') || key.container_id.starts_with('#') || key.ifname.starts_with('#') ||
+         is_unknown(key);
+}
+
 /// Old enough for its holder to be dead, if the kernel has no link of it.
 inline bool is_old(const Entry& entry, std::chrono::nanoseconds now) {
   return entry.use == Use::Taken && entry.watched && now - entry.stamp > kGrace;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <ctime>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -25,7 +26,6 @@ using namespace std::chrono_literals;
 
 constexpr std::chrono::nanoseconds kSearchAgain = 10s;  // between two searches for the dead, but before "full"
 constexpr unsigned kPurgedPerVerb = 16;                 // what is over is forgotten a little at a time
-constexpr const char* kUnknownHolders = "who holds which address is unknown until the store is repaired";
 
 std::string name_of(const Key& key) {
   return "container " + key.container_id + ", interface " + key.ifname + ", network " + key.network;
@@ -33,12 +33,6 @@ std::string name_of(const Key& key) {
 
 bool has_family(const std::vector<config::IpamRange>& ranges, AddressFamily family) {
   return std::ranges::any_of(ranges, [&](const auto& range) { return range.subnet.family() == family; });
-}
-
-std::uint8_t subnet_length(const std::vector<config::IpamRange>& ranges, const IpAddress& address) {
-  for (const auto& range : ranges)
-    if (range.subnet.contains(address)) return range.subnet.length();
-  return address.bits();
 }
 
 /// What is worth making the store anew for.
@@ -110,33 +104,6 @@ auto Ipam::on_store(Access access, F work) -> std::invoke_result_t<F, LmdbStore&
   if (done || access == Access::Release || !is_lost(done.error())) return done;
   TRY(renew(done.error()));
   return attempt();
-}
-
-/// Makes the store anew from what the kernel says is held.
-Status Ipam::renew(const Error& why) const {
-  if (fault_of(why) == StoreFault::Damaged && !kernel_.held)
-    return fail(cni::kTryAgainLater, why.message, kUnknownHolders);
-  std::vector<Entry> entries;
-  if (kernel_.held) {
-    std::set<IpAddress> seen;
-    const auto now = now_();
-    for (auto& held : TRY(kernel_.held()))
-      if (seen.insert(held.address).second)
-        entries.push_back({.address = held.address,
-                           .subnet_length = subnet_length(conf_.ranges, held.address),
-                           .use = Use::Taken,
-                           .watched = stored_form(held.key) == held.key,
-                           .stamp = now,
-                           .key = std::move(held.key)});
-  }
-  // Round robin goes on behind the highest address held: what was free last is not known any more.
-  std::ranges::sort(entries, {}, &Entry::address);
-  const auto boot = TRY(boot_id());
-  TRY(LmdbStore::create(conf_.data_dir, boot, entries));
-  log::info(
-      "made the address store",
-      {{"directory", conf_.data_dir.string()}, {"because", why.message}, {"held", std::to_string(entries.size())}});
-  return ok();
 }
 
 Status Ipam::make_directory() const {
@@ -232,17 +199,26 @@ Result<Entry> Ipam::pick(LmdbStore& store, const Search& search, const Request& 
 }
 
 /// Releases what nobody will ever release: containerd never calls GC, and a DEL can get lost. Dead is a key without a
-/// host link whose addresses are older than an ADD can take.
+/// host link whose addresses are older than an ADD can take. Where the key cannot name its link, shortened or unknown,
+/// it is one whose address nothing in the kernel has; but not where another plugin keeps pods in the same store, which
+/// the kernel shows in no way we know.
 Status Ipam::reclaim_dead(LmdbStore& store, std::chrono::nanoseconds now) const {
   if (!kernel_.link_alive) return ok();
   std::set<Key> old;
+  std::map<Key, std::vector<IpAddress>> nameless;
+  bool shared = false;
   for (const auto family : kFamilies)
     TRY(store.by_address(family == AddressFamily::IPv4 ? IpAddress::v4(0) : IpAddress::v6({}), [&](const Entry& entry) {
+      if (entry.use != Use::Taken) return true;
+      const bool linkless = is_linkless(entry.key);
+      shared = shared || (!entry.watched && !linkless);
       if (is_old(entry, now)) old.insert(entry.key);
+      if (linkless && now - entry.stamp > kGrace) nameless[entry.key].push_back(entry.address);
       return true;
     }));
+  std::erase_if(old, [&](const Key& key) { return is_linkless(key) || kernel_.link_alive(key); });
+  if (!shared && !nameless.empty()) old.merge(TRY(unused_of(nameless)));
   for (const auto& key : old) {
-    if (kernel_.link_alive(key)) continue;
     log::warn("took back an address whose pod is gone",
               {{"container", key.container_id}, {"ifname", key.ifname}, {"network", key.network}});
     TRY(store.release(key, now));
@@ -250,8 +226,22 @@ Status Ipam::reclaim_dead(LmdbStore& store, std::chrono::nanoseconds now) const 
   return store.set_last_search(now);
 }
 
+/// Those of whose addresses no route, no name, no alias and no link tells.
+Result<std::set<Key>> Ipam::unused_of(const std::map<Key, std::vector<IpAddress>>& holders) const {
+  std::set<Key> out;
+  if (!kernel_.in_use || !kernel_.held) return out;
+  std::set<IpAddress> claimed;
+  for (const auto& held : TRY(kernel_.held())) claimed.insert(held.address);
+  for (const auto& [key, addresses] : holders)
+    if (!kernel_.link_alive(key) && std::ranges::none_of(addresses, [&](const IpAddress& address) {
+          return claimed.contains(address) || kernel_.in_use(key, address);
+        }))
+      out.insert(key);
+  return out;
+}
+
 /// What DEL and GC get over: a pod must be able to go, whatever its store is like. A record that stays behind is taken
-/// back when addresses run short, or left out when the store is made anew by the next ADD.
+/// back when addresses run short.
 Status Ipam::forgive(const std::string& what, Error error) const {
   const auto fault = fault_of(error);
   if (fault == StoreFault::OtherBoot) return ok();  // everybody in it is dead

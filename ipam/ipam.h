@@ -7,7 +7,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -77,6 +79,12 @@ struct Held {
   IpAddress address;
 };
 
+/// In front of the address, the container ID of a record whose holder was lost with a damaged store, or is told by a
+/// route alone.
+inline constexpr std::string_view kUnknownHolder = "unknown-";
+/// The holder of such a record.
+Key unknown_holder(const IpAddress& address);
+
 /// What the kernel says. Empty functions: nothing is known (the IPAM as a binary of its own, called by another plugin).
 struct KernelView {
   /// An address is passed over when this says so: it is local to the node, or a unicast host route or the name of a
@@ -84,13 +92,11 @@ struct KernelView {
   std::function<bool(const Key&, const IpAddress&)> in_use;
   /// Whether the host link of this key exists. A record without one that is older than 60 s is dead.
   std::function<bool(const Key&)> link_alive;
-  /// Every address the aliases of our host links claim, with the key they carry: a store that is new, damaged or from
-  /// another boot is filled from it.
+  /// Every address the aliases of our host links claim, with the key they carry, and every one that only a pod's route
+  /// (protocol 132) leads to, with an unknown holder: a store that is new, damaged or from another boot is filled from
+  /// it.
   std::function<Result<std::vector<Held>>()> held;
 };
-
-/// In front of the address, the container ID of a record whose holder was lost with a damaged store.
-inline constexpr std::string_view kUnknownHolder = "unknown-";
 
 class LmdbStore;
 enum class Access : std::uint8_t;
@@ -140,6 +146,7 @@ class Ipam {
   Status clear_own(LmdbStore& store, const Key& key) const;
   Result<Entry> pick(LmdbStore& store, const Search& search, const Request& request) const;
   Status reclaim_dead(LmdbStore& store, std::chrono::nanoseconds now) const;
+  Result<std::set<Key>> unused_of(const std::map<Key, std::vector<IpAddress>>& holders) const;
 
   config::IpamConf conf_;
   KernelView kernel_;

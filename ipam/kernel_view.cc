@@ -1,6 +1,8 @@
 #include "ipam/kernel_view.h"
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include "common/log.h"
 #include "common/netlink/addressing.h"
@@ -22,6 +24,19 @@ Result<bool> is_held(netlink::Socket& host, const Key& key, const IpAddress& add
   if (route->type != netlink::RouteType::Unicast || route->destination != Prefix::host(address)) return false;
   const auto own = TRY(netlink::find_link(host, pod::host_ifname(key)));
   return !own || std::ranges::any_of(route->next_hops, [&](const auto& hop) { return hop.link != own->index; });
+}
+
+/// Pods' routes to addresses that no alias names: the alias got lost, or the route's link is not theirs any more.
+Result<std::vector<Held>> claims_of_routes(netlink::Socket& host, const std::set<IpAddress>& named) {
+  std::vector<Held> out;
+  for (const auto family : {AddressFamily::IPv4, AddressFamily::IPv6})
+    for (const auto& route : TRY(netlink::list_routes_of(host, family, netlink::RouteProtocol::Slash32Pod))) {
+      const auto& address = route.destination.address();
+      if (route.type == netlink::RouteType::Unicast && route.destination == Prefix::host(address) &&
+          !named.contains(address))
+        out.push_back({.key = unknown_holder(address), .address = address});
+    }
+  return out;
 }
 
 Result<std::vector<Held>> claims_of_aliases(netlink::Socket& host) {
@@ -56,7 +71,13 @@ KernelView kernel_view(netlink::Socket& host) {
     if (!alive) log::error("link taken for alive", {{"link", pod::host_ifname(key)}, {"error", alive.error().message}});
     return !alive || *alive;
   };
-  view.held = [&host] { return claims_of_aliases(host); };
+  view.held = [&host]() -> Result<std::vector<Held>> {
+    auto claims = TRY(claims_of_aliases(host));
+    std::set<IpAddress> named;
+    for (const auto& claim : claims) named.insert(claim.address);
+    for (auto& claim : TRY(claims_of_routes(host, named))) claims.push_back(std::move(claim));
+    return claims;
+  };
   return view;
 }
 

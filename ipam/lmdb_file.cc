@@ -23,7 +23,7 @@ namespace {
 constexpr int kFaulted = MDB_CORRUPTED;
 /// NOLOCK: we have our own (store_lock.h). NOSYNC: a killed process loses nothing, and what a dead machine loses is of
 /// no use to the next boot. NOTLS: no thread-specific data.
-constexpr unsigned kFlags = MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOSYNC | MDB_NOMEMINIT | MDB_NOTLS;
+constexpr unsigned kFlags = MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOSYNC | MDB_NOTLS;
 
 /// More entries than a file of this size can have: the tree goes in circles.
 constexpr unsigned kMaxSteps = 1U << 20;

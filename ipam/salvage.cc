@@ -1,5 +1,6 @@
 #include "ipam/salvage.h"
 
+#include <array>
 #include <cstring>
 #include <map>
 #include <set>
@@ -10,7 +11,9 @@ namespace slash32::ipam {
 namespace {
 
 constexpr std::size_t kNodeHeader = 8;  // MDB_node: data size (two halves), flags, key size, then key and data
-constexpr std::size_t kStep = 2;        // nodes are aligned so
+constexpr std::size_t kPage = 4096;
+constexpr std::array<std::uint8_t, kPage> kZeros{};
+constexpr std::size_t kStep = 2;  // nodes are aligned so
 
 /// A node that could stand at an offset.
 struct Node {
@@ -78,7 +81,12 @@ class Finds {
 Salvage salvage(std::span<const std::uint8_t> file) {
   Finds finds;
   for (std::size_t offset = 0; offset + kNodeHeader < file.size(); offset += kStep) {
-    const auto tag = static_cast<char>(file[offset + kNodeHeader]);
+    const std::size_t at = offset + kNodeHeader;
+    if (at % kPage == 0 && file.size() - at >= kPage && std::memcmp(file.data() + at, kZeros.data(), kPage) == 0) {
+      offset += kPage - kStep;  // most of a store was never written
+      continue;
+    }
+    const auto tag = static_cast<char>(file[at]);
     if (tag != 'a' && tag != 'k' && tag != 'm') continue;
     if (const auto node = node_at(file, offset)) finds.add(*node);
   }

@@ -257,20 +257,38 @@ Result<std::vector<Address>> list_addresses(Socket& socket, AddressFamily family
   return out;
 }
 
-Result<std::vector<Route>> list_routes(Socket& socket, AddressFamily family, std::optional<TableId> table) {
+namespace {
+
+Result<std::vector<Route>> list_routes(Socket& socket, AddressFamily family, RouteProtocol protocol,
+                                       const std::function<bool(const Route&)>& wanted) {
   std::vector<Route> out;
   const auto make = [&] {
     rtmsg header{};
     header.rtm_family = family_number(family);
+    header.rtm_protocol = static_cast<std::uint8_t>(protocol);
     return Request("list " + std::string(to_string(family)) + " routes", RTM_GETROUTE, NLM_F_DUMP, header);
   };
   TRY(socket.dump(
       make, [&] { out.clear(); },
       [&](const Reply& reply) {
         auto route = parse_route(reply);
-        if (route && (!table || route->table == *table)) out.push_back(std::move(*route));
+        if (route && wanted(*route)) out.push_back(std::move(*route));
       }));
   return out;
+}
+
+}  // namespace
+
+Result<std::vector<Route>> list_routes(Socket& socket, AddressFamily family, std::optional<TableId> table) {
+  return list_routes(socket, family, RouteProtocol::Unspecified,
+                     [&](const Route& route) { return !table || route.table == *table; });
+}
+
+Result<std::vector<Route>> list_routes_of(Socket& socket, AddressFamily family, RouteProtocol protocol) {
+  socket.filter_dumps(true);
+  auto routes = list_routes(socket, family, protocol, [&](const Route& route) { return route.protocol == protocol; });
+  socket.filter_dumps(false);
+  return routes;
 }
 
 }  // namespace slash32::netlink

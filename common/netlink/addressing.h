@@ -41,4 +41,7 @@ Result<std::vector<Address>> list_addresses(Socket& socket, AddressFamily family
 /// Every route of a family, of one table when given.
 Result<std::vector<Route>> list_routes(Socket& socket, AddressFamily family, std::optional<TableId> table);
 
+/// Every route of a family and a protocol, of all tables. Kernels since 4.20 leave the others out themselves.
+Result<std::vector<Route>> list_routes_of(Socket& socket, AddressFamily family, RouteProtocol protocol);
+
 }  // namespace slash32::netlink

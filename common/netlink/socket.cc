@@ -158,6 +158,11 @@ Result<std::optional<std::string>> Socket::find_primary_name(std::string_view na
   return sys_fail("look up the name of link " + std::string(name), error);
 }
 
+void Socket::filter_dumps(bool on) const {
+  const int strict = on ? 1 : 0;
+  (void)::setsockopt(fd_.get(), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &strict, sizeof strict);
+}
+
 Status Socket::dump(const std::function<Request()>& make, const std::function<void()>& restart,
                     const std::function<void(const Reply&)>& each) {
   for (int attempt = 0; attempt < kDumpAttempts; ++attempt) {

@@ -48,6 +48,9 @@ class Socket {
   /// and without the look for a kernel module that SIOCGIFINDEX begins.
   Result<std::optional<std::string>> find_primary_name(std::string_view name) const;
 
+  /// Whether the kernel (4.20) heeds the fields of a dump's header as filters. Older ones ignore both.
+  void filter_dumps(bool on) const;
+
   /// A dump, asked again as long as the kernel says that it changed meanwhile (NLM_F_DUMP_INTR), at most five times.
   /// `each` may see an entry again. Error also when the fifth was interrupted: code 11.
   Status dump(const std::function<Request()>& make, const std::function<void()>& restart,

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "common/cni/error.h"
+#include "common/fd.h"
 #include "common/log.h"
 #include "tests/ipam/node.h"
 
@@ -231,6 +232,47 @@ TEST(Ipam, FillsANewStoreFromTheKernel) {
   EXPECT_EQ(node.ipam().records()->size(), 2U);
 }
 
+TEST(Ipam, TakesBackAnAddressOfAShortenedOrUnknownHolderOnceNothingInTheKernelHasIt) {
+  Node node({"10.0.0.0/30"});
+  node.watch();
+  const std::string unknown = std::string(kUnknownHolder) + "10.0.0.2";
+  EXPECT_EQ(node.acquire(std::string(4000, 'x')), "10.0.0.1");
+  node.aliases[ip("10.0.0.2")] = Node::key(unknown);  // a route alone, as kernel_view() tells it
+  std::filesystem::remove(node.data_file());
+  node.aliases[ip("10.0.0.1")] = Node::key("#hash");
+  EXPECT_THAT(node.add("a"), HasSubstr("error 11"));
+  node.now += 1h;
+  EXPECT_THAT(node.add("a"), HasSubstr("error 11")) << "both are old, and still there";
+  node.aliases.erase(ip("10.0.0.2"));
+  EXPECT_EQ(node.add("a"), "10.0.0.2");
+  node.aliases.erase(ip("10.0.0.1"));
+  EXPECT_EQ(node.add("b"), "10.0.0.1");
+}
+
+TEST(Ipam, LeavesUnknownHoldersAloneWhereAnotherPluginKeepsItsPodsInTheSameStore) {
+  Node node({"10.0.0.0/30"});
+  EXPECT_EQ(node.acquire("another-plugins"), "10.0.0.1");
+  EXPECT_EQ(node.acquire(std::string(kUnknownHolder) + "10.0.0.2"), "10.0.0.2");
+  node.watch();
+  node.now += 1h;
+  EXPECT_THAT(node.add("a"), HasSubstr("error 11"));
+}
+
+TEST(Ipam, KeepsWhatIsTakenButHasNoLinkYetWhenADamagedStoreIsMadeAnew) {
+  Node node;
+  node.watch();
+  EXPECT_EQ(node.add("a"), "10.0.0.1");
+  EXPECT_EQ(node.acquire("in-flight"), "10.0.0.2");
+  auto bytes = read_file(node.data_file(), std::size_t{64} << 20).value();
+  bytes.replace(0, 8192, std::string(8192, '\0'));
+  std::ofstream(node.data_file(), std::ios::binary | std::ios::trunc) << bytes;
+  EXPECT_EQ(node.add("b"), "10.0.0.3");
+  EXPECT_TRUE(node.ipam().check(Node::key("in-flight"), {ip("10.0.0.2")}));
+  node.now += 1h;
+  for (const auto* container : {"c", "d", "e"}) EXPECT_THAT(node.add(container), HasSubstr("10.0.0."));
+  EXPECT_EQ(node.add("f"), "10.0.0.2") << "an ADD that died is taken back as ever";
+}
+
 TEST(Ipam, KeepsNamesThatAreTooLongForAKeyApart) {
   Node node;
   node.watch();
@@ -243,7 +285,8 @@ TEST(Ipam, KeepsNamesThatAreTooLongForAKeyApart) {
   EXPECT_EQ(node.ipam().records()->size(), 1U);
   node.now += 1h;
   for (const auto* c : {"c", "d", "e", "f", "g"}) EXPECT_THAT(node.add(c), HasSubstr("10.0.0."));
-  EXPECT_THAT(node.add("h"), HasSubstr("error 11")) << "the kernel cannot be asked about a shortened name";
+  node.aliases[ip("10.0.0.1")] = Node::key("#hash");
+  EXPECT_THAT(node.add("h"), HasSubstr("error 11")) << "a shortened name has no link, but its address has an alias";
   EXPECT_TRUE(node.release(long_id + "1"));
   EXPECT_TRUE(node.release(long_id + "1"));
 }

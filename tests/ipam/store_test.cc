@@ -227,7 +227,10 @@ TEST_P(StoreDamage, IsMadeGoodFromTheKernelByTheNextVerb) {
   EXPECT_TRUE(node.release("b"));
   damage(node.data_file(), GetParam().mutate);
   EXPECT_TRUE(node.ipam().collect("net", {Node::key("a")}));
-  EXPECT_EQ(node.ipam().records()->size(), 2U) << "c's link still stands";
+  EXPECT_TRUE(node.ipam().check(Node::key("c"), {ip("10.0.0.3")})) << "c's link still stands";
+  node.now += 1h;
+  for (const auto* pod : {"d", "e", "f", "g"})
+    EXPECT_THAT(node.add(pod), HasSubstr("10.0.0.")) << "b's record, if it could be read again, is a dead one's";
 }
 TEST_P(StoreDamage, WithoutAKernelIsCode11AndDelGoesThrough) {
   Node node;
@@ -256,6 +259,16 @@ INSTANTIATE_TEST_SUITE_P(All, StoreDamage,
                                                             std::string(s.size() - 8192, '\xff'));
                                                 }}),
                          [](const auto& row) { return std::string(row.param.name); });
+
+/// What is left in memory of another store must not be written into this one: whoever reads a damaged one would find
+/// it.
+TEST(Store, HasNothingInItOfWhatTheProcessHadInMemory) {
+  Node one({"10.0.0.0/24"});
+  for (int i = 0; i < 40; ++i) one.acquire("of-the-first-store-" + std::to_string(i));
+  Node two({"10.0.0.0/24"});
+  for (int i = 0; i < 40; ++i) two.acquire("of-the-second-" + std::to_string(i));
+  EXPECT_EQ(read_file(two.data_file(), kRead)->find("of-the-first-store-"), std::string::npos);
+}
 
 /// Any byte of header and tree: no verb crashes or hangs, and what the kernel says is held is never given away.
 TEST(Store, NeverCrashesNorGivesTwiceWhicheverByteIsWrong) {
