@@ -74,8 +74,17 @@ bool IpAddress::is_link_local() const {
 }
 
 std::string IpAddress::to_string() const {
+  if (is_v4()) {  // inet_ntop() goes by sprintf()
+    std::array<char, INET_ADDRSTRLEN> text{};
+    char* end = text.data();
+    for (std::size_t i = 0; i < 4; ++i) {
+      if (i != 0) *end++ = '.';
+      end = std::to_chars(end, text.data() + text.size(), bytes_[i]).ptr;
+    }
+    return {text.data(), end};
+  }
   std::array<char, INET6_ADDRSTRLEN> text{};
-  ::inet_ntop(is_v4() ? AF_INET : AF_INET6, bytes_.data(), text.data(), text.size());
+  ::inet_ntop(AF_INET6, bytes_.data(), text.data(), text.size());
   return text.data();
 }
 

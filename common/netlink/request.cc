@@ -3,6 +3,7 @@
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <cstring>
@@ -10,8 +11,8 @@
 namespace slash32::netlink {
 namespace {
 
-// Several times the longest request, which is an nftables rule. libnl's default, a page, costs a page fault each.
-constexpr std::size_t kMessageSize = 2048;
+// Most requests fit; what does not makes its message grow. libnl zeroes all of it, and its default is a page.
+constexpr std::size_t kMessageSize = 256;
 
 // Out of memory while building a message of a few hundred bytes: nothing useful can follow.
 void must(int result) {
@@ -23,19 +24,30 @@ void must(int result) {
 void Request::Free::operator()(nl_msg* message) const { nlmsg_free(message); }
 
 Request::Request(std::string what, std::uint16_t type, std::uint16_t flags, std::span<const std::uint8_t> header)
-    : what_(std::move(what)), message_(nlmsg_alloc_size(kMessageSize)) {
+    : what_(std::move(what)), message_(nlmsg_alloc_size(kMessageSize)), size_(kMessageSize) {
   if (!message_ || nlmsg_put(message_.get(), NL_AUTO_PORT, NL_AUTO_SEQ, type, 0, flags | NLM_F_REQUEST) == nullptr)
     std::abort();
   put_raw(header);
 }
 
+void Request::make_room(std::size_t payload) {
+  constexpr std::size_t kAround = sizeof(nlattr) + 2 * NLMSG_ALIGNTO;  // its header, and padding before and after
+  const std::size_t needed = nlmsg_hdr(message_.get())->nlmsg_len + payload + kAround;
+  if (needed <= size_) return;
+  size_ = std::max(needed, 2 * size_);
+  must(nlmsg_expand(message_.get(), size_));
+}
+
 void Request::put(int attribute, std::span<const std::uint8_t> data) {
+  make_room(data.size());
   must(nla_put(message_.get(), attribute, static_cast<int>(data.size()), data.data()));
 }
 
 void Request::put_u8(int attribute, std::uint8_t value) { put(attribute, {&value, 1}); }
 
-void Request::put_u32(int attribute, std::uint32_t value) { must(nla_put_u32(message_.get(), attribute, value)); }
+void Request::put_u32(int attribute, std::uint32_t value) {
+  put(attribute, {reinterpret_cast<const std::uint8_t*>(&value), sizeof value});
+}
 
 void Request::put_be32(int attribute, std::uint32_t value) {
   std::array<std::uint8_t, 4> bytes{};
@@ -51,26 +63,29 @@ void Request::put_be64(int attribute, std::uint64_t value) {
 
 void Request::put_text(int attribute, std::string_view text) {
   const std::string terminated(text);
-  must(nla_put_string(message_.get(), attribute, terminated.c_str()));
+  put(attribute, {reinterpret_cast<const std::uint8_t*>(terminated.c_str()), terminated.size() + 1});
 }
 
 void Request::put_raw(std::span<const std::uint8_t> data) {
+  make_room(data.size());
   must(nlmsg_append(message_.get(), const_cast<std::uint8_t*>(data.data()), data.size(), NLMSG_ALIGNTO));
 }
 
 void Request::open(int attribute) {
+  make_room(0);
   nlattr* nest = nla_nest_start(message_.get(), attribute);
   if (nest == nullptr) std::abort();
   nest->nla_type |= NLA_F_NESTED;
-  open_.push_back(nest);
+  open_.push_back(
+      static_cast<std::size_t>(reinterpret_cast<char*>(nest) - reinterpret_cast<char*>(nlmsg_hdr(message_.get()))));
 }
 
 void Request::close() {
   // Not nla_nest_end(): it removes an empty nest, and "lookup" or "counter" expressions may be empty ones.
-  nlattr* nest = open_.back();
+  auto* begin = reinterpret_cast<char*>(nlmsg_hdr(message_.get())) + open_.back();
   open_.pop_back();
-  nest->nla_len = static_cast<std::uint16_t>(static_cast<char*>(nlmsg_tail(nlmsg_hdr(message_.get()))) -
-                                             reinterpret_cast<char*>(nest));
+  reinterpret_cast<nlattr*>(begin)->nla_len =
+      static_cast<std::uint16_t>(static_cast<char*>(nlmsg_tail(nlmsg_hdr(message_.get()))) - begin);
 }
 
 std::span<const std::uint8_t> Request::finish(std::uint32_t sequence) {

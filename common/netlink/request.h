@@ -12,7 +12,6 @@
 #include "common/ip.h"
 
 struct nl_msg;
-struct nlattr;
 struct nlmsghdr;
 
 namespace slash32::netlink {
@@ -55,9 +54,13 @@ class Request {
   struct Free {
     void operator()(nl_msg* message) const;
   };
+  /// For an attribute with a payload of that size. Moves the message, so nobody keeps a pointer into it.
+  void make_room(std::size_t payload);
+
   std::string what_;
   std::unique_ptr<nl_msg, Free> message_;
-  std::vector<nlattr*> open_;
+  std::size_t size_;               // of the message's memory
+  std::vector<std::size_t> open_;  // where the nests begin that are not closed yet
 };
 
 /// Attributes of a message or of a nest, by number; reading a missing one gives zeros or nothing.

@@ -34,7 +34,7 @@ Status write_setting(const std::filesystem::path& path, const std::string& value
 }
 
 std::filesystem::path ipv6_setting(const std::string& link, const char* setting) {
-  return std::filesystem::path("/proc/sys/net/ipv6/conf") / link / setting;
+  return "/proc/sys/net/ipv6/conf/" + link + "/" + setting;
 }
 
 Status prepare_host_ipv6(const std::string& link, bool has_v6) {
