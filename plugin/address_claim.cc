@@ -1,6 +1,7 @@
 #include "plugin/address_claim.h"
 
 #include <cerrno>
+#include <string>
 
 #include "common/cni/error.h"
 #include "common/log.h"
