@@ -37,6 +37,9 @@ const std::map<std::string, Folders> kMayInclude = {
     {"bgpd",
      {"bgpd/wire", "bgpd/policy", "bgpd/fsm", "bgpd/peer", "bgpd/rib", "bgpd/fib", "bgpd/transport", "bgpd/control",
       "bgpd/bfd", "config", "common", "common/netlink"}},
+    // The agent's core: objects of the API and what follows from them. No socket, no file.
+    {"agent/model", {"config", "common"}},
+    {"agent/plan", {"agent/model", "config", "common"}},
     // ipam: `slash32ctl ipam` reads the store through the library that owns its format.
     // bgpd/policy: `slash32ctl policy test` must decide as the speaker does, so it asks the same evaluator, which knows
     // routes as bgpd/wire's attributes. Both are pure; nothing else of bgpd is seen.
@@ -59,7 +62,8 @@ const std::vector<Library> kLibraries = {
      {"common", "common/cni", "common/netlink", "plugin", "bgpd/transport", "bgpd/control", "bgpd/bfd", "bgpd", "ctl"}},
 };
 // The protocol core is pure: no socket, clock, file, log, thread.
-const Folders kPure = {"bgpd/wire", "bgpd/policy", "bgpd/fsm", "bgpd/peer", "bgpd/rib", "bgpd/bfd"};
+const Folders kPure = {"bgpd/wire", "bgpd/policy", "bgpd/fsm",    "bgpd/peer",
+                       "bgpd/rib",  "bgpd/bfd",    "agent/model", "agent/plan"};
 // The thin shell that stands in a pure folder.
 const Folders kShells = {"bgpd/bfd/transport.h", "bgpd/bfd/transport.cc", "bgpd/bfd/udp.h", "bgpd/bfd/udp.cc"};
 const std::vector<std::string> kImpure = {"boost/", "sys/",       "unistd.h",     "fcntl.h", "fstream",  "iostream",
@@ -84,7 +88,7 @@ std::vector<Include> all_includes() {
   const fs::path root = SLASH32_SOURCE_DIR;
   const std::regex pattern(R"(^\s*#\s*include\s*([<"])([^">]+)[">])");
   std::vector<Include> out;
-  for (const char* top : {"common", "config", "ipam", "plugin", "bgpd", "ctl"}) {
+  for (const char* top : {"common", "config", "ipam", "plugin", "bgpd", "agent", "ctl"}) {
     for (const auto& entry : fs::recursive_directory_iterator(root / top)) {
       const auto extension = entry.path().extension();
       if (extension != ".h" && extension != ".cc") continue;
