@@ -1,0 +1,76 @@
+#include <algorithm>
+#include <cctype>
+
+#include "agent/model/bgp.h"
+#include "agent/model/fields.h"
+#include "agent/model/neighbor_settings.h"
+#include "agent/model/secret_ref.h"
+#include "config/special_address.h"
+
+namespace slash32::agent::model {
+namespace {
+
+using config::Special;
+
+Result<IpAddress> peer_address(const JsonField& field) {
+  return config::host_address(field, {Special::Loopback, Special::LinkLocal});
+}
+
+Status read_target(const JsonField& spec, BgpPeer& out) {
+  out.address = TRY(read_maybe(spec, "address", peer_address));
+  out.interface = TRY(read_maybe(spec, "interface", json::non_empty_text));
+  out.default_gateway = TRY(read_maybe(spec, "defaultGateway", config::address_family));
+  const int given = (out.address ? 1 : 0) + (out.interface ? 1 : 0) + (out.default_gateway ? 1 : 0);
+  if (given != 1) return spec.bad("needs exactly one of address, interface, defaultGateway");
+  return ok();
+}
+
+/// What names of Secrets and their entries are made of. It becomes part of a path.
+Result<std::string> file_name(const JsonField& field) {
+  auto text = TRY(json::non_empty_text(field));
+  const auto plain = [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '.' || c == '_'; };
+  if (!std::ranges::all_of(text, plain)) return field.bad("must be letters, digits, '-', '.' or '_'");
+  return text;
+}
+
+Status read_filters(const JsonField& spec, BgpPeer& out) {
+  out.import_filters = TRY(read_or(spec, "importFilters", names, out.import_filters));
+  out.export_filters = TRY(read_or(spec, "exportFilters", names, out.export_filters));
+  out.default_import = TRY(read_maybe(
+      spec, "defaultImport",
+      config::one_of<DefaultImport>({{"Accept", DefaultImport::Accept}, {"Reject", DefaultImport::Reject}})));
+  out.default_export =
+      TRY(read_or(spec, "defaultExport",
+                  config::one_of<DefaultExport>(
+                      {{"Own", DefaultExport::Own}, {"All", DefaultExport::All}, {"None", DefaultExport::None}}),
+                  out.default_export));
+  return ok();
+}
+
+}  // namespace
+
+Result<SecretRef> secret_ref(const JsonField& field) {
+  TRY(field.is_object());
+  SecretRef out;
+  out.name = TRY(field.required("name", file_name));
+  out.key = TRY(read_or(field, "key", file_name, out.key));
+  return out;
+}
+
+Result<BgpPeer> read_bgp_peer(const nlohmann::json& object) {
+  const JsonField root(object);
+  BgpPeer out;
+  out.meta = TRY(read_meta(root));
+  const auto spec = TRY(section(root, "spec"));
+  out.nodes = TRY(read_or(spec, "nodeSelector", read_selector, Selector{}));
+  TRY(read_target(spec, out));
+  out.password = TRY(read_maybe(spec, "passwordSecret", secret_ref));
+  const auto source = config::one_of<bool>({{"Auto", false}, {"NodeAddress", true}});
+  out.source_node_address = TRY(read_or(spec, "sourceAddress", source, false));
+  TRY(read_filters(spec, out));
+  out.settings = TRY(neighbor_settings(spec));
+  if (!out.settings.contains("remoteAs")) return spec.missing("remoteAs");
+  return out;
+}
+
+}  // namespace slash32::agent::model

@@ -1,0 +1,1 @@
+slash32_test(agent_model_tests agent/model agent_model)
