@@ -32,7 +32,13 @@ nlohmann::json node_status_object(const Desired& desired, const PlanOptions& opt
 /// holder of the lease.
 std::map<std::string, Condition> peer_conditions(const World& world);
 
-/// The status of each IPPool, by name.
-std::map<std::string, nlohmann::json> pool_statuses(const LbPlan& plan);
+/// The counters of each IPPool's status, by name.
+std::map<std::string, nlohmann::json> pool_counters(const LbPlan& plan);
+/// status.conditions of each IPPool, by name.
+std::map<std::string, Condition> pool_conditions(const World& world, const LbPlan& plan);
+
+/// A condition as the API has it. The time of its last transition is that of `previous` (the object as it was, or
+/// null) as long as its status is the same, else `now`.
+nlohmann::json condition_json(const Condition& condition, const nlohmann::json& previous, const std::string& now);
 
 }  // namespace slash32::agent::plan

@@ -25,7 +25,8 @@ struct DefaultGateway {
 };
 
 struct World {
-  // What the API said. Objects that could not be read are in left_out instead (model::problem_of).
+  // What the API said. An object that cannot be read is named in left_out (model::problem_of), and stays here as it was
+  // when it could be, if it ever could: a mistake in a resource must not take a session down.
   std::map<std::string, model::Node> nodes;
   std::map<model::ObjectKey, model::Service> services;
   std::map<model::ObjectKey, model::EndpointSlice> endpoint_slices;

@@ -1,0 +1,221 @@
+#include "agent/plan/neighbors.h"
+
+#include <algorithm>
+
+#include "agent/model/neighbor_settings.h"
+#include "agent/plan/mesh.h"
+#include "agent/plan/neighbor_check.h"
+
+namespace slash32::agent::plan {
+namespace {
+
+using model::BgpConfiguration;
+using model::BgpPeer;
+using nlohmann::ordered_json;
+using Names = std::vector<std::string>;
+
+/// The oldest first: one that is made later never takes an address from one that has it.
+std::vector<const BgpPeer*> peers_on(const World& world, const model::Node& node) {
+  std::vector<const BgpPeer*> out;
+  for (const auto& [name, peer] : world.peers)
+    if (peer.nodes.matches(node.meta.labels)) out.push_back(&peer);
+  std::ranges::stable_sort(out, {}, [](const BgpPeer* peer) { return peer->meta.created; });
+  return out;
+}
+
+bool is_external(const BgpPeer& peer, Asn node_as) {
+  const auto& remote = peer.settings.at("remoteAs");
+  if (remote.is_string()) return remote == "external";
+  const auto local =
+      peer.settings.contains("localAs") ? peer.settings.at("localAs").get<std::uint32_t>() : node_as.value;
+  return remote.get<std::uint32_t>() != local;
+}
+
+void say(std::string& problem, const std::string& sentence) { problem += (problem.empty() ? "" : "; ") + sentence; }
+
+/// The names of filters, or nothing where one of them does not exist: then nothing passes.
+std::optional<Names> filters_of(const Names& names, const World& world, NeighborPlan& plan, std::string& problem) {
+  Names out;
+  for (const auto& name : names) {
+    if (!world.filters.contains(name)) {
+      say(problem, "there is no BGPFilter \"" + name + "\": no routes pass in that direction");
+      return std::nullopt;
+    }
+    const auto policy = filter_policy(name);
+    if (std::ranges::find(out, policy) == out.end()) out.push_back(policy);
+    plan.filters.insert(name);
+  }
+  return out;
+}
+
+/// Nothing: bgpd's default for this type of peer.
+std::optional<Names> import_of(const BgpPeer& peer, const World& world, Asn node_as, NeighborPlan& plan,
+                               std::string& problem) {
+  auto filters = filters_of(peer.import_filters, world, plan, problem);
+  if (!filters) return Names{kNone};
+  // Without filters eBGP's own default says "no policy" in the status (RFC 8212).
+  if (!peer.default_import && is_external(peer, node_as) && filters->empty()) return std::nullopt;
+  const bool accepts =
+      peer.default_import ? *peer.default_import == model::DefaultImport::Accept : !is_external(peer, node_as);
+  filters->push_back(accepts ? kAll : kNone);
+  return filters;
+}
+
+Names export_of(const BgpPeer& peer, const World& world, NeighborPlan& plan, std::string& problem) {
+  auto filters = filters_of(peer.export_filters, world, plan, problem);
+  if (!filters) return {kNone};
+  Names out = {announce_policy(peer.meta.key.name)};
+  for (auto& filter : *filters) out.push_back(std::move(filter));
+  out.push_back(peer.default_export == model::DefaultExport::All    ? kAll
+                : peer.default_export == model::DefaultExport::None ? kNone
+                                                                    : kOwn);
+  return out;
+}
+
+/// A neighbour's place in the world: the address it is called at.
+struct Target {
+  std::string name;
+  IpAddress address;
+  std::optional<std::string> interface;
+};
+
+std::vector<Target> targets_of(const BgpPeer& peer, const World& world, std::string& problem) {
+  const auto& name = peer.meta.key.name;
+  if (peer.interface) {
+    problem = "/spec/interface: unnumbered peering is not there yet; give address or defaultGateway";
+    return {};
+  }
+  if (peer.address) return {{neighbor_name(name), *peer.address, std::nullopt}};
+  std::vector<Target> out;
+  for (const auto& gateway : world.default_gateways) {
+    if (!peer.default_gateway || gateway.address.family() != *peer.default_gateway) continue;
+    Target target{neighbor_name(name + "_" + gateway.address.to_string()), gateway.address, std::nullopt};
+    if (gateway.address.is_v6() && gateway.address.is_link_local()) target.interface = gateway.interface;
+    if (std::ranges::find(out, target.name, &Target::name) == out.end()) out.push_back(std::move(target));
+  }
+  std::ranges::sort(out, {}, &Target::address);
+  if (out.empty()) problem = "the node has no default gateway of this family";
+  return out;
+}
+
+void add_password(const model::SecretRef& ref, const World& world, const PlanOptions& options, ordered_json& neighbor,
+                  NeighborPlan& plan, std::string& problem) {
+  const auto path = secret_path(ref, options);
+  neighbor["passwordFile"] = path;
+  const auto secret = world.secrets.find(ref.name);
+  const bool there = secret != world.secrets.end() && secret->second.data.contains(ref.key);
+  if (there)
+    plan.secret_files[path] = secret->second.data.at(ref.key);
+  else
+    say(problem, "Secret \"" + ref.name + "\" with the entry \"" + ref.key + "\" is missing: the session is held down");
+}
+
+class Planner {
+ public:
+  Planner(const World& world, const BgpConfiguration& conf, const Speaker& self, const PlanOptions& options)
+      : world_(world), conf_(conf), self_(self), options_(options) {}
+
+  void add_peer(const BgpPeer& peer) {
+    std::string problem;
+    const auto targets = targets_of(peer, world_, problem);
+    if (targets.empty()) note(neighbor_name(peer.meta.key.name), "", peer, problem, false);
+    for (const auto& target : targets) add_target(peer, target);
+  }
+
+  void add_mesh() {
+    auto mesh = plan_mesh(world_, conf_, self_, options_);
+    plan_.reflects = mesh.reflects;
+    plan_.notice = mesh.notice;
+    plan_.secret_files.merge(mesh.secret_files);
+    if (mesh.neighbors.empty()) {
+      plan_.planned.insert(plan_.planned.end(), mesh.planned.begin(), mesh.planned.end());
+      return;
+    }
+    plan_.has_mesh = true;
+    plan_.groups[kMeshGroup] = mesh.group;
+    plan_.broken = complaint_about(mesh.neighbors.front(), plan_.groups, self_.as);
+    for (std::size_t i = 0; i < mesh.neighbors.size(); ++i) add_node(mesh.planned[i], std::move(mesh.neighbors[i]));
+    plan_.planned.insert(plan_.planned.end(), mesh.planned.begin() + static_cast<std::ptrdiff_t>(mesh.neighbors.size()),
+                         mesh.planned.end());
+  }
+
+  NeighborPlan take() { return std::move(plan_); }
+
+ private:
+  /// A BGPPeer that names a node's address stands in its place.
+  void add_node(PlannedNeighbor planned, ordered_json neighbor) {
+    const auto [at, fresh] = taken_.emplace(planned.address, planned.origin);
+    if (!fresh) planned.problem = "its address is that of " + at->second;
+    if (is_own(*IpAddress::parse(planned.address))) planned.problem = "its address is this node's own";
+    planned.configured = planned.problem.empty();
+    if (planned.configured) plan_.neighbors.push_back(std::move(neighbor));
+    plan_.planned.push_back(std::move(planned));
+  }
+
+  void note(const std::string& name, const std::string& address, const BgpPeer& peer, const std::string& problem,
+            bool configured) {
+    plan_.planned.push_back({name, address, "BGPPeer " + peer.meta.key.name, problem, configured});
+  }
+
+  bool is_own(const IpAddress& address) const {
+    return std::ranges::find(self_.node->internal_ips, address) != self_.node->internal_ips.end() ||
+           self_.node->address(address.family()) == address;
+  }
+
+  void add_target(const BgpPeer& peer, const Target& target) {
+    if (is_own(target.address)) return;  // one of a pair of nodes that peer with each other
+    const auto text = target.address.to_string();
+    std::string problem;
+    auto neighbor = neighbor_of(peer, target, problem);
+    if (const auto complaint = complaint_about(neighbor, ordered_json::object(), self_.as); !complaint.empty())
+      return note(target.name, text, peer, complaint, false);
+    if (const auto [at, fresh] = taken_.emplace(text, "BGPPeer " + peer.meta.key.name); !fresh)
+      return note(target.name, text, peer, "its address is that of " + at->second, false);
+    plan_.neighbors.push_back(std::move(neighbor));
+    plan_.peers.insert(peer.meta.key.name);
+    note(target.name, text, peer, problem, true);
+  }
+
+  ordered_json neighbor_of(const BgpPeer& peer, const Target& target, std::string& problem) {
+    ordered_json out = {{"name", target.name}, {"address", target.address.to_string()}};
+    const auto settings = model::merged(conf_.neighbor_defaults, peer.settings);
+    for (const auto& [key, value] : settings.items()) out[key] = value;
+    if (target.interface && !out.contains("bindInterface")) out["bindInterface"] = *target.interface;
+    if (peer.source_node_address && !out.contains("localAddress"))
+      if (const auto own = self_.node->address(target.address.family())) out["localAddress"] = own->to_string();
+    if (peer.password) add_password(*peer.password, world_, options_, out, plan_, problem);
+    if (const auto import = import_of(peer, world_, self_.as, plan_, problem)) out["import"] = *import;
+    out["export"] = export_of(peer, world_, plan_, problem);
+    return out;
+  }
+
+  const World& world_;
+  const BgpConfiguration& conf_;
+  const Speaker& self_;
+  const PlanOptions& options_;
+  std::map<std::string, std::string> taken_;  // address to whose it is
+  NeighborPlan plan_;
+};
+
+}  // namespace
+
+std::string filter_policy(const std::string& filter) { return "filter:" + filter; }
+std::string announce_policy(const std::string& peer) { return "announce:" + peer; }
+
+NeighborPlan plan_neighbors(const World& world, const BgpConfiguration& conf, const Speaker& self,
+                            const PlanOptions& options) {
+  Planner planner(world, conf, self, options);
+  for (const auto* peer : peers_on(world, *self.node)) planner.add_peer(*peer);
+  planner.add_mesh();
+  return planner.take();
+}
+
+std::set<model::SecretRef> secrets_of(const World& world, const BgpConfiguration& conf, const model::Node& node) {
+  std::set<model::SecretRef> out;
+  if (conf.mesh.password) out.insert(*conf.mesh.password);
+  for (const auto* peer : peers_on(world, node))
+    if (peer->password) out.insert(*peer->password);
+  return out;
+}
+
+}  // namespace slash32::agent::plan

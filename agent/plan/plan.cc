@@ -1,0 +1,213 @@
+#include "agent/plan/plan.h"
+
+#include <algorithm>
+
+#include "agent/plan/advertise.h"
+#include "agent/plan/configuration.h"
+#include "agent/plan/neighbors.h"
+#include "agent/plan/node_file.h"
+#include "agent/plan/policies.h"
+#include "agent/plan/service_routes.h"
+#include "config/bgpd_conf.h"
+#include "config/conf_readers.h"
+
+namespace slash32::agent::plan {
+namespace {
+
+using model::BgpConfiguration;
+using model::Kind;
+using model::Node;
+using nlohmann::ordered_json;
+
+constexpr std::size_t kMaxTold = 10;  // problems in one condition's message
+
+/// Sentences with semicolons between them; of many, the first and how many more.
+std::string joined_text(const std::vector<std::string>& sentences) {
+  std::string out;
+  for (std::size_t i = 0; i < std::min(sentences.size(), kMaxTold); ++i) out += (i == 0 ? "" : "; ") + sentences[i];
+  if (sentences.size() > kMaxTold) out += "; and " + std::to_string(sentences.size() - kMaxTold) + " more";
+  return out;
+}
+
+std::string text_of(const model::Problem& problem) {
+  return std::string(to_string(problem.kind)) + " " + problem.key.to_string() + ": " + problem.message;
+}
+
+/// The neighbours, the routes and the rest, as bgpd.json has them.
+struct Parts {
+  NeighborPlan neighbors;
+  Announced announced;
+};
+
+void add_kernel(const BgpConfiguration& conf, const Node& node, ordered_json& out) {
+  ordered_json kernel = ordered_json::object();
+  for (const auto& [key, value] : conf.kernel.items()) kernel[key] = value;
+  if (conf.source_node_address) {
+    if (const auto v4 = node.address(AddressFamily::IPv4)) kernel["prefSrc4"] = v4->to_string();
+    if (const auto v6 = node.address(AddressFamily::IPv6)) kernel["prefSrc6"] = v6->to_string();
+  }
+  if (!kernel.empty()) out["kernel"] = std::move(kernel);
+}
+
+void add_identity(const BgpConfiguration& conf, const Speaker& self, ordered_json& out) {
+  out["localAs"] = self.as.value;
+  const auto v4 = self.node->address(AddressFamily::IPv4);
+  if (self.node->overrides.router_id)
+    out["routerId"] = config::print_router_id(*self.node->overrides.router_id);
+  else if (v4)
+    out["routerId"] = v4->to_string();
+  if (!conf.listen_port) return;
+  out["listen"] = ordered_json::array();
+  for (const char* any : {"0.0.0.0", "::"}) out["listen"].push_back({{"address", any}, {"port", *conf.listen_port}});
+}
+
+std::string bgpd_document(const World& world, const BgpConfiguration& conf, const Speaker& self, const Parts& parts,
+                          const PlanOptions& options) {
+  ordered_json out = ordered_json::object();
+  add_identity(conf, self, out);
+  if (parts.neighbors.reflects && conf.reflectors->cluster_id)
+    out["clusterId"] = config::print_router_id(*conf.reflectors->cluster_id);
+  out["logLevel"] = conf.log_level;
+  out["control"] = {{"socket", options.bgpd_socket}};
+  out["stateFile"] = options.bgpd_state_file;
+  if (conf.metrics_address) out["metrics"] = {{"address", *conf.metrics_address}};
+  add_kernel(conf, *self.node, out);
+  out["originate"] = originate_json(parts.announced);
+  if (!parts.neighbors.groups.empty()) out["peerGroups"] = parts.neighbors.groups;
+  out["neighbors"] = parts.neighbors.neighbors;
+  out["policies"] = policies_json(parts.announced, parts.neighbors, world);
+  return out.dump(2) + "\n";
+}
+
+class Planner {
+ public:
+  Planner(const World& world, const PlanOptions& options) : world_(world), options_(options) {}
+
+  Desired make() {
+    if (!has_all_lists(node_lists())) return take();
+    const auto at = world_.nodes.find(options_.node_name);
+    if (at == world_.nodes.end()) {
+      wait("Node " + options_.node_name + " is not there");
+      return take();
+    }
+    if (is_left_out(Kind::Node, options_.node_name) || is_configuration_unreadable()) return take();
+    const auto& conf = configuration_of(world_);
+    plan_node(conf, at->second);
+    plan_bgpd(conf, at->second);
+    return take();
+  }
+
+ private:
+  static std::set<Kind> node_lists() { return {Kind::Node, Kind::BgpConfiguration}; }
+
+  void wait(std::string sentence) { out_.waiting.push_back(std::move(sentence)); }
+
+  bool has_all_lists(const std::set<Kind>& kinds) {
+    std::vector<std::string> missing;
+    for (const auto kind : kinds)
+      if (!world_.listed.contains(kind)) missing.push_back(std::string(to_string(kind)));
+    for (const auto& kind : missing) wait("the API server has not said yet which " + kind + "s there are");
+    return missing.empty();
+  }
+
+  /// Left out, and not there as it was before either.
+  bool is_left_out(Kind kind, const std::string& name) {
+    const bool there = kind == Kind::Node ? world_.nodes.contains(name) : world_.configurations.contains(name);
+    for (const auto& problem : world_.left_out) {
+      if (problem.kind != kind || problem.key.name != name || there) continue;
+      wait(text_of(problem));
+      return true;
+    }
+    return false;
+  }
+
+  bool is_configuration_unreadable() { return is_left_out(Kind::BgpConfiguration, model::kDefaultConfiguration); }
+
+  void plan_node(const BgpConfiguration& conf, const Node& node) {
+    out_.pod_cidrs = node.pod_cidrs;
+    auto file = plan_node_file(world_, conf, node);
+    out_.node_json = std::move(file.text);
+    std::vector<std::string> said;
+    for (auto& sentence : {file.waiting, file.notice})
+      if (!sentence.empty()) said.push_back(sentence);
+    if (!file.waiting.empty()) wait(file.waiting);
+    condition("NodeConfigured", out_.node_json.has_value(), out_.node_json ? "Configured" : "Waiting",
+              joined_text(said));
+    if (!file.waiting.empty()) warn("PodCIDRMissing", file.waiting);
+  }
+
+  void plan_bgpd(const BgpConfiguration& conf, const Node& node) {
+    const auto bgpd = make_bgpd(conf, node);
+    if (!bgpd.empty()) wait(bgpd);
+    for (const auto& problem : world_.left_out) problems_.push_back(text_of(problem));
+    for (const auto& neighbor : out_.neighbors)
+      if (!neighbor.problem.empty()) problems_.push_back(neighbor.origin + ": " + neighbor.problem);
+    if (!bgpd.empty()) problems_.insert(problems_.begin(), bgpd);
+    const auto* reason = !out_.bgpd_json ? "Waiting" : problems_.empty() ? "Configured" : "Problems";
+    condition("BGPConfigured", out_.bgpd_json && problems_.empty(), reason, joined_text(problems_));
+    if (!problems_.empty()) warn("BGPNotAsConfigured", joined_text(problems_));
+  }
+
+  /// Empty, or why bgpd.json stays as it is.
+  std::string make_bgpd(const BgpConfiguration& conf, const Node& node) {
+    if (!node.overrides.errors.empty())
+      return "Node " + node.meta.key.name + ": " + node.overrides.errors.front().message;
+    const auto needs = needs_of(world_, options_.node_name);
+    if (!has_all_lists(needs.kinds)) return "the API server has not said everything yet";
+    const Speaker self{&node, node.overrides.as.value_or(conf.as)};
+    out_.as = self.as;
+    Parts parts;
+    parts.neighbors = plan_neighbors(world_, conf, self, options_);
+    out_.neighbors = parts.neighbors.planned;
+    if (!parts.neighbors.notice.empty()) problems_.push_back(parts.neighbors.notice);
+    if (!parts.neighbors.broken.empty()) return "BGPConfiguration default: " + parts.neighbors.broken;
+    parts.announced = announce(conf, node);
+    return finish(bgpd_document(world_, conf, self, parts, options_), parts);
+  }
+
+  Announced announce(const BgpConfiguration& conf, const Node& node) {
+    const auto advertisements = advertisements_on(world_, conf, node);
+    for (const auto& problem : advertisements.problems) problems_.push_back(text_of(problem));
+    const auto services = plan_services(world_, conf, node, advertisements.list);
+    out_.services.announced = static_cast<std::uint32_t>(services.routes.size());
+    out_.services.withheld = services.withheld;
+    if (conf.services.unused == model::UnusedAddresses::Drop)
+      for (const auto& [prefix, by] : services.routes)
+        if (!prefix.is_host()) out_.drop_unused.push_back(prefix);
+    auto refused = joined_text(services.refused);
+    if (services.refused_count > services.refused.size())
+      refused += "; and " + std::to_string(services.refused_count - services.refused.size()) + " more";
+    condition("ServicesAccepted", services.refused_count == 0, services.refused_count == 0 ? "Accepted" : "OutOfRange",
+              refused);
+    return announced_by(world_, conf, node, advertisements, services.routes);
+  }
+
+  std::string finish(std::string text, const Parts& parts) {
+    const auto check = config::check_bgpd_conf(text);
+    if (!check.errors.empty()) return "bgpd.json would be refused: " + check.errors.front().message;
+    out_.bgpd_json = std::move(text);
+    out_.secret_files = parts.neighbors.secret_files;
+    return {};
+  }
+
+  void condition(const char* type, bool status, const char* reason, std::string message) {
+    out_.conditions.push_back({type, status, reason, std::move(message)});
+  }
+
+  void warn(const char* reason, std::string message) {
+    out_.events.push_back({Kind::Node, {"", options_.node_name}, true, reason, std::move(message)});
+  }
+
+  Desired take() { return std::move(out_); }
+
+  const World& world_;
+  const PlanOptions& options_;
+  std::vector<std::string> problems_;
+  Desired out_;
+};
+
+}  // namespace
+
+Desired make_plan(const World& world, const PlanOptions& options) { return Planner(world, options).make(); }
+
+}  // namespace slash32::agent::plan

@@ -1,0 +1,39 @@
+// policies{} and originate of bgpd.json: what is announced, and who is told of it. What is told to all carries its
+// attributes in originate; only what is not told to all, or not to all alike, makes terms.
+#pragma once
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/plan/advertise.h"
+#include "agent/plan/neighbors.h"
+#include "agent/plan/world.h"
+
+namespace slash32::agent::plan {
+
+/// Everything this node announces.
+struct Announced {
+  std::vector<Advertisement> advertisements;
+  std::vector<Prefix> pods;  // its pod ranges, with those it had before and a pod still lives in
+  std::map<Prefix, std::set<std::size_t>> services;
+  std::vector<Prefix> service_ranges;  // all that is known of where Service addresses come from
+  std::vector<Prefix> cluster_pods;    // pod ranges of the whole cluster
+  bool mesh_has_services = false;      // some advertisement, on whatever node, tells nodes of Services
+  bool blackhole_aggregates = false;
+  std::string pod_routes;  // originate.podRoutes
+};
+
+Announced announced_by(const World& world, const model::BgpConfiguration& conf, const model::Node& node,
+                       const Advertisements& advertisements,
+                       const std::map<Prefix, std::set<std::size_t>>& service_routes);
+
+nlohmann::ordered_json originate_json(const Announced& announced);
+
+/// Those that the neighbours of `plan` name.
+nlohmann::ordered_json policies_json(const Announced& announced, const NeighborPlan& plan, const World& world);
+
+}  // namespace slash32::agent::plan

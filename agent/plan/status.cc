@@ -1,0 +1,155 @@
+#include "agent/plan/status.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "agent/plan/configuration.h"
+#include "agent/plan/neighbors.h"
+#include "config/conf_readers.h"
+
+namespace slash32::agent::plan {
+namespace {
+
+using nlohmann::json;
+
+/// status.conditions as the object had it before; nothing: it had none of that type.
+const json* before(const json& previous, const std::string& type) {
+  const auto at = json::json_pointer("/status/conditions");
+  if (!previous.is_object() || !previous.contains(at) || !previous.at(at).is_array()) return nullptr;
+  for (const auto& one : previous.at(at))
+    if (one.is_object() && one.value("type", json{}) == type) return &one;
+  return nullptr;
+}
+
+json neighbor_json(const PlannedNeighbor& planned, const SessionView* session) {
+  json out = {{"name", planned.name}, {"origin", planned.origin}};
+  if (!planned.address.empty()) out["address"] = planned.address;
+  if (!planned.problem.empty()) out["problem"] = planned.problem;
+  if (session == nullptr) return out;
+  out["state"] = session->state;
+  if (!session->since.empty()) out["since"] = session->since;
+  if (!session->reason.empty()) out["reason"] = session->reason;
+  out["received"] = session->received;
+  out["announced"] = session->announced;
+  return out;
+}
+
+constexpr const char* kUp = "Established";
+constexpr std::size_t kMaxNeighbors = 100;  // of a mesh of a thousand that is down, these say enough
+
+/// BGPPeers always; other nodes only while something is wrong with them.
+json neighbors_json(const Desired& desired, const std::map<std::string, SessionView>& sessions, std::uint32_t& up) {
+  json out = json::array();
+  for (const auto& planned : desired.neighbors) {
+    const auto at = sessions.find(planned.name);
+    const auto* session = at == sessions.end() ? nullptr : &at->second;
+    const bool is_up = planned.configured && session != nullptr && session->state == kUp;
+    if (is_up) ++up;
+    const bool is_peer = planned.origin.starts_with("BGPPeer ");
+    if ((is_peer || !is_up) && out.size() < kMaxNeighbors) out.push_back(neighbor_json(planned, session));
+  }
+  return out;
+}
+
+/// A world in which `peer` is all there is for one of its nodes: what is wrong with it then is wrong everywhere. Not
+/// its password, which only the nodes that need it ask for, nor its gateway, which is each node's own.
+Condition condition_of(const World& world, model::BgpPeer peer, const model::Node& node, std::size_t nodes) {
+  World small;
+  peer.password.reset();
+  if (peer.default_gateway && world.default_gateways.empty()) {
+    peer.address = *IpAddress::parse(*peer.default_gateway == AddressFamily::IPv4 ? "192.0.2.1" : "2001:db8::1");
+    peer.default_gateway.reset();
+  }
+  small.filters = world.filters;
+  small.default_gateways = world.default_gateways;
+  small.nodes.emplace(node.meta.key.name, node);
+  small.peers.emplace(peer.meta.key.name, peer);
+  auto conf = configuration_of(world);
+  conf.mesh.enabled = false;
+  conf.reflectors.reset();
+  const auto plan = plan_neighbors(small, conf, {&node, node.overrides.as.value_or(conf.as)}, {});
+  for (const auto& planned : plan.planned)
+    if (!planned.problem.empty()) return {"Accepted", false, "Invalid", planned.problem};
+  return {"Accepted", true, "Accepted", "selects " + std::to_string(nodes) + (nodes == 1 ? " node" : " nodes")};
+}
+
+std::int64_t as_signed(std::uint64_t number) {
+  constexpr std::uint64_t kMost = std::numeric_limits<std::int64_t>::max();
+  return static_cast<std::int64_t>(std::min(number, kMost));
+}
+
+}  // namespace
+
+json condition_json(const Condition& condition, const json& previous, const std::string& now) {
+  const auto* old = before(previous, condition.type);
+  const std::string status = condition.status ? "True" : "False";
+  const bool same = old != nullptr && old->value("status", json{}) == status && old->contains("lastTransitionTime");
+  return {{"type", condition.type},
+          {"status", status},
+          {"reason", condition.reason},
+          {"message", condition.message},
+          {"lastTransitionTime", same ? old->at("lastTransitionTime") : json(now)}};
+}
+
+json node_status_object(const Desired& desired, const PlanOptions& options,
+                        const std::map<std::string, SessionView>& sessions, const json& previous,
+                        const std::string& now) {
+  json status = json::object();
+  if (desired.as) status["localAs"] = desired.as->value;
+  status["podCIDRs"] = json::array();
+  for (const auto& prefix : desired.pod_cidrs) status["podCIDRs"].push_back(prefix.to_string());
+  status["waiting"] = desired.waiting;
+  std::uint32_t up = 0;
+  status["neighbors"] = neighbors_json(desired, sessions, up);
+  status["sessions"] = {{"established", up},
+                        {"configured", std::ranges::count(desired.neighbors, true, &PlannedNeighbor::configured)}};
+  status["services"] = {{"announced", desired.services.announced}, {"withheld", desired.services.withheld}};
+  status["conditions"] = json::array();
+  for (const auto& condition : desired.conditions)
+    status["conditions"].push_back(condition_json(condition, previous, now));
+  return {{"apiVersion", "slash32.io/v1alpha1"},
+          {"kind", "BGPNodeStatus"},
+          {"metadata", {{"name", options.node_name}}},
+          {"status", std::move(status)}};
+}
+
+std::map<std::string, Condition> peer_conditions(const World& world) {
+  std::map<std::string, Condition> out;
+  for (const auto& [name, peer] : world.peers) {
+    const model::Node* first = nullptr;
+    std::size_t nodes = 0;
+    for (const auto& [node_name, node] : world.nodes) {
+      if (!peer.nodes.matches(node.meta.labels)) continue;
+      if (first == nullptr) first = &node;
+      ++nodes;
+    }
+    if (first == nullptr)
+      out[name] = {"Accepted", false, "NoNodes", "/spec/nodeSelector matches no node"};
+    else
+      out[name] = condition_of(world, peer, *first, nodes);
+  }
+  for (const auto& problem : world.left_out)
+    if (problem.kind == model::Kind::BgpPeer) out[problem.key.name] = {"Accepted", false, "Invalid", problem.message};
+  return out;
+}
+
+std::map<std::string, json> pool_counters(const LbPlan& plan) {
+  std::map<std::string, json> out;
+  for (const auto& [name, use] : plan.pools) {
+    const auto free = use.total > use.used ? use.total - use.used : 0;
+    out[name] = {{"total", as_signed(use.total)}, {"used", as_signed(use.used)}, {"free", as_signed(free)}};
+  }
+  return out;
+}
+
+std::map<std::string, Condition> pool_conditions(const World& world, const LbPlan& plan) {
+  std::map<std::string, Condition> out;
+  for (const auto& [name, use] : plan.pools)
+    out[name] = use.problem.empty() ? Condition{"Accepted", true, "Accepted", ""}
+                                    : Condition{"Accepted", false, "Overlaps", use.problem};
+  for (const auto& problem : world.left_out)
+    if (problem.kind == model::Kind::IpPool) out[problem.key.name] = {"Accepted", false, "Invalid", problem.message};
+  return out;
+}
+
+}  // namespace slash32::agent::plan
