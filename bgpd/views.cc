@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "bgpd/rib/path.h"
 #include "config/policy_text.h"
 
 namespace slash32::bgp {
