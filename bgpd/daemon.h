@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "bgpd/bfd_sessions.h"
-#include "bgpd/control/http_server.h"
+#include "common/control/http_server.h"
 #include "bgpd/fib/fib_sync.h"
 #include "bgpd/fib/kernel_watch.h"
 #include "bgpd/listeners.h"
-#include "bgpd/metrics_text.h"
+#include "common/control/metrics_text.h"
 #include "bgpd/neighbors.h"
 #include "bgpd/rib/rib.h"
 #include "bgpd/start_clocks.h"
@@ -110,8 +110,8 @@ class Daemon {
   Result<std::optional<control::HttpServer>> open_metrics(const config::MetricsConf& conf);
   void try_metrics();
   std::string metrics() const;
-  void put_neighbor_metrics(MetricsText& out) const;
-  void put_table_metrics(MetricsText& out) const;
+  void put_neighbor_metrics(control::MetricsText& out) const;
+  void put_table_metrics(control::MetricsText& out) const;
 
   std::string route_text(const PathView& path);
   std::function<std::optional<std::vector<Prefix>>()> prefixes_of(const RouteFilter& filter) const;

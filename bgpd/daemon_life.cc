@@ -31,7 +31,7 @@ void Daemon::open_listeners() {
 }
 
 Result<control::HttpServer> Daemon::open_control(const std::string& path) {
-  return control::HttpServer::open(loop_.context(), path,
+  return control::HttpServer::open(loop_.context(), "slash32-bgpd", path,
                                    [this](const control::HttpRequest& request) { return answer(request); });
 }
 

@@ -2,9 +2,9 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
-#include "bgpd/control/tcp_socket.h"
 #include "bgpd/daemon.h"
-#include "bgpd/metrics_text.h"
+#include "common/control/metrics_text.h"
+#include "common/control/tcp_socket.h"
 #include "common/log.h"
 
 namespace slash32::bgp {
@@ -13,7 +13,9 @@ namespace {
 using control::error_response;
 using control::HttpRequest;
 using control::HttpResponse;
-using enum MetricsText::Type;
+using control::kMetricsContentType;
+using control::MetricsText;
+using enum control::MetricsText::Type;
 
 constexpr Seconds kAllAtFirst{60};  // so long after its start a daemon waits for every neighbour before it is ready
 
@@ -112,7 +114,7 @@ std::optional<HttpResponse> Daemon::watched(const HttpRequest& request) {
 Result<std::optional<control::HttpServer>> Daemon::open_metrics(const config::MetricsConf& conf) {
   if (!conf.address) return std::optional<control::HttpServer>{};
   auto fd = TRY(control::bind_tcp_socket(conf.address->address, conf.address->port));
-  return control::HttpServer::adopt(loop_.context(), std::move(fd), [this](const HttpRequest& request) {
+  return control::HttpServer::adopt(loop_.context(), "slash32-bgpd", std::move(fd), [this](const HttpRequest& request) {
     auto known = watched(request);
     return known ? *std::move(known) : error_response(404, "no such path; known: /metrics, /v1/ready, /v1/live");
   });
@@ -131,7 +133,7 @@ void Daemon::try_metrics() {
 }
 
 std::string Daemon::metrics() const {
-  MetricsText out;
+  MetricsText out("slash32_bgp_");
   out.family("info", Gauge, "Version and identity; always 1.");
   out.sample({{"version", SLASH32_VERSION},
               {"router_id", IpAddress::v4(router_id_.value).to_string()},

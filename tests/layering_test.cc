@@ -19,6 +19,8 @@ using Folders = std::set<std::string>;
 const std::map<std::string, Folders> kMayInclude = {
     {"common", {}},
     {"common/cni", {"common"}},
+    // HTTP and metrics as every daemon of ours serves them.
+    {"common/control", {"common"}},
     {"common/netlink", {"common"}},
     // What the plugin makes on the node's side of a pod and slash32ctl mends there.
     {"common/pod", {"common", "common/netlink", "common/cni/error.h"}},
@@ -32,10 +34,9 @@ const std::map<std::string, Folders> kMayInclude = {
     {"bgpd/rib", {"bgpd/policy", "bgpd/wire", "bgpd/fib/delta.h", "config", "common"}},
     {"bgpd/fib", {"common", "common/netlink"}},
     {"bgpd/transport", {"bgpd/peer", "bgpd/wire", "common"}},
-    {"bgpd/control", {"common"}},
     {"bgpd/bfd", {"common"}},
     {"bgpd",
-     {"bgpd/wire", "bgpd/policy", "bgpd/fsm", "bgpd/peer", "bgpd/rib", "bgpd/fib", "bgpd/transport", "bgpd/control",
+     {"bgpd/wire", "bgpd/policy", "bgpd/fsm", "bgpd/peer", "bgpd/rib", "bgpd/fib", "bgpd/transport", "common/control",
       "bgpd/bfd", "config", "common", "common/netlink"}},
     // The agent's core: objects of the API and what follows from them. No socket, no file.
     {"agent/model", {"config", "common"}},
@@ -55,11 +56,12 @@ const std::vector<Library> kLibraries = {
     {"netlink/", {"common/netlink", "plugin"}},
     {"libmnl/", {"common/netlink"}},
     {"lmdb.h", {"ipam"}},
-    {"boost/", {"bgpd/transport", "bgpd/control", "bgpd/bfd", "bgpd", "ctl"}},
+    {"boost/", {"bgpd/transport", "common/control", "bgpd/bfd", "bgpd", "ctl"}},
     {"openssl/", {}},
     {"CLI/", {"bgpd", "ctl"}},
     {"sys/socket.h",
-     {"common", "common/cni", "common/netlink", "plugin", "bgpd/transport", "bgpd/control", "bgpd/bfd", "bgpd", "ctl"}},
+     {"common", "common/cni", "common/netlink", "plugin", "bgpd/transport", "common/control", "bgpd/bfd", "bgpd",
+      "ctl"}},
 };
 // The protocol core is pure: no socket, clock, file, log, thread.
 const Folders kPure = {"bgpd/wire", "bgpd/policy", "bgpd/fsm",    "bgpd/peer",

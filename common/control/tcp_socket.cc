@@ -1,4 +1,4 @@
-#include "bgpd/control/tcp_socket.h"
+#include "common/control/tcp_socket.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>

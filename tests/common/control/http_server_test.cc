@@ -11,7 +11,7 @@
 #include <filesystem>
 #include <thread>
 
-#include "bgpd/control/http_server.h"
+#include "common/control/http_server.h"
 #include "common/fd.h"
 
 namespace slash32::control {
@@ -42,7 +42,7 @@ class HttpServerTest : public testing::Test {
     std::filesystem::remove_all(folder_);
   }
   void start(HttpServer::Handler handler) {
-    auto server = HttpServer::open(context_, path_, std::move(handler));
+    auto server = HttpServer::open(context_, "slash32-bgpd", path_, std::move(handler));
     ASSERT_TRUE(server) << server.error().message;
     server_ = *std::move(server);
     server_->serve();
@@ -134,7 +134,7 @@ TEST_F(HttpServerTest, TheSocketIsForRootAndItsGroup) {
 
 TEST_F(HttpServerTest, ADeadDaemonsSocketIsReplacedAndALiveOneIsNot) {
   start(echo);
-  const auto second = HttpServer::open(context_, path_, echo);
+  const auto second = HttpServer::open(context_, "slash32-bgpd", path_, echo);
   ASSERT_FALSE(second);
   EXPECT_THAT(second.error().message, HasSubstr("another slash32-bgpd answers there"));
   EXPECT_THAT(get("/"), StartsWith("HTTP/1.1 200 "));
@@ -149,20 +149,20 @@ TEST_F(HttpServerTest, ADeadDaemonsSocketIsReplacedAndALiveOneIsNot) {
     ASSERT_EQ(::bind(dead.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
   }
   boost::asio::io_context other;
-  EXPECT_TRUE(HttpServer::open(other, path_, echo));
+  EXPECT_TRUE(HttpServer::open(other, "slash32-bgpd", path_, echo));
 }
 
 TEST_F(HttpServerTest, AFileThatIsNoSocketIsLeftAlone) {
   std::filesystem::create_directories(folder_ + "/sub");
   ASSERT_TRUE(write_atomic(path_, "precious"));
-  const auto server = HttpServer::open(context_, path_, echo);
+  const auto server = HttpServer::open(context_, "slash32-bgpd", path_, echo);
   ASSERT_FALSE(server);
   EXPECT_THAT(server.error().message, HasSubstr("is not a socket"));
   EXPECT_EQ(read_file(path_).value_or(""), "precious");
 }
 
 TEST_F(HttpServerTest, AClientThatStopsReadingDelaysTheEndByOneSecondAtMost) {
-  auto server = HttpServer::open(context_, path_, [](const HttpRequest&) {
+  auto server = HttpServer::open(context_, "slash32-bgpd", path_, [](const HttpRequest&) {
     return HttpResponse{.status = 200, .body = "x", .more = [] { return std::string(1 << 20, 'x'); }};
   });
   ASSERT_TRUE(server);

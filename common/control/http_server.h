@@ -47,11 +47,13 @@ class HttpServer {
   using Handler = std::function<HttpResponse(const HttpRequest&)>;
 
   /// Binds `path` (mode 0660, its directory made where missing). A socket nobody answers on is replaced; one that
-  /// answers, and anything that is not a socket, is left alone and an error.
-  static Result<HttpServer> open(boost::asio::io_context& context, const std::string& path, Handler handler);
+  /// answers, and anything that is not a socket, is left alone and an error. `program` names us in it and in answers.
+  static Result<HttpServer> open(boost::asio::io_context& context, const std::string& program, const std::string& path,
+                                 Handler handler);
   /// The same on a stream socket that listens already (TCP); there is no file then, and a request with a body is
   /// refused: anybody may call.
-  static HttpServer adopt(boost::asio::io_context& context, UniqueFd listening, Handler handler);
+  static HttpServer adopt(boost::asio::io_context& context, const std::string& program, UniqueFd listening,
+                          Handler handler);
   /// Begins to answer. Clients that connected since open() have waited in the kernel's queue.
   void serve();
   /// Whether the socket's file is still the one we made.

@@ -18,7 +18,7 @@ struct BoundSocket {
 };
 
 /// As HttpServer::open() says.
-Result<BoundSocket> bind_unix_socket(const std::string& path);
+Result<BoundSocket> bind_unix_socket(const std::string& path, const std::string& program);
 /// Whether the path still is the file we made.
 bool unix_socket_is_ours(const BoundSocket& socket);
 /// Unlinks the path when it still is the file we made.

@@ -1,4 +1,4 @@
-#include "bgpd/control/unix_socket.h"
+#include "common/control/unix_socket.h"
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -31,13 +31,13 @@ Result<UniqueFd> unix_socket() {
 }
 
 /// Removes a socket whose owner is dead. Anything else that stands there is an error.
-Status clear_place(const std::string& path, const sockaddr_un& address) {
+Status clear_place(const std::string& path, const sockaddr_un& address, const std::string& program) {
   struct stat found{};
   if (::lstat(path.c_str(), &found) != 0) return errno == ENOENT ? ok() : Status(sys_fail("look at " + path));
   if (!S_ISSOCK(found.st_mode)) return fail(5, path + " exists and is not a socket");
   const UniqueFd probe = TRY(unix_socket());
   if (::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 || errno == EAGAIN)
-    return fail(5, path + ": another slash32-bgpd answers there");
+    return fail(5, path + ": another " + program + " answers there");
   if (errno != ECONNREFUSED) return sys_fail("try " + path);
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) return sys_fail("remove the dead socket " + path);
   return ok();
@@ -45,10 +45,10 @@ Status clear_place(const std::string& path, const sockaddr_un& address) {
 
 }  // namespace
 
-Result<BoundSocket> bind_unix_socket(const std::string& path) {
+Result<BoundSocket> bind_unix_socket(const std::string& path, const std::string& program) {
   const auto address = TRY(address_of(path));
   TRY(make_directories(std::filesystem::path(path).parent_path()));
-  TRY(clear_place(path, address));
+  TRY(clear_place(path, address, program));
   UniqueFd fd = TRY(unix_socket());
   const mode_t before = ::umask(static_cast<mode_t>(~kMode & 0777));  // never open wider, not even for a moment
   const int bound = ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);

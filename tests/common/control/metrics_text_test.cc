@@ -1,13 +1,13 @@
 // The Prometheus text format.
-#include "bgpd/metrics_text.h"
+#include "common/control/metrics_text.h"
 
 #include <gtest/gtest.h>
 
-namespace slash32::bgp {
+namespace slash32::control {
 namespace {
 
 TEST(MetricsText, HasHelpTypeAndSamplesOfEachFamily) {
-  MetricsText out;
+  MetricsText out("slash32_bgp_");
   out.family("flaps_total", MetricsText::Type::Counter, "Times it went down.");
   out.sample({{"neighbor", "tor1"}, {"family", "ipv4"}}, 3);
   out.sample({{"neighbor", "tor2"}, {"family", "ipv4"}}, 18446744073709551615U);
@@ -24,11 +24,11 @@ TEST(MetricsText, HasHelpTypeAndSamplesOfEachFamily) {
 }
 
 TEST(MetricsText, EscapesWhatWouldEndALabel) {
-  MetricsText out;
+  MetricsText out("slash32_bgp_");
   out.family("x", MetricsText::Type::Gauge, "X.");
   out.sample({{"text", "a\"b\\c\nd"}}, 0);
   EXPECT_TRUE(out.text().ends_with("slash32_bgp_x{text=\"a\\\"b\\\\c\\nd\"} 0\n")) << out.text();
 }
 
 }  // namespace
-}  // namespace slash32::bgp
+}  // namespace slash32::control

@@ -1,4 +1,4 @@
-#include "bgpd/control/http_server.h"
+#include "common/control/http_server.h"
 
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
@@ -13,7 +13,7 @@
 #include <set>
 #include <utility>
 
-#include "bgpd/control/unix_socket.h"
+#include "common/control/unix_socket.h"
 #include "common/log.h"
 
 namespace slash32::control {
@@ -40,6 +40,7 @@ class Client;
 /// What the server and its clients share.
 struct Shared {
   HttpServer::Handler handler;
+  std::string program;
   std::uint64_t max_body = kMaxBody;
   std::set<Client*> clients;
   bool stopped = false;                     // answers that are being written are finished, nothing more is read
@@ -110,7 +111,7 @@ class Client : public std::enable_shared_from_this<Client> {
     response_.result(static_cast<unsigned>(response.status));
     response_.version(11);
     response_.set(http::field::content_type, response.content_type);
-    response_.set(http::field::server, "slash32-bgpd/" SLASH32_VERSION);
+    response_.set(http::field::server, shared_->program + "/" SLASH32_VERSION);
     response_.keep_alive(keep_alive);
     if (!response.allow.empty()) response_.set(http::field::allow, response.allow);
     give_up_at_ = Clock::now() + kAnswer;
@@ -214,9 +215,10 @@ class Client : public std::enable_shared_from_this<Client> {
 }  // namespace
 
 struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
-  Impl(asio::io_context& context, BoundSocket socket, Handler on_request)
+  Impl(asio::io_context& context, const std::string& program, BoundSocket socket, Handler on_request)
       : bound(std::move(socket)), acceptor(context, stream_protocol(), bound.fd.release()), pause(context) {
     shared->handler = std::move(on_request);
+    shared->program = program;
   }
 
   BoundSocket bound;
@@ -260,14 +262,16 @@ struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
   }
 };
 
-Result<HttpServer> HttpServer::open(asio::io_context& context, const std::string& path, Handler handler) {
-  return HttpServer(std::make_shared<Impl>(context, TRY(bind_unix_socket(path)), std::move(handler)));
+Result<HttpServer> HttpServer::open(asio::io_context& context, const std::string& program, const std::string& path,
+                                    Handler handler) {
+  return HttpServer(std::make_shared<Impl>(context, program, TRY(bind_unix_socket(path, program)), std::move(handler)));
 }
 
-HttpServer HttpServer::adopt(asio::io_context& context, UniqueFd listening, Handler handler) {
+HttpServer HttpServer::adopt(asio::io_context& context, const std::string& program, UniqueFd listening,
+                             Handler handler) {
   // For Asio the protocol is no more than a label of the descriptor: what is done with it is the same for every stream.
   BoundSocket socket{std::move(listening), {}, 0, 0};
-  auto impl = std::make_shared<Impl>(context, std::move(socket), std::move(handler));
+  auto impl = std::make_shared<Impl>(context, program, std::move(socket), std::move(handler));
   impl->shared->max_body = 0;
   return HttpServer(std::move(impl));
 }

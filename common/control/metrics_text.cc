@@ -1,9 +1,7 @@
-#include "bgpd/metrics_text.h"
+#include "common/control/metrics_text.h"
 
-namespace slash32::bgp {
+namespace slash32::control {
 namespace {
-
-constexpr std::string_view kPrefix = "slash32_bgp_";
 
 /// Of a label's value: backslash, quote and line feed are escaped.
 std::string escaped(std::string_view text) {
@@ -18,7 +16,7 @@ std::string escaped(std::string_view text) {
 }  // namespace
 
 void MetricsText::family(std::string_view name, Type type, std::string_view help) {
-  name_ = std::string(kPrefix).append(name);
+  name_ = std::string(prefix_).append(name);
   text_.append("# HELP ").append(name_).append(" ").append(help).append("\n");
   text_.append("# TYPE ").append(name_).append(type == Type::Counter ? " counter\n" : " gauge\n");
 }
@@ -34,4 +32,4 @@ void MetricsText::sample(Labels labels, std::uint64_t value) {
   text_.append(" ").append(std::to_string(value)).append("\n");
 }
 
-}  // namespace slash32::bgp
+}  // namespace slash32::control

@@ -1,7 +1,7 @@
 // What an HTTP request asks for: path and query of its target (RFC 3986 section 3), and answers that say no.
 #include <nlohmann/json.hpp>
 
-#include "bgpd/control/http_server.h"
+#include "common/control/http_server.h"
 
 namespace slash32::control {
 namespace {

@@ -1,0 +1,1 @@
+slash32_test(common_control_tests common/control slash32_control)
