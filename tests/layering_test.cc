@@ -41,6 +41,9 @@ const std::map<std::string, Folders> kMayInclude = {
     // The agent's core: objects of the API and what follows from them. No socket, no file.
     {"agent/model", {"config", "common"}},
     {"agent/plan", {"agent/model", "config", "common"}},
+    // The client of the Kubernetes API. It knows paths, versions and bytes, and nothing of what the objects mean.
+    {"agent/kube", {"common"}},
+    {"agent", {"agent/model", "agent/plan", "agent/kube", "config", "common", "common/control", "common/netlink"}},
     // ipam: `slash32ctl ipam` reads the store through the library that owns its format.
     // bgpd/policy: `slash32ctl policy test` must decide as the speaker does, so it asks the same evaluator, which knows
     // routes as bgpd/wire's attributes. Both are pure; nothing else of bgpd is seen.
@@ -56,18 +59,23 @@ const std::vector<Library> kLibraries = {
     {"netlink/", {"common/netlink", "plugin"}},
     {"libmnl/", {"common/netlink"}},
     {"lmdb.h", {"ipam"}},
-    {"boost/", {"bgpd/transport", "common/control", "bgpd/bfd", "bgpd", "ctl"}},
-    {"openssl/", {}},
-    {"CLI/", {"bgpd", "ctl"}},
+    {"boost/", {"bgpd/transport", "common/control", "bgpd/bfd", "bgpd", "agent", "agent/kube", "ctl"}},
+    {"openssl/", {"agent/kube"}},
+    {"yaml-cpp/", {"agent/kube"}},
+    {"CLI/", {"bgpd", "agent", "ctl"}},
     {"sys/socket.h",
      {"common", "common/cni", "common/netlink", "plugin", "bgpd/transport", "common/control", "bgpd/bfd", "bgpd",
-      "ctl"}},
+      "agent/kube", "ctl"}},
 };
 // The protocol core is pure: no socket, clock, file, log, thread.
-const Folders kPure = {"bgpd/wire", "bgpd/policy", "bgpd/fsm",    "bgpd/peer",
-                       "bgpd/rib",  "bgpd/bfd",    "agent/model", "agent/plan"};
+const Folders kPure = {"bgpd/wire", "bgpd/policy", "bgpd/fsm",   "bgpd/peer", "bgpd/rib",
+                       "bgpd/bfd",  "agent/model", "agent/plan", "agent/kube"};
 // The thin shell that stands in a pure folder.
-const Folders kShells = {"bgpd/bfd/transport.h", "bgpd/bfd/transport.cc", "bgpd/bfd/udp.h", "bgpd/bfd/udp.cc"};
+const Folders kShells = {"bgpd/bfd/transport.h",    "bgpd/bfd/transport.cc",    "bgpd/bfd/udp.h",
+                         "bgpd/bfd/udp.cc",         "agent/kube/tls.h",         "agent/kube/tls.cc",
+                         "agent/kube/connection.h", "agent/kube/connection.cc", "agent/kube/client.h",
+                         "agent/kube/client.cc",    "agent/kube/watcher.h",     "agent/kube/watcher.cc",
+                         "agent/kube/access.h",     "agent/kube/credentials.h", "agent/kube/credentials.cc"};
 const std::vector<std::string> kImpure = {"boost/", "sys/",       "unistd.h",     "fcntl.h", "fstream",  "iostream",
                                           "thread", "mutex",      "common/log.h", "time.h",  "netlink/", "libmnl/",
                                           "net/",   "filesystem", "common/fd.h",  "random",  "poll.h",   "signal.h"};

@@ -4,7 +4,7 @@
 set -euo pipefail
 
 build_packages=(ca-certificates git g++ cmake ninja-build pkg-config ccache libnl-3-dev libmnl-dev
-  liblmdb-dev nlohmann-json3-dev libboost1.81-dev libssl-dev libcli11-dev)
+  liblmdb-dev nlohmann-json3-dev libboost1.81-dev libssl-dev libcli11-dev libyaml-cpp-dev)
 lab_packages=(python3 python3-grpcio iproute2 iputils-ping nftables procps
   containerd runc containernetworking-plugins bird2)
 test_packages=(libgtest-dev libgmock-dev libbenchmark-dev clang-format-19 clang-tidy-19 clang-19 libclang-rt-19-dev file

@@ -1,0 +1,1 @@
+slash32_test(agent_kube_tests agent/kube kube)
