@@ -9,48 +9,14 @@
 #include "common/netlink/links.h"
 #include "common/pod/node_address.h"
 #include "config/node_conf.h"
-#include "plugin/found.h"
 #include "plugin/names.h"
 
 namespace slash32::plugin {
 namespace {
 
-constexpr std::string_view kForward4 = "/proc/sys/net/ipv4/ip_forward";
-constexpr std::string_view kForward6 = "/proc/sys/net/ipv6/conf/all/forwarding";
 constexpr std::int32_t kPriorityRaw = -300;  // NF_IP_PRI_RAW: before conntrack remembers a spoofed packet
 constexpr Mtu kEthernetMtu{1500};
 constexpr Mtu kMinMtu6{1280};  // RFC 8200 section 5
-
-std::filesystem::path accept_ra_of(const std::string& link) {
-  return std::filesystem::path("/proc/sys/net/ipv6/conf") / link / "accept_ra";
-}
-
-/// Turning IPv6 forwarding on removes a default route learned from router advertisements at once, and the next
-/// advertisement restores it only where accept_ra is 2. So: the links that have one, and heed advertisements now.
-Result<std::vector<std::string>> links_living_on_ra(netlink::Socket& host) {
-  std::vector<std::string> names;
-  for (const auto& route : TRY(netlink::list_routes(host, AddressFamily::IPv6, netlink::kMainTable))) {
-    if (!route.destination.is_default() || route.protocol != netlink::RouteProtocol::RouterAdvertisement) continue;
-    for (const auto& hop : route.next_hops) {
-      const auto link = TRY(netlink::find_link(host, hop.link));
-      if (link && TRY(read_setting(accept_ra_of(link->name))) == "1") names.push_back(link->name);
-    }
-  }
-  return names;
-}
-
-Status record_and_write(const config::NetConf& conf, const std::filesystem::path& path, const std::string& value,
-                        const cni::Deadline& deadline) {
-  const auto found = TRY(read_setting(path));
-  if (found == value) return ok();
-  TRY(record_found(conf.state_dir, {{path.string(), found}}, deadline));
-  return write_setting(path, value);
-}
-
-Status enable_forwarding6(netlink::Socket& host, const config::NetConf& conf, const cni::Deadline& deadline) {
-  for (const auto& link : TRY(links_living_on_ra(host))) TRY(record_and_write(conf, accept_ra_of(link), "2", deadline));
-  return record_and_write(conf, kForward6, "1", deadline);
-}
 
 Result<netlink::Socket> open_netfilter(std::chrono::milliseconds patience) {
   return netlink::Socket::open(netlink::Family::Netfilter, patience);
@@ -104,19 +70,6 @@ Families families_of(const std::vector<IpAddress>& addresses) {
   return out;
 }
 
-Result<Families> read_forwarding(netlink::Socket& socket, Families families) {
-  std::vector<netlink::Request> requests;
-  if (families.v4) requests.push_back(netlink::get_all_forwarding(AddressFamily::IPv4));
-  if (families.v6) requests.push_back(netlink::get_all_forwarding(AddressFamily::IPv6));
-  Families out{.v4 = !families.v4, .v6 = !families.v6};
-  const auto answers = TRY(socket.exchange(requests));
-  for (std::size_t i = 0; i < answers.size(); ++i) {
-    bool& on = families.v4 && i == 0 ? out.v4 : out.v6;
-    for (const auto& reply : answers[i].replies) on = netlink::parse_forwarding(reply).value_or(on);
-  }
-  return out;
-}
-
 netlink::Table anti_spoofing_table() {
   using Kind = netlink::Statement::Kind;
   return {.name = "slash32",
@@ -132,9 +85,7 @@ netlink::Table anti_spoofing_table() {
 
 Status prepare_node(netlink::Socket& host, const config::NetConf& conf, Families families,
                     const cni::Deadline& deadline) {
-  const auto forwarding = TRY(read_forwarding(host, families));
-  if (!forwarding.v4) TRY(record_and_write(conf, kForward4, "1", deadline));
-  if (!forwarding.v6) TRY(enable_forwarding6(host, conf, deadline));
+  TRY(node::enable_forwarding(host, conf.state_dir, families, deadline));
   if (!conf.anti_spoofing) return ok();
   auto netfilter = TRY(open_netfilter(deadline.remaining()));
   const auto table = anti_spoofing_table();
@@ -145,8 +96,8 @@ Status prepare_node(netlink::Socket& host, const config::NetConf& conf, Families
 Status check_node(netlink::Socket& host, const config::NetConf& conf, Families families,
                   std::chrono::milliseconds patience) {
   const auto forwarding = TRY(read_forwarding(host, families));
-  if (!forwarding.v4) return fail(999, std::string(kForward4) + " is 0: nothing is forwarded to or from pods");
-  if (!forwarding.v6) return fail(999, std::string(kForward6) + " is 0: nothing is forwarded to or from pods");
+  if (!forwarding.v4) return fail(999, std::string(node::kForward4) + " is 0: nothing is forwarded to or from pods");
+  if (!forwarding.v6) return fail(999, std::string(node::kForward6) + " is 0: nothing is forwarded to or from pods");
   if (!conf.anti_spoofing) return ok();
   auto netfilter = TRY(open_netfilter(patience));
   const auto table = anti_spoofing_table();

@@ -11,21 +11,17 @@
 #include "common/cni/deadline.h"
 #include "common/netlink/nftables.h"
 #include "common/netlink/socket.h"
+#include "common/node/forwarding.h"
 #include "common/pod/settings.h"
 #include "config/net_conf.h"
 
 namespace slash32::plugin {
 
-/// Which families the pod has.
-struct Families {
-  bool v4 = false;
-  bool v6 = false;
-};
-Families families_of(const std::vector<IpAddress>& addresses);
+using node::Families;
+using node::read_forwarding;
 
-/// In which of the families the socket's namespace forwards at all; true for one that is not asked for. A kernel
-/// without IPv6 says no to that half.
-Result<Families> read_forwarding(netlink::Socket& socket, Families families);
+/// Which families the pod has.
+Families families_of(const std::vector<IpAddress>& addresses);
 
 /// The table of the anti-spoofing rule: what comes from a host end with a source that is not routed back there is
 /// dropped, in both families. IPv6 has no rp_filter, and `all` can loosen IPv4's.

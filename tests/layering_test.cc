@@ -24,9 +24,11 @@ const std::map<std::string, Folders> kMayInclude = {
     {"common/netlink", {"common"}},
     // What the plugin makes on the node's side of a pod and slash32ctl mends there.
     {"common/pod", {"common", "common/netlink", "common/cni/error.h"}},
+    // What the plugin changes of the node itself, and slash32ctl installs and puts back.
+    {"common/node", {"common", "common/cni/deadline.h", "common/netlink", "common/pod"}},
     {"config", {"common", "common/cni"}},
     {"ipam", {"config", "common", "common/cni", "common/netlink", "common/pod"}},
-    {"plugin", {"ipam", "config", "common", "common/cni", "common/netlink", "common/pod"}},
+    {"plugin", {"ipam", "config", "common", "common/cni", "common/netlink", "common/node", "common/pod"}},
     {"bgpd/wire", {"common"}},
     {"bgpd/fsm", {"bgpd/wire", "common"}},
     {"bgpd/peer", {"bgpd/fsm", "bgpd/wire", "common"}},
@@ -47,7 +49,10 @@ const std::map<std::string, Folders> kMayInclude = {
     // ipam: `slash32ctl ipam` reads the store through the library that owns its format.
     // bgpd/policy: `slash32ctl policy test` must decide as the speaker does, so it asks the same evaluator, which knows
     // routes as bgpd/wire's attributes. Both are pure; nothing else of bgpd is seen.
-    {"ctl", {"ipam", "bgpd/policy", "bgpd/wire/attributes.h", "config", "common", "common/netlink", "common/pod"}},
+    // common/cni/deadline.h: the lock of found.json is waited for as the plugin does.
+    {"ctl",
+     {"ipam", "bgpd/policy", "bgpd/wire/attributes.h", "config", "common", "common/cni/deadline.h", "common/netlink",
+      "common/node", "common/pod"}},
 };
 
 // Headers of a library, and the only folders (or files) that may name them.

@@ -1,4 +1,4 @@
-#include "plugin/found.h"
+#include "common/node/found.h"
 
 #include <fcntl.h>
 
@@ -11,7 +11,7 @@
 
 #include "common/fd.h"
 
-namespace slash32::plugin {
+namespace slash32::node {
 namespace {
 
 class Found : public testing::Test {
@@ -62,6 +62,16 @@ TEST_F(Found, RefusesADamagedFileAndLeavesIt) {
   }
 }
 
+TEST_F(Found, IsForgottenTwiceAndWhereItNeverWas) {
+  const auto forget = [&] { return forget_found(directory_, cni::Deadline::in(std::chrono::seconds(10))); };
+  EXPECT_TRUE(forget());
+  EXPECT_FALSE(std::filesystem::exists(directory_)) << "it makes no directory to remove a file from";
+  ASSERT_TRUE(record({{"/proc/a", "0"}}));
+  EXPECT_TRUE(forget());
+  EXPECT_TRUE(forget());
+  EXPECT_EQ(read_found(directory_).value(), Settings{});
+}
+
 TEST_F(Found, SaysWhatItWaitedForWhenAnotherHoldsTheDirectory) {
   ASSERT_TRUE(record({{"/proc/a", "0"}}));
   const UniqueFd fd{::open(directory_.c_str(), O_RDONLY | O_DIRECTORY)};
@@ -73,4 +83,4 @@ TEST_F(Found, SaysWhatItWaitedForWhenAnotherHoldsTheDirectory) {
 }
 
 }  // namespace
-}  // namespace slash32::plugin
+}  // namespace slash32::node

@@ -1,4 +1,4 @@
-#include "plugin/found.h"
+#include "common/node/found.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -7,10 +7,9 @@
 #include <cerrno>
 #include <ctime>
 
-#include "common/fd.h"
 #include "common/json_field.h"
 
-namespace slash32::plugin {
+namespace slash32::node {
 namespace {
 
 constexpr std::string_view kFileName = "found.json";
@@ -27,6 +26,16 @@ Result<Settings> parse_found(std::string_view text) {
   return settings;
 }
 
+/// What a killed one of us was writing. We hold the lock: nobody else is at it.
+void remove_leftovers(const std::filesystem::path& directory) {
+  const auto beginning = std::string(kFileName) + ".tmp.";
+  std::error_code ec;
+  for (std::filesystem::directory_iterator at(directory, ec), end; !ec && at != end; at.increment(ec))
+    if (at->path().filename().native().starts_with(beginning)) ::unlink(at->path().c_str());
+}
+
+}  // namespace
+
 /// flock(2) knows no timeout; this one is held for a file's writing, so asking every two milliseconds is enough.
 Result<UniqueFd> lock_directory(const std::filesystem::path& directory, const cni::Deadline& deadline) {
   UniqueFd fd{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
@@ -39,16 +48,6 @@ Result<UniqueFd> lock_directory(const std::filesystem::path& directory, const cn
   }
   return fd;
 }
-
-/// What a killed one of us was writing. We hold the lock: nobody else is at it.
-void remove_leftovers(const std::filesystem::path& directory) {
-  const auto beginning = std::string(kFileName) + ".tmp.";
-  std::error_code ec;
-  for (std::filesystem::directory_iterator at(directory, ec), end; !ec && at != end; at.increment(ec))
-    if (at->path().filename().native().starts_with(beginning)) ::unlink(at->path().c_str());
-}
-
-}  // namespace
 
 Result<Settings> read_found(const std::filesystem::path& state_dir) {
   const auto path = state_dir / kFileName;
@@ -71,4 +70,13 @@ Status record_found(const std::filesystem::path& state_dir, const Settings& sett
   return write_atomic(state_dir / kFileName, document.dump(2) + "\n");
 }
 
-}  // namespace slash32::plugin
+Status forget_found(const std::filesystem::path& state_dir, const cni::Deadline& deadline) {
+  const auto path = state_dir / kFileName;
+  if (::access(state_dir.c_str(), F_OK) != 0 && errno == ENOENT) return ok();
+  const auto lock = TRY(lock_directory(state_dir, deadline));
+  remove_leftovers(state_dir);
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return sys_fail("remove " + path.string());
+  return ok();
+}
+
+}  // namespace slash32::node
