@@ -12,9 +12,11 @@
 #include <string_view>
 #include <vector>
 
+#include "common/node/forwarding.h"
 #include "common/pod/key.h"
 #include "common/result.h"
 #include "config/bgpd_conf.h"
+#include "ctl/node_paths.h"
 #include "ipam/ipam.h"
 
 namespace slash32::ctl {
@@ -130,6 +132,29 @@ struct RepairQuery {
 };
 /// True: nothing is missing any more (in a dry run: nothing was). Error: no such pod, or the kernel could not be read.
 Result<bool> run_repair(const Options& options, const RepairQuery& query, std::ostream& out, std::ostream& notes);
+
+// ---------------------------------------------------------------- node install, cleanup
+
+struct NodeInstallQuery {
+  NodePaths paths;
+  std::filesystem::path source_dir{kSourceDir};
+  node::Families families{.v4 = true, .v6 = true};  // which are to be forwarded
+};
+/// True: all of it stands. What could not be done is told as a step.
+Result<bool> run_node_install(const Options& options, const NodeInstallQuery& query, std::ostream& out);
+/// Temporary files that killed writers of `target` left beside it.
+void remove_leftovers_of(const std::filesystem::path& target);
+
+struct CleanupQuery {
+  NodePaths paths;
+  std::filesystem::path root;  // where the node's own paths begin, as those that configurations name
+  bool force = false;          // also while pods live
+  bool dry_run = false;
+  bool stay = false;  // try again until nothing is left, then wait to be stopped
+};
+/// True: the node is as it was found (in a dry run: nothing would be left to do). Error: a daemon of ours runs, and
+/// would put back what is taken away; nothing was changed.
+Result<bool> run_cleanup(const Options& options, const CleanupQuery& query, std::ostream& out, std::ostream& notes);
 
 // ---------------------------------------------------------------- reload
 

@@ -46,7 +46,7 @@ Error connect_error(const std::filesystem::path& socket, int error_number) {
   return error;
 }
 
-Result<UniqueFd> connect_to(const std::filesystem::path& socket) {
+Result<sockaddr_un> address_of(const std::filesystem::path& socket) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   const std::string& path = socket.native();
@@ -55,10 +55,16 @@ Result<UniqueFd> connect_to(const std::filesystem::path& socket) {
                        std::to_string(sizeof address.sun_path - 1) + " octets");
   }
   std::memcpy(address.sun_path, path.data(), path.size());
+  return address;
+}
+
+Result<UniqueFd> connect_to(const std::filesystem::path& socket) {
+  const auto address = TRY(address_of(socket));
   UniqueFd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   if (!fd) return sys_fail("make a unix socket");
   if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    if (errno == EAGAIN) return fail(5, "connect to " + path + ": its queue is full", "slash32-bgpd does not answer");
+    if (errno == EAGAIN)
+      return fail(5, "connect to " + socket.string() + ": its queue is full", "slash32-bgpd does not answer");
     return fail(connect_error(socket, errno));
   }
   return fd;
@@ -136,6 +142,16 @@ std::string complaint_of(const std::string& body) {
 }
 
 }  // namespace
+
+Result<bool> is_answering(const std::filesystem::path& socket) {
+  const auto address = TRY(address_of(socket));
+  const UniqueFd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+  if (!fd) return sys_fail("make a unix socket");
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return true;
+  if (errno == EAGAIN) return true;  // its queue is full: somebody made it
+  if (errno == ENOENT || errno == ENOTDIR || errno == ECONNREFUSED || errno == ENOTSOCK) return false;
+  return fail(connect_error(socket, errno));
+}
 
 Result<std::string> request(const std::filesystem::path& socket, std::string_view method, std::string_view target,
                             std::chrono::milliseconds timeout) {

@@ -17,6 +17,9 @@ namespace slash32::ctl {
 Result<std::string> request(const std::filesystem::path& socket, std::string_view method, std::string_view target,
                             std::chrono::milliseconds timeout = std::chrono::seconds{30});
 
+/// Whether anybody listens on `socket`. Error: it cannot be told (no permission, or a path too long for a socket).
+Result<bool> is_answering(const std::filesystem::path& socket);
+
 /// RFC 3986 section 2.1: everything but unreserved characters as %XX, for a path segment or a query value.
 std::string percent_encoded(std::string_view text);
 

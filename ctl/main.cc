@@ -9,6 +9,7 @@
 #include "ctl/commands.h"
 #include "ctl/ipam_audit.h"
 #include "ctl/networks.h"
+#include "ctl/node_command_line.h"
 #include "ctl/text.h"
 
 namespace {
@@ -42,6 +43,7 @@ struct Invocation {
   ctl::IpamReleaseQuery release{
       .data_dir = std::string{config::kDefaultDataDir}, .address = {}, .key = {}, .force = false};
   ctl::RepairQuery repair{.pod = {}, .conf_dir = std::string{ctl::kDefaultConfDir}, .dry_run = false};
+  ctl::NodeCommandLine node;
   std::function<Status()> run;
   int done = kDone;      // exit status of a run without an error
   int failed = kFailed;  // and of one with
@@ -219,6 +221,16 @@ void add_repair(CLI::App& app, Invocation& call) {
   });
 }
 
+/// Its steps tell what could not be done; an error is one that stopped it before the first.
+void add_node_commands(CLI::App& app, Invocation& call) {
+  call.node.add_to(
+      app,
+      [&call](std::function<Result<bool>()> work) {
+        call.run = [&call, work = std::move(work)] { return answered(call, work()); };
+      },
+      call.options);
+}
+
 /// Help and version, or wrong usage. CLI11 says of an unknown word only that a subcommand is missing.
 int end_of_parsing(const CLI::App& app, const CLI::ParseError& error) {
   if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError) && !app.remaining(true).empty()) {
@@ -251,8 +263,9 @@ int run(int argc, char** argv) {
   add_policy_commands(app, call);
   add_ipam_commands(app, call);
   add_repair(app, call);
+  add_node_commands(app, call);
   for (CLI::App* subcommand : app.get_subcommands({})) subcommand->fallthrough();
-  for (const char* group : {"ipam", "policy"})
+  for (const char* group : {"ipam", "policy", "node"})
     for (CLI::App* subcommand : app.get_subcommand(group)->get_subcommands({})) subcommand->fallthrough();
   try {
     app.parse(argc, argv);

@@ -52,11 +52,13 @@ Result<std::vector<Network>> read_file_of_networks(const std::filesystem::path& 
 
 }  // namespace
 
-std::vector<Network> read_networks(const std::filesystem::path& directory, std::ostream& notes) {
+std::vector<Network> read_networks(const std::filesystem::path& directory, std::ostream& notes,
+                                   const std::filesystem::path& except) {
   std::set<std::filesystem::path> files;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
     const auto extension = entry.path().extension();
+    if (entry.path().filename() == except) continue;
     if (extension == ".conflist" || extension == ".conf" || extension == ".json") files.insert(entry.path());
   }
   if (error && error != std::errc::no_such_file_or_directory)

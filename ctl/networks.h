@@ -23,8 +23,9 @@ struct Network {
 };
 
 /// Every network of `directory` (*.conflist, *.conf, *.json) with a plugin of type slash32, in order of the files'
-/// names. No such directory: none. A file that cannot be read is a line on `notes`.
-std::vector<Network> read_networks(const std::filesystem::path& directory, std::ostream& notes);
+/// names, but for the file named `except`. No such directory: none. A file that cannot be read is a line on `notes`.
+std::vector<Network> read_networks(const std::filesystem::path& directory, std::ostream& notes,
+                                   const std::filesystem::path& except = {});
 /// The one that an alias was written for; null when it is not configured here any more.
 const Network* network_of(const std::vector<Network>& networks, const pod::Alias& alias);
 

@@ -364,6 +364,21 @@ Status install_table(Socket& netfilter, const Table& table) {
   return netfilter.run(batch);
 }
 
+Result<std::vector<TableMark>> list_tables(Socket& netfilter) {
+  std::vector<TableMark> found;
+  const auto make = [] {
+    return Request("list nftables tables", message_type(NFT_MSG_GETTABLE), NLM_F_DUMP, header());
+  };
+  TRY(netfilter.dump(
+      make, [&] { found.clear(); },
+      [&](const Reply& reply) {
+        const auto attributes = reply.attributes(sizeof(nfgenmsg));
+        found.push_back(
+            {.name = attributes.text(NFTA_TABLE_NAME), .version = comment_of(attributes.get(NFTA_TABLE_USERDATA))});
+      }));
+  return found;
+}
+
 Status remove_table(Socket& netfilter, std::string_view name) {
   const Table table{.name = std::string(name), .version = {}, .chains = {}, .rules = {}};
   std::vector<Request> batch;

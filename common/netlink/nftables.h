@@ -69,6 +69,13 @@ Result<bool> table_is_current(Socket& netfilter, const Table& table);
 Result<bool> table_has_rules(Socket& netfilter, const Table& table);
 /// Puts the table in place in one transaction, instead of an older one of that name.
 Status install_table(Socket& netfilter, const Table& table);
+/// What a table is known by, without what is in it.
+struct TableMark {
+  std::string name;
+  std::string version;
+};
+/// Every table of family inet, whosesoever.
+Result<std::vector<TableMark>> list_tables(Socket& netfilter);
 /// Success when there is none.
 Status remove_table(Socket& netfilter, std::string_view name);
 

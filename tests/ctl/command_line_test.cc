@@ -258,5 +258,25 @@ TEST_F(CommandLine, SaysSoWhenItMayNotReadTheStore) {
   EXPECT_NE(outcome.output.find("Not a directory"), std::string::npos) << outcome.output;
 }
 
+TEST_F(CommandLine, WantsAbsolutePathsOfANodeAndKnownFamilies) {
+  for (const char* arguments : {"node", "node install --bin-dir bin", "cleanup --root host", "cleanup --dry-run --stay",
+                                "node install --forwarding ipv5", "node install --conf-dir /x", "cleanup extra"}) {
+    const auto outcome = run_ctl(arguments);
+    EXPECT_EQ(outcome.status, 2) << arguments << outcome.output;
+  }
+}
+
+TEST_F(CommandLine, CleanupChangesNothingWhileADaemonListens) {
+  const UniqueFd listener = listen_on_socket();
+  const auto conflist = directory_ / "etc/cni/net.d/10-slash32.conflist";
+  std::filesystem::create_directories(conflist.parent_path());
+  std::ofstream(conflist) << R"({"name": "k8s", "plugins": [{"type": "slash32"}]})";
+  const auto outcome = run_ctl("--socket " + socket_path() + " cleanup --force --root " + directory_.string());
+  EXPECT_EQ(outcome.status, 1);
+  EXPECT_NE(outcome.output.find("slash32-bgpd runs (it listens on " + socket_path()), std::string::npos)
+      << outcome.output;
+  EXPECT_TRUE(std::filesystem::exists(conflist));
+}
+
 }  // namespace
 }  // namespace slash32
