@@ -1,8 +1,10 @@
 // slash32-bgpd: command line and nothing else. Stays in the foreground, logs to standard error.
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -46,6 +48,21 @@ void hold_signals() {
   ::pthread_sigmask(SIG_BLOCK, &held, nullptr);
 }
 
+/// Until there is a file to read, as where the agent writes it on a node's first start. False: told to end before.
+bool wait_for(const std::string& path) {
+  sigset_t ends;
+  ::sigemptyset(&ends);
+  for (const int number : {SIGTERM, SIGINT}) ::sigaddset(&ends, number);
+  bool told = false;
+  while (::access(path.c_str(), F_OK) != 0 && errno == ENOENT) {
+    if (!told) log::info("waiting for the configuration", {{"file", path}});
+    told = true;
+    const timespec pause{.tv_sec = 0, .tv_nsec = 250'000'000};
+    if (::sigtimedwait(&ends, nullptr, &pause) > 0) return false;
+  }
+  return true;
+}
+
 /// Reads the configuration; every mistake is printed as "FILE: /path: what".
 std::optional<config::BgpdConf> read_conf(const std::string& path) {
   const auto text = read_file(path);
@@ -66,8 +83,9 @@ int check(const std::string& path) {
   return kDone;
 }
 
-int run(const std::string& path) {
+int run(const std::string& path, bool wait) {
   hold_signals();
+  if (wait && !wait_for(path)) return kDone;
   auto conf = read_conf(path);
   if (!conf) return kFailed;
   log::set_level(std::string_view(conf->log_level));
@@ -86,6 +104,8 @@ int parse_and_run(int argc, char** argv) {
   app.set_version_flag("--version", "slash32-bgpd " SLASH32_VERSION);
   std::string conf_path, check_path;
   auto* conf_flag = app.add_option("--config", conf_path, "configuration file; runs until a signal ends it");
+  bool wait = false;
+  app.add_flag("--wait", wait, "wait for the configuration file where there is none yet")->needs(conf_flag);
   app.add_option("--check-config", check_path, "check this file and print it with every default")->excludes(conf_flag);
   app.footer(kFooter);
   try {
@@ -98,7 +118,7 @@ int parse_and_run(int argc, char** argv) {
     std::cerr << "give --config FILE or --check-config FILE\n";
     return kUsage;
   }
-  return run(conf_path);
+  return run(conf_path, wait);
 }
 
 }  // namespace

@@ -231,6 +231,31 @@ def test_wrong_usage_ends_with_2(pair, bgpd, arguments):
     assert done.returncode == 2, done
 
 
+def waiting(pair, bgpd):
+    """A speaker that was started with --wait before its file is there, and how to put that in place."""
+    one = second(pair, bgpd)
+    document = one.document
+    os.unlink(one.path)
+    one.process = pair.node.spawn(bgpd, "--config", one.path, "--wait", name="waiting-bgpd")
+    wait_until(lambda: "waiting for the configuration" in one.process.log(), 15, one.process.log)
+    return one, document
+
+
+def test_with_wait_it_starts_as_soon_as_the_file_is_there(pair, bgpd):
+    one, document = waiting(pair, bgpd)
+    assert not os.path.exists(one.socket)
+    one.write({**document, "kernel": {"install": False}})
+    wait_until(one.answers, 15, one.process.log)
+    one.process.send(signal.SIGTERM)
+    assert one.process.wait() == 0
+
+
+def test_a_signal_ends_it_while_it_waits(pair, bgpd):
+    one, _ = waiting(pair, bgpd)
+    one.process.send(signal.SIGTERM)
+    assert one.process.wait() == 0
+
+
 def test_help_tells_the_exit_statuses_and_an_unreadable_file_ends_with_1(pair, bgpd):
     assert "Exit status: 0" in pair.node.run(bgpd, "--help").stdout
     done = pair.node.run(bgpd, "--config", "/nonexistent.json", check=False)
