@@ -112,7 +112,8 @@ Result<bool> clean_up_and_stay(const Options& options, const CleanupQuery& query
     const auto clean = clean_up_and_tell(options, query, out, notes);
     if (!clean) notes << "slash32ctl: " << clean.error().message << "\n";
     const bool done = clean.value_or(false);
-    out << (done ? "done: the node is as it was found" : "not done yet: trying again in 10 seconds") << std::endl;
+    out << (done ? "done: the node is as it was found" : "not done yet: trying again in 10 seconds") << "\n"
+        << std::flush;
     if (told_to_stop(signals, done ? std::nullopt : std::optional{kRetrySeconds})) return done;
   }
 }

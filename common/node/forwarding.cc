@@ -1,6 +1,5 @@
 #include "common/node/forwarding.h"
 
-#include <algorithm>
 #include <optional>
 
 #include "common/netlink/addressing.h"
@@ -87,7 +86,7 @@ Status enable6(netlink::Socket& host, const fs::path& state_dir, const cni::Dead
   return record_and_write(state_dir, kForward6, "1", TRY(forwarding_by_themselves(kConf6)), deadline);
 }
 
-bool changes_others(const Setting& setting) { return setting.path == kForward4 || setting.path == kForward6; }
+bool changes_others(const std::string& setting) { return setting == kForward4 || setting == kForward6; }
 
 }  // namespace
 
@@ -113,15 +112,16 @@ Status enable_forwarding(netlink::Socket& host, const fs::path& state_dir, Famil
 }
 
 Result<std::vector<Setting>> in_order_of_restoring(const Settings& found) {
-  std::vector<Setting> out;
+  std::vector<Setting> first;
+  std::vector<Setting> rest;
   for (const auto& [path, value] : found) {
     const fs::path as_path(path);
     if (!path.starts_with(kSettings) || as_path.lexically_normal() != as_path)
       return fail(7, path + " is not a setting below " + std::string(kSettings));
-    out.push_back({.path = path, .value = value});
+    (changes_others(path) ? first : rest).push_back({.path = path, .value = value});
   }
-  std::ranges::stable_partition(out, changes_others);
-  return out;
+  first.insert(first.end(), rest.begin(), rest.end());
+  return first;
 }
 
 }  // namespace slash32::node
