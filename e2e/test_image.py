@@ -1,8 +1,12 @@
 """The image of manifests/image: built without a registry, imported by real containerd and podman, and what runs in it."""
 
+import ctypes
+import gzip
 import hashlib
+import io
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -69,7 +73,6 @@ def test_the_archive_is_an_image_layout_whose_digests_agree(archive):
         config = json.loads(blob(tar, manifest["config"]["digest"]))
         layers = [blob(tar, layer["digest"]) for layer in manifest["layers"]]
         assert [len(layer) for layer in layers] == [layer["size"] for layer in manifest["layers"]]
-        import gzip
         assert config["rootfs"]["diff_ids"] == ["sha256:" + hashlib.sha256(gzip.decompress(layer)).hexdigest()
                                                 for layer in layers]
         assert sum(map(len, layers)) < LIMIT and config["architecture"] == "amd64"
@@ -93,8 +96,7 @@ def test_what_cannot_be_an_image_is_refused_and_leaves_no_archive(tmp_path):
     out = tmp_path / "x.tar"
     (tmp_path / "dynamic").mkdir()
     for name in (*DAEMONS, "slash32", "slash32-ipam"):
-        os.link("/bin/true", tmp_path / "dynamic" / name) if os.stat("/bin/true").st_dev == os.stat(tmp_path).st_dev else \
-            (tmp_path / "dynamic" / name).write_bytes(open("/bin/true", "rb").read())
+        shutil.copy("/bin/true", tmp_path / "dynamic" / name)
     for options, word in ((["--bin", str(tmp_path)], "not there"), (["--bin", f"arm64={binaries_directory()}"], "is not for arm64"),
                           (["--bin", str(tmp_path / "dynamic")], "is not static"), (["--bin", "riscv=x"], "riscv"),
                           (["--bin", "x", "--bin", "y"], "given twice")):
@@ -109,7 +111,6 @@ def test_several_architectures_are_one_index_over_an_image_each():
     tree.file("/a", b"x")
     images = [oci.Image(architecture, [tree], {}, {}, 0) for architecture in ("amd64", "arm64")]
     data, digest = oci.archive(images, NAME, 0)
-    import io
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         top, = json.load(tar.extractfile("index.json"))["manifests"]
         assert top["mediaType"] == oci.INDEX and top["digest"] == digest
@@ -214,7 +215,6 @@ class Names:
 
         def make():
             with open(f"/proc/{node.pid}/ns/net", encoding="utf-8") as namespace:
-                import ctypes
                 libc = ctypes.CDLL(None, use_errno=True)
                 assert libc.setns(namespace.fileno(), 0x40000000) == 0
             made.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))

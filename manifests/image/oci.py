@@ -2,6 +2,7 @@
 (version 1.0) has them, in one tar archive. The same input gives the same bytes: no clock, no owner, no order of a
 directory gets in."""
 
+import datetime
 import gzip
 import hashlib
 import io
@@ -109,7 +110,6 @@ class Image:
 
 
 def _rfc3339(epoch):
-    import datetime
     return datetime.datetime.fromtimestamp(epoch, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
