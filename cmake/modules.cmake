@@ -19,3 +19,9 @@ function(slash32_program name)
   add_executable(${name} ${CMAKE_CURRENT_SOURCE_DIR}/main.cc)
   target_link_libraries(${name} PRIVATE ${ARGN})
 endfunction()
+
+# slash32_heavy(FILES...): sources of the current folder whose templates (Boost's) the sanitisers' build takes minutes to
+# optimise. They are shells around sockets: nothing that is tested there takes longer without.
+function(slash32_heavy)
+  set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Debug>:-O0>")
+endfunction()
