@@ -70,7 +70,9 @@ void Neighbors::on_up(Neighbor& neighbor, const Session& session, const IpAddres
                            {"gracefulRestart", session.graceful_restart ? "yes" : "no"},
                            {"gracefulNotification", session.graceful_notification ? "yes" : "no"}});
   order_bfd(neighbor);
-  deps_.clocks->session_up(neighbor.id, session.graceful_restart, session.families, deps_.loop->now());
+  const auto& restart = session.remote.capabilities.graceful_restart;
+  deps_.clocks->session_up(neighbor.id, session.graceful_restart, session.families, deps_.loop->now(),
+                           restart && restart->restarting);
   deps_.rib->peer_up(neighbor.id, rib_peer(conf_, neighbor.conf, session, neighbor.conf.address, neighbor.local),
                      session.preserved);
   deps_.work();

@@ -10,10 +10,12 @@ StartClocks::StartClocks(bool warm, Seconds restart_time, Instant now)
 
 void StartClocks::expect(std::set<PeerId> neighbors) { expected_ = std::move(neighbors); }
 
-void StartClocks::session_up(PeerId id, bool graceful_restart, const std::vector<AddressFamily>& families,
-                             Instant now) {
+void StartClocks::session_up(PeerId id, bool graceful_restart, const std::vector<AddressFamily>& families, Instant now,
+                             bool restarting) {
   if (!defer_until_) defer_until_ = now + kDeferralLimit;
-  if (graceful_restart) waiting_[id] = {families.begin(), families.end()};
+  if (!graceful_restart) return;
+  waiting_[id] = {families.begin(), families.end()};
+  if (restarting) restarting_.insert(id);
 }
 
 void StartClocks::end_of_rib(PeerId id, AddressFamily family) {
@@ -23,10 +25,14 @@ void StartClocks::end_of_rib(PeerId id, AddressFamily family) {
   if (found->second.empty()) done_.insert(id);
 }
 
-void StartClocks::session_down(PeerId id) { waiting_.erase(id); }
+void StartClocks::session_down(PeerId id) {
+  waiting_.erase(id);
+  restarting_.erase(id);
+}
 
 bool StartClocks::everyone_up_is_done() const {
-  return std::ranges::all_of(waiting_, [](const auto& peer) { return peer.second.empty(); });
+  return std::ranges::all_of(waiting_,
+                             [&](const auto& peer) { return peer.second.empty() || restarting_.contains(peer.first); });
 }
 
 bool StartClocks::everyone_expected_is_done() const {

@@ -1,8 +1,9 @@
 // The clocks of a start (RFC 4724 section 4.1, and the design's "At start"), pure. Local prefixes are announced at once
 // and never wait here. Selection of learned routes waits, after a restart that left routes in the kernel, for
-// End-of-RIB from every restarting-aware peer that is up, at most 5 s after the first session. Routes of the earlier
-// life that nobody confirmed are swept when every configured graceful-restart neighbour has sent End-of-RIB, or at the
-// restart time; never merely because nobody is connected.
+// End-of-RIB from every restarting-aware peer that is up and does not restart itself (the two would wait for each
+// other), at most 5 s after the first session. Routes of the earlier life that nobody confirmed are swept when every
+// configured graceful-restart neighbour has sent End-of-RIB, or at the restart time; never merely because nobody is
+// connected.
 #pragma once
 
 #include <map>
@@ -25,7 +26,9 @@ class StartClocks {
 
   /// The configured neighbours from which End-of-RIB is expected (enabled, with graceful restart).
   void expect(std::set<PeerId> neighbors);
-  void session_up(PeerId id, bool graceful_restart, const std::vector<AddressFamily>& families, Instant now);
+  /// `restarting`: the peer's OPEN has R.
+  void session_up(PeerId id, bool graceful_restart, const std::vector<AddressFamily>& families, Instant now,
+                  bool restarting = false);
   void end_of_rib(PeerId id, AddressFamily family);
   void session_down(PeerId id);
 
@@ -48,6 +51,7 @@ class StartClocks {
   std::optional<Instant> defer_until_;
   std::set<PeerId> expected_;
   std::map<PeerId, std::set<AddressFamily>> waiting_;  // up and restarting-aware: families without End-of-RIB yet
+  std::set<PeerId> restarting_;                        // of these: selection does not wait for them
   std::set<PeerId> done_;                              // has sent every End-of-RIB, in this session or one before
 };
 

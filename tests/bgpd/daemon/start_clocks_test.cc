@@ -47,6 +47,17 @@ TEST(StartClocks, ASessionWithoutGracefulRestartIsNotWaitedFor) {
   EXPECT_FALSE(clocks.deferring(t0));
 }
 
+// RFC 4724 section 4.1 (a): "excluding the ones with the Restart State bit set".
+TEST(StartClocks, APeerThatRestartsItselfIsNotWaitedForButItsEndOfRibStillSweeps) {
+  StartClocks clocks(true, Seconds{120}, t0);
+  clocks.expect({1});
+  clocks.session_up(1, true, {v4}, t0, true);
+  EXPECT_FALSE(clocks.deferring(t0));
+  EXPECT_FALSE(clocks.take_sweep(t0 + Seconds{1}));
+  clocks.end_of_rib(1, v4);
+  EXPECT_TRUE(clocks.take_sweep(t0 + Seconds{2}));
+}
+
 TEST(StartClocks, SweepsWhenAllExpectedNeighboursHaveSentEndOfRib) {
   StartClocks clocks(true, Seconds{120}, t0);
   clocks.expect({1, 2});
