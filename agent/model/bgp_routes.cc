@@ -26,6 +26,18 @@ Result<AdvertisedKinds> read_kinds(const JsonField& field) {
   return out;
 }
 
+/// A schema has one shape in one place: ["self"] is what bgpd.json writes as "self".
+nlohmann::json with_lone_next_hops(nlohmann::json terms) {
+  if (!terms.is_array()) return terms;
+  const nlohmann::json::json_pointer place("/set/nextHop");
+  for (auto& term : terms) {
+    if (!term.is_object() || !term.contains("set") || !term.at("set").is_object() || !term.contains(place)) continue;
+    auto& next_hop = term[place];
+    if (next_hop.is_array() && next_hop.size() == 1) next_hop = nlohmann::json(next_hop.at(0));
+  }
+  return terms;
+}
+
 }  // namespace
 
 Result<BgpFilter> read_bgp_filter(const nlohmann::json& object) {
@@ -34,8 +46,8 @@ Result<BgpFilter> read_bgp_filter(const nlohmann::json& object) {
   out.meta = TRY(read_meta(root));
   const auto spec = TRY(section(root, "spec"));
   const auto terms = TRY(spec.required("terms", [](const JsonField& f) -> Result<JsonField> { return f; }));
-  TRY(config::read_policy(terms));
-  out.terms = terms.value();
+  out.terms = with_lone_next_hops(terms.value());
+  TRY(config::read_policy(JsonField(out.terms, terms.pointer())));
   return out;
 }
 

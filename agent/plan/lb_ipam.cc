@@ -209,20 +209,22 @@ class Allocator {
   void assign_any(Client& client) {
     if (is_settled(client) || !client.request.addresses.empty() || !client.request.problem.empty()) return;
     std::vector<IpAddress> found;
+    std::vector<AddressFamily> missing;
     for (const auto family : {AddressFamily::IPv4, AddressFamily::IPv6}) {
       if (!wants(client, family) || client.has_family(family)) continue;
-      if (const auto address = find_address(client, family)) {
+      if (const auto address = find_address(client, family))
         found.push_back(*address);
-        continue;
-      }
-      const bool dual = client.service->require_dual_stack;
-      if (!dual && !is_offered(client, family) && (!client.has.empty() || client.service->ip_families.size() > 1))
-        continue;  // the other family will do
-      warn(client, "NoAddress",
-           "no IPPool that serves this Service has an " + std::string(to_string(family)) + " address free" +
-               in_pool_text(client));
-      if (dual) return;  // both or none
+      else
+        missing.push_back(family);
     }
+    const bool both = client.service->require_dual_stack;
+    const bool has_none = client.has.empty() && found.empty();
+    for (const auto family : missing)
+      if (both || has_none || is_offered(client, family))  // else the other family will do
+        warn(client, "NoAddress",
+             "no IPPool that serves this Service has an " + std::string(to_string(family)) + " address free" +
+                 in_pool_text(client));
+    if (both && !missing.empty()) return;
     for (const auto& address : found) give(client, address);
   }
 

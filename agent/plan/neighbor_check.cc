@@ -2,6 +2,8 @@
 
 #include <array>
 #include <cstdint>
+#include <string_view>
+#include <utility>
 
 #include "config/bgpd_conf.h"
 
@@ -43,8 +45,14 @@ std::string complaint_about(const ordered_json& neighbor, const ordered_json& gr
   const auto check = config::check_bgpd_conf(document.dump());
   if (check.errors.empty()) return {};
   auto message = check.errors.front().message;
-  for (const std::string place : {"/neighbors/0", "/peerGroups/mesh"})
-    if (message.starts_with(place)) message.replace(0, place.size(), place == "/neighbors/0" ? "/spec" : "/spec/mesh");
+  // What a group's settings contradict is told at the neighbour's word "group".
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kPlaces = {
+      {{"/neighbors/0/group", "/spec/mesh"}, {"/neighbors/0", "/spec"}, {"/peerGroups/mesh", "/spec/mesh"}}};
+  for (const auto& [place, ours] : kPlaces) {
+    if (!message.starts_with(place)) continue;
+    message.replace(0, place.size(), ours);
+    break;
+  }
   return message;
 }
 

@@ -173,6 +173,41 @@ ordered_json mesh_import_terms(const Announced& announced) {
   return terms;
 }
 
+/// One name of match.neighbor as bgpd.json may have it on this node, which refuses names of nobody; nothing: there is
+/// no such neighbour here. A BGPPeer at the default gateway has a neighbour for each gateway.
+std::optional<std::string> known_here(const std::string& wanted, const NeighborPlan& plan) {
+  const auto any = [&](const std::string& beginning) {
+    return std::ranges::any_of(plan.neighbors, [&](const ordered_json& one) {
+      return one.at("name").get_ref<const std::string&>().starts_with(beginning);
+    });
+  };
+  if (wanted.ends_with('*')) return any(wanted.substr(0, wanted.size() - 1)) ? std::optional(wanted) : std::nullopt;
+  const auto is_named = [&](const ordered_json& one) { return one.at("name") == wanted; };
+  if (std::ranges::any_of(plan.neighbors, is_named)) return wanted;
+  return any(wanted + "_") ? std::optional(wanted + "_*") : std::nullopt;
+}
+
+/// The terms of a filter, without those that are for neighbours this node does not have.
+nlohmann::json filter_terms(const nlohmann::json& terms, const NeighborPlan& plan) {
+  static const nlohmann::json::json_pointer kNeighbor("/match/neighbor");
+  auto out = nlohmann::json::array();
+  for (const auto& from : terms) {
+    if (!from.contains("match") || !from.at("match").contains("neighbor")) {
+      out.push_back(from);
+      continue;
+    }
+    auto term = from;
+    const auto wanted = term[kNeighbor].is_array() ? term[kNeighbor] : nlohmann::json::array({term[kNeighbor]});
+    auto known = nlohmann::json::array();
+    for (const auto& name : wanted)
+      if (const auto here = known_here(name.get<std::string>(), plan)) known.push_back(*here);
+    if (known.empty() && !wanted.empty()) continue;  // an empty list would match everything
+    term[kNeighbor] = std::move(known);
+    out.push_back(std::move(term));
+  }
+  return out;
+}
+
 /// Pod ranges that bgpd can announce, each once.
 std::vector<Prefix> pods_of(const World& world, const model::Node& node) {
   auto out = node.pod_cidrs;
@@ -238,7 +273,8 @@ ordered_json policies_json(const Announced& announced, const NeighborPlan& plan,
     out[kImportMesh] = mesh_import_terms(announced);
   }
   for (const auto& peer : plan.peers) out[announce_policy(peer)] = peer_terms(announced, peer);
-  for (const auto& filter : plan.filters) out[filter_policy(filter)] = world.filters.at(filter).terms;
+  for (const auto& filter : plan.filters)
+    out[filter_policy(filter)] = filter_terms(world.filters.at(filter).terms, plan);
   return out;
 }
 
