@@ -100,6 +100,14 @@ TEST(BgpFilter, IsCheckedByConfigsReader) {
   EXPECT_THAT(complaint(read_bgp_filter(resource(R"({"terms": [{"then": "maybe"}]})"))),
               HasSubstr("/spec/terms/0/then: must be one of"));
   EXPECT_EQ(complaint(read_bgp_filter(resource("{}"))), "/spec/terms: is missing");
+  EXPECT_EQ(complaint(read_bgp_filter(resource(R"({"terms": 5})"))), "/spec/terms: must be an array");
+}
+
+TEST(BgpFilter, SaysSelfInAListAsItsSchemaHasIt) {
+  const auto filter = read_bgp_filter(resource(R"({"terms": [{"set": {"nextHop": ["self"]}, "then": "accept"},
+    {"set": {"nextHop": ["10.0.0.1", "fd00::1"]}}, {"set": null, "then": "reject"}]})"));
+  EXPECT_EQ(complaint(filter), "/spec/terms/2/set: must be an object");
+  EXPECT_EQ(complaint(read_bgp_filter(resource(R"({"terms": [{"set": {"nextHop": ["self"]}}]})"))), "");
 }
 
 TEST(BgpAdvertisement, IsRead) {
