@@ -107,7 +107,7 @@ class Connection::Impl : public std::enable_shared_from_this<Impl> {
     error_code no_address;
     const auto address = asio::ip::make_address(access_.host, no_address);
     if (!no_address) return connect(tcp::endpoint(address, access_.port));
-    // The stream's timer bounds the look-up as well: it closes a socket that is not open yet, so ask it ourselves.
+    // The stream's own timer bounds nothing before there is a socket.
     lookup_limit_.emplace(context_, kOpening);
     lookup_limit_->async_wait(guarded([this](error_code error) {
       if (!error) fail("look up " + access_.host + ": no answer in 15 s");
@@ -143,18 +143,18 @@ class Connection::Impl : public std::enable_shared_from_this<Impl> {
   void write() {
     auto& message = line_->message;
     message = {};
-    line_->message.method_string(request_.method);
-    line_->message.target(access_.base_path + request_.target);
-    line_->message.version(11);
-    line_->message.set(http::field::host, host_header());
-    line_->message.set(http::field::user_agent, "slash32-agent/" SLASH32_VERSION);
-    line_->message.set(http::field::accept, "application/json");
+    message.method_string(request_.method);
+    message.target(access_.base_path + request_.target);
+    message.version(11);
+    message.set(http::field::host, host_header());
+    message.set(http::field::user_agent, "slash32-agent/" SLASH32_VERSION);
+    message.set(http::field::accept, "application/json");
     if (!token_.empty()) line_->message.set(http::field::authorization, "Bearer " + token_);
     if (!request_.content_type.empty()) line_->message.set(http::field::content_type, request_.content_type);
-    line_->message.body() = request_.body;
-    line_->message.prepare_payload();
+    message.body() = request_.body;
+    message.prepare_payload();
     tcp_stream().expires_after(kOpening);
-    http::async_write(line_->stream, line_->message, guarded([this](error_code error, std::size_t) {
+    http::async_write(line_->stream, message, guarded([this](error_code error, std::size_t) {
                         if (error) return lost("send", error);
                         read_head();
                       }));

@@ -84,11 +84,13 @@ json condition_json(const Condition& condition, const json& previous, const std:
   const auto* old = before(previous, condition.type);
   const std::string status = condition.status ? "True" : "False";
   const bool same = old != nullptr && old->value("status", json{}) == status && old->contains("lastTransitionTime");
-  return {{"type", condition.type},
-          {"status", status},
-          {"reason", condition.reason},
-          {"message", condition.message},
-          {"lastTransitionTime", same ? old->at("lastTransitionTime") : json(now)}};
+  json out = {{"type", condition.type},
+              {"status", status},
+              {"reason", condition.reason},
+              {"lastTransitionTime", same ? old->at("lastTransitionTime") : json(now)}};
+  // Kubernetes 1.20 built with a newer Go takes an empty text for null, and refuses it.
+  if (!condition.message.empty()) out["message"] = condition.message;
+  return out;
 }
 
 json node_status_object(const Desired& desired, const PlanOptions& options,

@@ -1,0 +1,23 @@
+#include "agent/conflist.h"
+
+#include <nlohmann/json.hpp>
+
+namespace slash32::agent {
+
+std::string conflist_text(const ConflistSettings& settings) {
+  using nlohmann::ordered_json;
+  ordered_json ours = {{"type", "slash32"},
+                       {"nodeFile", settings.node_file.string()},
+                       {"stateDir", settings.state_dir.string()},
+                       {"ipam", {{"type", "slash32-ipam"}, {"dataDir", settings.ipam_dir.string()}}}};
+  ordered_json plugins = ordered_json::array({std::move(ours)});
+  if (settings.portmap)
+    plugins.push_back(ordered_json{{"type", "portmap"}, {"capabilities", {{"portMappings", true}}}});
+  const ordered_json out = {{"cniVersion", "1.0.0"},
+                            {"cniVersions", {"0.3.1", "0.4.0", "1.0.0", "1.1.0"}},
+                            {"name", "slash32"},
+                            {"plugins", std::move(plugins)}};
+  return out.dump(2) + "\n";
+}
+
+}  // namespace slash32::agent

@@ -1,0 +1,169 @@
+#include "agent/daemon.h"
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+#include "agent/node_files.h"
+#include "common/control/tcp_socket.h"
+#include "common/log.h"
+
+namespace slash32::agent {
+namespace {
+
+constexpr const char* kProgram = "slash32-agent";
+constexpr Milliseconds kGather{50};  // changes come in bursts, and one plan is for all of them
+constexpr Seconds kTick{2};
+constexpr std::uint64_t kCalm = 5;  // ticks between two looks while nothing is missing
+
+/// "127.0.0.1:9102", "[::1]:9102".
+Result<std::pair<IpAddress, std::uint16_t>> parse_endpoint(const std::string& text) {
+  const auto colon = text.rfind(':');
+  if (colon == std::string::npos) return fail(7, "\"" + text + "\" is not ADDRESS:PORT");
+  auto host = text.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  const auto address = TRY(IpAddress::parse(host));
+  const auto port = std::strtoul(text.c_str() + colon + 1, nullptr, 10);
+  if (port == 0 || port > 65535) return fail(7, "\"" + text + "\" has no port (1 to 65535)");
+  return std::pair{address, static_cast<std::uint16_t>(port)};
+}
+
+/// Whether another Node than this one matters: as a neighbour, or because pods are to be seen unmasked there. Until the
+/// configuration has been heard of, this node's own is enough to begin with.
+bool needs_all_nodes(const plan::World& world) {
+  if (!world.listed.contains(model::Kind::BgpConfiguration)) return false;
+  const auto found = world.configurations.find(model::kDefaultConfiguration);
+  const auto conf = found == world.configurations.end() ? model::BgpConfiguration{} : found->second;
+  const auto& masquerade = conf.masquerade;
+  return conf.mesh.enabled || conf.reflectors ||
+         (masquerade.enabled && (masquerade.exempt_nodes || conf.pod_ranges.empty()));
+}
+
+plan::PlanOptions plan_options_of(const Options& options) {
+  return {.node_name = options.node_name,
+          .secrets_dir = options.secrets_dir.string(),
+          .bgpd_socket = options.bgpd_socket.string(),
+          .bgpd_state_file = options.bgpd_state_file.string()};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Daemon>> Daemon::open(Options options) {
+  auto access = TRY(access_of(options));
+  std::unique_ptr<Daemon> daemon(new Daemon(std::move(options), std::move(access)));
+  TRY(daemon->open_sockets());
+  return daemon;
+}
+
+Daemon::Daemon(Options options, kube::Access access)
+    : options_(std::move(options)),
+      plan_options_(plan_options_of(options_)),
+      access_(std::move(access)),
+      signals_(context_, SIGTERM, SIGINT),
+      plan_timer_(context_),
+      tick_timer_(context_),
+      started_(Instant::clock::now()),
+      client_(context_, access_),
+      bgpd_(context_, options_.bgpd_socket),
+      store_(options_.node_name),
+      watches_(context_, access_, client_, store_, {options_.node_name, namespace_of(options_)}, [this] { changed(); }),
+      feedback_(client_, options_.node_name) {}
+
+Status Daemon::open_sockets() {
+  const auto handler = [this](const control::HttpRequest& request) { return answer(request); };
+  control_ = TRY(control::HttpServer::open(context_, kProgram, options_.socket.string(), handler));
+  if (options_.metrics_address.empty()) return ok();
+  const auto [address, port] = TRY(parse_endpoint(options_.metrics_address));
+  metrics_ = control::HttpServer::adopt(context_, kProgram, TRY(control::bind_tcp_socket(address, port)), handler);
+  return ok();
+}
+
+void Daemon::run() {
+  log::info("starting", {{"version", SLASH32_VERSION},
+                         {"node", options_.node_name},
+                         {"server", kube::url_of(access_)},
+                         {"access", access_.origin}});
+  signals_.async_wait([this](const boost::system::error_code& error, int number) {
+    if (error) return;
+    log::info("ended; everything stays as it is", {{"signal", std::to_string(number)}});
+    context_.stop();
+  });
+  ranges_ = RangeKeeper(read_ranges(options_));
+  control_->serve();
+  if (metrics_) metrics_->serve();
+  tick();
+  plan_now();
+  context_.run();
+}
+
+// ---------------------------------------------------------------- what goes in
+
+void Daemon::changed() {
+  if (std::exchange(plan_waits_, true)) return;
+  plan_timer_.expires_after(kGather);
+  plan_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) plan_now();
+  });
+}
+
+/// Every time while something is missing; else now and then, for what others may have changed.
+void Daemon::tick() {
+  tick_timer_.expires_after(kTick);
+  tick_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) tick();
+  });
+  if (ticks_++ % kCalm != 0 && unready().empty() && done_.reload) return;
+  read_facts();
+  watches_.look_again();
+  restore_copy();
+  if (!ranges_.kept().empty()) plan_now();
+  if (desired_) apply();
+  ask_bgpd();
+}
+
+void Daemon::read_facts() {
+  auto facts = read_node_facts();
+  note(done_.facts_trouble, "the kernel cannot be asked", facts ? "" : facts.error().message);
+  if (!facts) return;
+  if (options_.mtu) facts->mtu = options_.mtu;
+  if (*facts == facts_) return;
+  facts_ = *std::move(facts);
+  store_.world().default_gateways = facts_.default_gateways;
+  store_.world().mtu = facts_.mtu;
+  changed();
+}
+
+/// What the node had counts as long as a pod lives in it. To be asked before each plan: one that does not know of a
+/// former range withdraws it.
+void Daemon::track_ranges() {
+  auto& world = store_.world();
+  const auto own = world.nodes.find(options_.node_name);
+  if (own == world.nodes.end() || own->second.pod_cidrs.empty()) return;
+  const auto& current = own->second.pod_cidrs;
+  auto alive = ranges_with_pods(ranges_.former(current));
+  if (!alive) {
+    note(done_.ranges_trouble, "pods cannot be looked for", alive.error().message);
+    alive = ranges_.former(current);  // none is given up unseen
+  }
+  ranges_.update(current, *alive, Instant::clock::now());
+  world.live_pod_ranges = ranges_.kept();
+  const auto kept = write_ranges(options_, ranges_.known());
+  note(done_.ranges_trouble, "pod ranges are not kept", kept ? "" : kept.error().message);
+}
+
+void Daemon::plan_now() {
+  plan_waits_ = false;
+  ++plans_;
+  const auto needs = plan::needs_of(store_.world(), options_.node_name);
+  watches_.follow(needs, needs_all_nodes(store_.world()));
+  track_ranges();
+  auto desired = plan::make_plan(store_.world(), plan_options_);
+  if (desired_ && *desired_ == desired) return;
+  if (!desired_ || desired_->waiting != desired.waiting)
+    for (const auto& what : desired.waiting) log::info("waiting", {{"for", what}});
+  desired_ = std::move(desired);
+  done_.bgpd_file = !desired_->bgpd_json;
+  apply();
+}
+
+}  // namespace slash32::agent

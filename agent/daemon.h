@@ -1,0 +1,111 @@
+// The agent's loop: what the API and the kernel say goes into the world, the plan makes of it what this node shall
+// have, and what differs is written and told. One thread; nothing here waits.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/bgpd_client.h"
+#include "agent/feedback.h"
+#include "agent/kube/access.h"
+#include "agent/kube/client.h"
+#include "agent/node_facts.h"
+#include "agent/options.h"
+#include "agent/plan/plan.h"
+#include "agent/plan/status.h"
+#include "agent/range_keeper.h"
+#include "agent/watches.h"
+#include "agent/world_store.h"
+#include "common/clock.h"
+#include "common/control/http_server.h"
+#include "common/result.h"
+
+namespace slash32::agent {
+
+class Daemon {
+ public:
+  /// Opens the control socket; a second agent ends here and has changed nothing. Error: what is missing or wrong.
+  static Result<std::unique_ptr<Daemon>> open(Options options);
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+
+  /// Until SIGTERM or SIGINT, which leave everything as it is.
+  void run();
+
+ private:
+  /// What is done once, and tried again until it has worked.
+  struct Done {
+    bool node_file = false;  // stands, by us or as we found it
+    bool bgpd_file = false;  // the plan's stands
+    bool reload = true;      // bgpd has heard of its file
+    bool conflist = false;
+    std::string node_trouble, ranges_trouble, bgpd_trouble, reload_trouble, conflist_trouble, facts_trouble;
+  };
+
+  Daemon(Options options, kube::Access access);
+  Status open_sockets();
+
+  // What goes in: daemon.cc.
+  void changed();
+  void tick();
+  void read_facts();
+  void track_ranges();
+  void plan_now();
+
+  // What comes out: daemon_apply.cc.
+  void apply();
+  void apply_node();
+  void apply_bgpd();
+  void restore_copy();
+  void reload_bgpd();
+  void ask_bgpd();
+  void tell_api();
+  void try_conflist();
+  Result<bool> write_conflist();
+  void note(std::string& place, const std::string& what, const std::string& why);
+  bool wants_bgpd() const { return !options_.no_bgp; }
+  std::vector<std::string> unready() const;
+  std::vector<std::string> conditions() const;
+
+  // What is asked of us: daemon_api.cc.
+  control::HttpResponse answer(const control::HttpRequest& request);
+  control::HttpResponse status() const;
+  std::string metrics() const;
+
+  Options options_;
+  plan::PlanOptions plan_options_;
+  kube::Access access_;
+  boost::asio::io_context context_;
+  boost::asio::signal_set signals_;
+  boost::asio::steady_timer plan_timer_, tick_timer_;
+  bool plan_waits_ = false;
+  Instant started_;
+
+  kube::Client client_;
+  BgpdClient bgpd_;
+  WorldStore store_;
+  Watches watches_;
+  Feedback feedback_;
+  std::optional<control::HttpServer> control_, metrics_;
+
+  NodeFacts facts_;
+  RangeKeeper ranges_;
+  std::uint64_t ticks_ = 0;
+  std::optional<plan::Desired> desired_;
+  Done done_;
+  bool reloading_ = false, asking_bgpd_ = false;
+  Instant reload_again_{};
+  std::optional<bool> bgpd_ready_;
+  std::string bgpd_says_;  // why it is not ready
+  Instant bgpd_asked_{};
+  std::map<std::string, plan::SessionView> sessions_;
+  std::uint64_t plans_ = 0, writes_ = 0, reloads_ = 0;
+};
+
+}  // namespace slash32::agent

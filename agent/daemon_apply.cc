@@ -1,0 +1,222 @@
+// What comes out of a plan: files, and what others are told about them. Everything that fails is tried again with the
+// next tick, and is in the status until it has worked.
+#include <algorithm>
+#include <ctime>
+#include <utility>
+
+#include "agent/conflist.h"
+#include "agent/daemon.h"
+#include "agent/node_files.h"
+#include "agent/reports.h"
+#include "common/fd.h"
+#include "common/json_field.h"
+#include "common/log.h"
+#include "config/node_conf.h"
+
+namespace slash32::agent {
+namespace {
+
+constexpr Seconds kAskUnready{2};  // so soon is bgpd asked again while it is not ready …
+constexpr Seconds kAskReady{10};   // … and so while it is
+constexpr Seconds kApiPatience{
+    5};  // so long a node that has lost its node.json waits for the API to say what it is now
+constexpr Seconds kAfterRefusal{60};
+constexpr int kOk = 200;
+
+Instant now() { return Instant::clock::now(); }
+
+/// The "error" of an answer of bgpd's.
+std::string error_in(const BgpdAnswer& answer) {
+  const auto document = parse_json(answer.body);
+  if (document && document->is_object() && document->contains("error") && (*document)["error"].is_string())
+    return (*document)["error"].get<std::string>();
+  return "HTTP " + std::to_string(answer.status);
+}
+
+/// The reasons of an answer to /v1/ready.
+std::string reasons_in(const BgpdAnswer& answer) {
+  const auto document = parse_json(answer.body);
+  std::string out;
+  if (document && document->is_object() && document->contains("reasons") && (*document)["reasons"].is_array())
+    for (const auto& reason : (*document)["reasons"])
+      if (reason.is_string()) out += (out.empty() ? "" : "; ") + reason.get<std::string>();
+  return out.empty() ? error_in(answer) : out;
+}
+
+}  // namespace
+
+/// A trouble is logged when it begins or changes, and when it is over.
+void Daemon::note(std::string& place, const std::string& what, const std::string& why) {
+  const auto text = why.empty() ? std::string() : what + ": " + why;
+  if (place == text) return;
+  if (text.empty())
+    log::info("over", {{"trouble", place}});
+  else
+    log::warn(what, {{"why", why}});
+  place = text;
+}
+
+void Daemon::apply() {
+  apply_node();
+  if (wants_bgpd()) apply_bgpd();
+  try_conflist();
+  tell_api();
+}
+
+// ---------------------------------------------------------------- node.json
+
+void Daemon::apply_node() {
+  if (!desired_->node_json) return;
+  if (!done_.ranges_trouble.empty()) return;  // a range that may hold pods must never be forgotten
+  auto written = write_if_changed(options_.node_file, *desired_->node_json);
+  if (written && *written) {
+    ++writes_;
+    log::info("node.json written", {{"file", options_.node_file.string()}});
+  }
+  if (written) {
+    done_.node_file = true;
+    written = write_if_changed(copy_of_node_file(options_), *desired_->node_json);
+  }
+  note(done_.node_trouble, "node.json is not written", written ? "" : written.error().message);
+}
+
+/// After a reboot /run is empty. Where the API is not heard of soon, what this node was is better than nothing.
+void Daemon::restore_copy() {
+  if (done_.node_file || now() - started_ < kApiPatience) return;
+  if (!store_.world().listed.contains(model::Kind::Node)) {
+    const auto restored = restore_node_file(options_);
+    if (restored && *restored)
+      log::warn("node.json put back from its copy: the API has not said what this node is",
+                {{"copy", copy_of_node_file(options_).string()}});
+    note(done_.node_trouble, "node.json is not put back", restored ? "" : restored.error().message);
+  }
+  const auto there = config::read_node_conf(options_.node_file);
+  done_.node_file = there && *there;
+}
+
+// ---------------------------------------------------------------- bgpd
+
+void Daemon::apply_bgpd() {
+  if (desired_->bgpd_json && !done_.bgpd_file) {
+    auto secrets = write_secrets(desired_->secret_files);
+    auto written = secrets ? write_if_changed(options_.bgpd_config, *desired_->bgpd_json, 0640)
+                           : Result<bool>(std::unexpected(secrets.error()));
+    note(done_.bgpd_trouble, "bgpd.json is not written", written ? "" : written.error().message);
+    if (!written) return;
+    done_.bgpd_file = true;
+    if (*written) log::info("bgpd.json written", {{"file", options_.bgpd_config.string()}});
+    if (*written || *secrets) {
+      ++writes_;
+      done_.reload = false;
+      reload_again_ = {};
+    }
+  }
+  if (done_.bgpd_file && !done_.reload) reload_bgpd();
+}
+
+void Daemon::reload_bgpd() {
+  if (reloading_ || now() < reload_again_) return;
+  reloading_ = true;
+  const auto of = writes_;
+  bgpd_.ask("POST", "/v1/reload", [this, of](const Result<BgpdAnswer>& answer) {
+    reloading_ = false;
+    ++reloads_;
+    if (!answer) return note(done_.reload_trouble, "bgpd has not heard of its configuration", answer.error().message);
+    if (answer->status != kOk) reload_again_ = now() + kAfterRefusal;  // it will not like the same file better soon
+    note(done_.reload_trouble, "bgpd refuses its configuration", answer->status == kOk ? "" : error_in(*answer));
+    if (answer->status != kOk || of != writes_) return;  // the file may be another one by now: again
+    done_.reload = true;
+    if (!desired_) return;
+    const auto swept = sweep_secrets(options_.secrets_dir, desired_->secret_files);
+    if (!swept) log::warn("old password files stay", {{"why", swept.error().message}});
+  });
+}
+
+void Daemon::ask_bgpd() {
+  if (!wants_bgpd() || asking_bgpd_) return;
+  if (now() - bgpd_asked_ < (bgpd_ready_.value_or(false) ? kAskReady : kAskUnready)) return;
+  asking_bgpd_ = true;
+  bgpd_asked_ = now();
+  bgpd_.ask("GET", "/v1/ready", [this](const Result<BgpdAnswer>& answer) {
+    asking_bgpd_ = false;
+    const bool ready = answer && answer->status == kOk;
+    bgpd_says_ = ready ? "" : !answer ? answer.error().message : "slash32-bgpd is not ready: " + reasons_in(*answer);
+    if (bgpd_ready_ != ready) log::info(ready ? "bgpd is ready" : "bgpd is not ready", {{"says", bgpd_says_}});
+    bgpd_ready_ = ready;
+    if (!answer) sessions_.clear();
+    if (desired_) try_conflist();
+    if (!answer) return;
+    bgpd_.ask("GET", "/v1/neighbors", [this](const Result<BgpdAnswer>& listed) {
+      if (!listed || listed->status != kOk) return;
+      auto sessions = read_sessions(listed->body, static_cast<std::int64_t>(std::time(nullptr)));
+      if (sessions) sessions_ = *std::move(sessions);
+    });
+  });
+}
+
+// ---------------------------------------------------------------- the runtime and the API
+
+/// Last of all: from the moment it stands, the runtime calls the plugin. Written once in a life; what makes the node
+/// less ready later never takes it away.
+void Daemon::try_conflist() {
+  if (options_.no_conflist || done_.conflist) return;
+  if (!done_.node_file) return note(done_.conflist_trouble, "no conflist yet", "node.json is not there");
+  if (const auto there = plugins_in_place(options_); !there)
+    return note(done_.conflist_trouble, "no conflist yet", there.error().message);
+  if (wants_bgpd() && !(bgpd_ready_.value_or(false) && done_.bgpd_file && done_.reload)) {
+    const auto why = !bgpd_says_.empty() ? bgpd_says_ : "slash32-bgpd has not answered yet";
+    return note(done_.conflist_trouble, "no conflist yet", why);
+  }
+  const auto written = write_conflist();
+  note(done_.conflist_trouble, "the conflist is not written", written ? "" : written.error().message);
+  done_.conflist = written.has_value();
+  if (written && *written) log::info("conflist written", {{"file", options_.conflist.string()}});
+}
+
+Result<bool> Daemon::write_conflist() {
+  const auto portmap = read_file(options_.cni_bin_dir / "portmap", 64 << 20).has_value();
+  return write_if_changed(options_.conflist, conflist_text({.ipam_dir = options_.ipam_dir,
+                                                            .node_file = options_.node_file,
+                                                            .state_dir = options_.state_dir,
+                                                            .portmap = portmap}));
+}
+
+void Daemon::tell_api() {
+  const auto own = store_.world().nodes.find(options_.node_name);
+  if (own == store_.world().nodes.end()) return;  // nothing has been heard of the API, or we are not in it
+  feedback_.events(desired_->events, own->second.meta.uid);
+  if (own->second.network_unavailable && unready().empty()) feedback_.clear_network_unavailable();
+  feedback_.status(*desired_, plan_options_, sessions_);
+}
+
+/// What keeps this node from having a pod network, in sentences.
+std::vector<std::string> Daemon::unready() const {
+  std::vector<std::string> out;
+  if (!desired_) out.emplace_back("nothing is planned yet");
+  if (!done_.node_file) {
+    if (desired_) out.insert(out.end(), desired_->waiting.begin(), desired_->waiting.end());
+    out.emplace_back("node.json is not there");
+  }
+  if (!done_.node_trouble.empty()) out.push_back(done_.node_trouble);
+  if (wants_bgpd() && !bgpd_ready_.value_or(false))
+    out.push_back(bgpd_says_.empty() ? "slash32-bgpd has not answered yet" : bgpd_says_);
+  if (wants_bgpd() && !done_.bgpd_trouble.empty()) out.push_back(done_.bgpd_trouble);
+  if (!options_.no_conflist && !done_.conflist)
+    out.push_back(done_.conflist_trouble.empty() ? "no conflist yet" : done_.conflist_trouble);
+  return out;
+}
+
+/// Everything a person should know, ready or not.
+std::vector<std::string> Daemon::conditions() const {
+  auto out = unready();
+  for (const auto* trouble : {&done_.reload_trouble, &done_.ranges_trouble, &done_.facts_trouble, &feedback_.trouble()})
+    if (!trouble->empty()) out.push_back(*trouble);
+  if (desired_ && done_.node_file) out.insert(out.end(), desired_->waiting.begin(), desired_->waiting.end());
+  for (const auto& [kind, view] : watches_.views())
+    if (!view.trouble.empty()) out.push_back("not watching " + kind + ": " + view.trouble);
+  for (const auto& problem : store_.world().left_out)
+    out.push_back(std::string(to_string(problem.kind)) + " " + problem.key.to_string() + ": " + problem.message);
+  return out;
+}
+
+}  // namespace slash32::agent

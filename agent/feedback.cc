@@ -1,0 +1,187 @@
+#include "agent/feedback.h"
+
+#include <algorithm>
+#include <ctime>
+#include <utility>
+
+#include "agent/reports.h"
+#include "common/log.h"
+
+namespace slash32::agent {
+namespace {
+
+constexpr Seconds kBetweenWrites{10};
+constexpr Seconds kBetweenCounts{300};
+constexpr Seconds kAfterRefusal{60};
+constexpr std::size_t kMaxEvents = 100;  // waiting; more at once is a storm, and the status has them all
+constexpr int kNotFound = 404, kConflict = 409;
+constexpr std::int64_t kSameStart = 2;  // seconds by which a session's beginning may seem to move
+
+Instant now() { return std::chrono::steady_clock::now(); }
+std::int64_t unix_now() { return static_cast<std::int64_t>(std::time(nullptr)); }
+
+bool is_good(int status) { return status >= 200 && status < 300; }
+
+/// Without what changes with every prefix.
+nlohmann::json without_counters(nlohmann::json object) {
+  const auto status = object.find("status");
+  if (status == object.end() || !status->is_object() || !status->contains("neighbors")) return object;
+  for (auto& neighbor : (*status)["neighbors"])
+    if (neighbor.is_object())
+      for (const char* key : {"received", "announced"}) neighbor.erase(key);
+  return object;
+}
+
+/// `since` is worked out from an age in whole seconds, and would flicker.
+void steady(std::map<std::string, plan::SessionView>& sessions,
+            const std::map<std::string, plan::SessionView>& before) {
+  for (auto& [name, session] : sessions) {
+    const auto found = before.find(name);
+    if (found == before.end() || session.since.empty() || found->second.since.empty()) continue;
+    for (std::int64_t off = -kSameStart; off <= kSameStart; ++off) {
+      std::tm parts{};
+      if (::strptime(session.since.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts) == nullptr) break;
+      if (rfc3339(static_cast<std::int64_t>(::timegm(&parts)) + off) == found->second.since)
+        session.since = found->second.since;
+    }
+  }
+}
+
+}  // namespace
+
+std::optional<nlohmann::json> Feedback::taken(const std::string& what, const Result<kube::Response>& result) {
+  std::string why;
+  if (!result) {
+    why = result.error().message;
+  } else if (!is_good(result->head.status)) {
+    why = "HTTP " + std::to_string(result->head.status) + ": " + kube::message_of(result->body);
+  } else {
+    trouble_.clear();
+    auto object = nlohmann::json::parse(result->body, nullptr, false);
+    return object.is_object() ? std::move(object) : nlohmann::json::object();
+  }
+  why = what + ": " + why;
+  if (trouble_ != why) log::warn("not told to the API", {{"what", what}, {"why", why}});
+  trouble_ = why;
+  return std::nullopt;
+}
+
+// ---------------------------------------------------------------- Events
+
+void Feedback::events(const std::vector<plan::Event>& now_in_plan, const std::string& node_uid) {
+  node_uid_ = node_uid;
+  const std::set<plan::Event> wanted(now_in_plan.begin(), now_in_plan.end());
+  std::erase_if(said_, [&](const auto& event) { return !wanted.contains(event); });
+  std::erase_if(to_say_, [&](const auto& event) { return !wanted.contains(event); });
+  for (const auto& event : wanted) {
+    if (to_say_.size() >= kMaxEvents || !said_.insert(event).second) continue;
+    log::write(event.warning ? log::Level::Warn : log::Level::Info, event.message,
+               {{"reason", event.reason}, {"about", std::string(to_string(event.kind)) + " " + event.key.to_string()}});
+    to_say_.push_back(event);
+  }
+  next_event();
+}
+
+void Feedback::next_event() {
+  if (saying_ || to_say_.empty() || now() < say_again_) return;
+  saying_ = true;
+  const auto event = to_say_.front();
+  const auto asked =
+      client_.ask(event_request(event, node_, node_uid_, rfc3339(unix_now())), [this, event](const auto& result) {
+        saying_ = false;
+        const bool there = result && result->head.status == kConflict;  // an earlier life said it
+        if (!there && !taken("an Event", result)) {
+          say_again_ = now() + kAfterRefusal;  // the next plan or tick comes by here
+          return;
+        }
+        if (!to_say_.empty() && to_say_.front() == event) to_say_.pop_front();
+        next_event();
+      });
+  if (!asked) saying_ = false;
+}
+
+// ---------------------------------------------------------------- the Node
+
+void Feedback::clear_network_unavailable() {
+  if (clearing_ || now() < clear_again_) return;
+  clearing_ = true;
+  const auto asked =
+      client_.ask(agent::clear_network_unavailable(node_, rfc3339(unix_now())), [this](const auto& result) {
+        clearing_ = false;
+        const bool done = taken("NetworkUnavailable", result).has_value();
+        clear_again_ = now() + (done ? kBetweenWrites : kAfterRefusal);
+        if (done) log::info("NetworkUnavailable cleared", {{"node", node_}});
+      });
+  if (!asked) clearing_ = false;
+}
+
+// ---------------------------------------------------------------- BGPNodeStatus
+
+void Feedback::status(const plan::Desired& desired, const plan::PlanOptions& options,
+                      std::map<std::string, plan::SessionView> sessions) {
+  next_event();
+  if (writing_ || now() < write_again_) return;
+  if (known_ == Known::Nothing) return look_up();
+  steady(sessions, sessions_);
+  sessions_ = std::move(sessions);
+  const auto object = plan::node_status_object(
+      desired, options, sessions_, known_ == Known::There ? object_ : nlohmann::json(), rfc3339(unix_now()));
+  if (known_ == Known::Absent) return create(object);
+  const auto had = object_.value("status", nlohmann::json()), wanted = object.value("status", nlohmann::json());
+  if (had == wanted) return;
+  if (now() < count_again_ && without_counters({{"status", had}}) == without_counters({{"status", wanted}})) return;
+  patch(object);
+}
+
+void Feedback::look_up() {
+  writing_ = client_
+                 .ask(get_node_status(node_),
+                      [this](const auto& result) {
+                        writing_ = false;
+                        // Of an object that is not there a Status tells; of a kind that is not there, plain text.
+                        if (result && result->head.status == kNotFound && result->body.starts_with('{')) {
+                          known_ = Known::Absent;
+                        } else if (auto object = taken("BGPNodeStatus", result)) {
+                          known_ = Known::There;
+                          object_ = *std::move(object);
+                        } else {
+                          write_again_ = now() + kAfterRefusal;
+                        }
+                      })
+                 .has_value();
+}
+
+void Feedback::create(const nlohmann::json& object) {
+  writing_ = client_
+                 .ask(create_node_status(object),
+                      [this](const auto& result) {
+                        writing_ = false;
+                        if (auto made = taken("BGPNodeStatus", result)) {
+                          known_ = Known::There;
+                          object_ = *std::move(made);
+                        } else {
+                          known_ = Known::Nothing;
+                          write_again_ = now() + kAfterRefusal;
+                        }
+                      })
+                 .has_value();
+}
+
+void Feedback::patch(const nlohmann::json& object) {
+  writing_ = client_
+                 .ask(patch_node_status(node_, object),
+                      [this](const auto& result) {
+                        writing_ = false;
+                        write_again_ = now() + kBetweenWrites;
+                        count_again_ = now() + kBetweenCounts;
+                        if (auto made = taken("BGPNodeStatus", result)) {
+                          object_ = *std::move(made);
+                        } else {
+                          known_ = Known::Nothing;  // somebody may have removed or changed it: look again
+                          write_again_ = now() + kAfterRefusal;
+                        }
+                      })
+                 .has_value();
+}
+
+}  // namespace slash32::agent

@@ -1,0 +1,58 @@
+#include "agent/node_facts.h"
+
+#include <algorithm>
+#include <chrono>
+#include <set>
+
+#include "common/netlink/addressing.h"
+#include "common/netlink/bulk.h"
+#include "common/netlink/links.h"
+#include "common/netlink/socket.h"
+
+namespace slash32::agent {
+namespace {
+
+constexpr std::chrono::milliseconds kPatience{500};
+
+/// The kernel's default route of a family, if it has one: what matches an address that documentation uses, and is /0.
+Result<std::optional<netlink::Route>> default_route(netlink::Socket& socket, AddressFamily family) {
+  const auto outside = TRY(IpAddress::parse(family == AddressFamily::IPv4 ? "192.0.2.1" : "2001:db8::1"));
+  auto found = TRY(netlink::find_route(socket, netlink::look_up_route(outside)));
+  if (found && !found->destination.is_default()) found.reset();
+  return found;
+}
+
+}  // namespace
+
+Result<NodeFacts> read_node_facts() {
+  NodeFacts out;
+  auto socket = TRY(netlink::Socket::open(netlink::Family::Route, kPatience));
+  for (const auto family : {AddressFamily::IPv4, AddressFamily::IPv6}) {
+    const auto route = TRY(default_route(socket, family));
+    if (!route) continue;
+    for (const auto& hop : route->next_hops) {
+      const auto link = TRY(netlink::find_link(socket, hop.link));
+      if (!link) continue;
+      if (hop.gateway) out.default_gateways.push_back({.address = *hop.gateway, .interface = link->name});
+      out.mtu = out.mtu ? std::min(*out.mtu, link->mtu) : link->mtu;
+    }
+  }
+  return out;
+}
+
+Result<std::vector<Prefix>> ranges_with_pods(const std::vector<Prefix>& ranges) {
+  if (ranges.empty()) return ranges;
+  std::set<Prefix> alive;
+  auto bulk = TRY(netlink::Bulk::open());
+  for (const auto family : {AddressFamily::IPv4, AddressFamily::IPv6})
+    TRY(bulk.dump_routes(
+        {.family = family, .table = netlink::kMainTable, .protocol = netlink::RouteProtocol::Slash32Pod, .link = {}},
+        [] {},
+        [&](const netlink::Route& route) {
+          for (const auto& range : ranges)
+            if (range.contains(route.destination)) alive.insert(range);
+        }));
+  return std::vector<Prefix>(alive.begin(), alive.end());
+}
+
+}  // namespace slash32::agent

@@ -1,0 +1,26 @@
+// What the node's kernel knows that a plan needs: the way out, the MTU, and the ranges in which pods live.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "agent/plan/world.h"
+#include "common/ip.h"
+#include "common/result.h"
+#include "common/strong.h"
+
+namespace slash32::agent {
+
+struct NodeFacts {
+  std::vector<plan::DefaultGateway> default_gateways;
+  std::optional<Mtu> mtu;  // of the default route's link; the smaller one where the families differ
+  bool operator==(const NodeFacts&) const = default;
+};
+
+/// Of the network namespace we are in. Error: the kernel could not be asked.
+Result<NodeFacts> read_node_facts();
+
+/// Those of `ranges` in which a pod's route (protocol 132) stands.
+Result<std::vector<Prefix>> ranges_with_pods(const std::vector<Prefix>& ranges);
+
+}  // namespace slash32::agent

@@ -1,0 +1,86 @@
+#include "agent/node_files.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <system_error>
+
+#include "common/fd.h"
+#include "common/json_field.h"
+#include "config/node_conf.h"
+
+namespace slash32::agent {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path ranges_file(const Options& options) { return options.state_dir / "pod-ranges.json"; }
+
+}  // namespace
+
+Result<bool> write_if_changed(const fs::path& path, std::string_view text, unsigned mode) {
+  const auto there = read_file_if_there(path);
+  if (there && *there && **there == text) return false;
+  TRY(make_directories(path.parent_path()));
+  TRY(write_atomic(path, text, mode));
+  return true;
+}
+
+Result<bool> write_secrets(const std::map<std::string, std::string>& wanted) {
+  bool changed = false;
+  for (const auto& [path, text] : wanted) {
+    TRY(make_directories(fs::path(path).parent_path(), 0700));
+    if (TRY(write_if_changed(path, text, 0600))) changed = true;
+  }
+  return changed;
+}
+
+Status sweep_secrets(const fs::path& directory, const std::map<std::string, std::string>& wanted) {
+  std::error_code error;
+  std::vector<fs::path> unwanted;
+  for (fs::directory_iterator at(directory, error), end; !error && at != end; at.increment(error))
+    if (at->is_regular_file(error) && !wanted.contains(at->path().string())) unwanted.push_back(at->path());
+  if (error && error != std::errc::no_such_file_or_directory)
+    return fail(5, "read " + directory.string() + ": " + error.message());
+  for (const auto& path : unwanted)
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT) return sys_fail("remove " + path.string());
+  return ok();
+}
+
+fs::path copy_of_node_file(const Options& options) { return options.state_dir / "node.json"; }
+
+Result<bool> restore_node_file(const Options& options) {
+  if (TRY(read_file_if_there(options.node_file))) return false;
+  const auto copy = TRY(read_file_if_there(copy_of_node_file(options)));
+  if (!copy) return false;
+  if (auto good = config::parse_node_conf(*copy); !good)  // not one byte of a damaged file becomes a pod's address
+    return fail(in(copy_of_node_file(options).string(), std::move(good).error()));
+  return write_if_changed(options.node_file, *copy);
+}
+
+Status plugins_in_place(const Options& options) {
+  for (const char* name : {"slash32", "slash32-ipam"}) {
+    const auto path = options.cni_bin_dir / name;
+    if (::access(path.c_str(), X_OK) != 0) return sys_fail(path.string());
+  }
+  return ok();
+}
+
+std::vector<Prefix> read_ranges(const Options& options) {
+  std::vector<Prefix> out;
+  const auto text = read_file(ranges_file(options));
+  if (!text) return out;
+  const auto document = parse_json(*text);
+  if (!document) return out;
+  auto ranges = JsonField(*document).each(json::prefix);
+  return ranges ? *std::move(ranges) : out;
+}
+
+Status write_ranges(const Options& options, const std::vector<Prefix>& ranges) {
+  auto document = nlohmann::json::array();
+  for (const auto& range : ranges) document.push_back(range.to_string());
+  const auto written = write_if_changed(ranges_file(options), document.dump() + "\n");
+  return written ? ok() : Status(std::unexpected(written.error()));
+}
+
+}  // namespace slash32::agent

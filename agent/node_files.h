@@ -1,0 +1,37 @@
+// What the agent writes on the node: each file whole or not at all, and only when it differs from what stands there.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/options.h"
+#include "common/ip.h"
+#include "common/result.h"
+
+namespace slash32::agent {
+
+/// Writes `text` unless the file holds just that; makes the directory. True: written.
+Result<bool> write_if_changed(const std::filesystem::path& path, std::string_view text, unsigned mode = 0644);
+
+/// The password files of a plan: those that are wanted are written (0600, in a directory of 0700), and `sweep` removes
+/// the others of the directory.
+Result<bool> write_secrets(const std::map<std::string, std::string>& wanted);
+Status sweep_secrets(const std::filesystem::path& directory, const std::map<std::string, std::string>& wanted);
+
+/// Where node.json's copy stands, that survives boots.
+std::filesystem::path copy_of_node_file(const Options& options);
+/// Puts the copy where node.json is missing, for a node that comes up without its API server. True: it was put.
+Result<bool> restore_node_file(const Options& options);
+
+/// The plugin and the IPAM are where the runtime looks for them. Error: names the one that is not.
+Status plugins_in_place(const Options& options);
+
+/// Ranges this node's pods had addresses from, whether it still has them or not; kept in a file. None where the file
+/// is missing or cannot be read.
+std::vector<Prefix> read_ranges(const Options& options);
+Status write_ranges(const Options& options, const std::vector<Prefix>& ranges);
+
+}  // namespace slash32::agent

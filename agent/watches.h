@@ -1,0 +1,70 @@
+// Which kinds of objects are watched, and the watchers that fill the store. Follows what the plan needs.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/kube/client.h"
+#include "agent/kube/watcher.h"
+#include "agent/plan/world.h"
+#include "agent/world_store.h"
+
+namespace slash32::agent {
+
+class Watches {
+ public:
+  struct Settings {
+    std::string node;        // this node's name
+    std::string name_space;  // of Secrets
+  };
+
+  /// All borrowed. `changed` is called after each change in the store that a plan could depend on.
+  Watches(boost::asio::io_context& context, const kube::Access& access, kube::Client& client, WorldStore& store,
+          Settings settings, std::function<void()> changed);
+
+  /// Watches these and no others. `all_nodes`: every Node, else this node's only. True: the store changed at once.
+  bool follow(const plan::Needs& needs, bool all_nodes);
+  /// To be called now and then: asks again for what could not be discovered.
+  void look_again();
+
+  /// By name, for status and metrics.
+  std::vector<std::pair<std::string, kube::ReflectorView>> views() const;
+
+ private:
+  using Name = std::pair<model::Kind, std::string>;  // the second: of a Secret, else empty
+  struct Watch {
+    std::string selector;
+    std::string version;            // of the API group
+    std::set<std::string> earlier;  // keys an earlier watcher left, not seen by this one yet
+    bool synced = false;
+    std::unique_ptr<kube::Watcher> watcher;
+  };
+
+  void begin(const Name& name, const std::string& selector);
+  bool end(const Name& name);
+  bool drop_unwanted(const plan::Needs& needs);
+  void synced(const Name& name);
+  void discover();
+  std::vector<std::string> keys_of(model::Kind kind) const;
+
+  boost::asio::io_context& context_;
+  const kube::Access& access_;
+  kube::Client& client_;
+  WorldStore& store_;
+  Settings settings_;
+  std::function<void()> changed_;
+  std::map<Name, Watch> watches_;
+  bool wants_slices_ = false;
+  bool discovering_ = false;
+  std::optional<std::string> slice_version_;
+  std::string discovery_trouble_;
+};
+
+}  // namespace slash32::agent

@@ -1,0 +1,151 @@
+#include "agent/world_store.h"
+
+#include <optional>
+
+namespace slash32::agent {
+namespace {
+
+using model::Kind;
+
+model::ObjectKey split(const std::string& key) {
+  const auto slash = key.find('/');
+  if (slash == std::string::npos) return {.space = {}, .name = key};
+  return {.space = key.substr(0, slash), .name = key.substr(slash + 1)};
+}
+
+const model::ObjectKey& as_key(const std::map<model::ObjectKey, model::Service>&, const model::ObjectKey& key) {
+  return key;
+}
+const model::ObjectKey& as_key(const std::map<model::ObjectKey, model::EndpointSlice>&, const model::ObjectKey& key) {
+  return key;
+}
+/// Those of no namespace, or of the agent's own, are kept by name.
+template <class T>
+const std::string& as_key(const std::map<std::string, T>&, const model::ObjectKey& key) {
+  return key.name;
+}
+
+/// Calls `work` with the kind's map in the world.
+template <class Work>
+auto with_map(plan::World& world, Kind kind, Work work) {
+  switch (kind) {
+    case Kind::Node:
+      return work(world.nodes);
+    case Kind::Service:
+      return work(world.services);
+    case Kind::EndpointSlice:
+      return work(world.endpoint_slices);
+    case Kind::Secret:
+      return work(world.secrets);
+    case Kind::BgpConfiguration:
+      return work(world.configurations);
+    case Kind::BgpPeer:
+      return work(world.peers);
+    case Kind::BgpFilter:
+      return work(world.filters);
+    case Kind::BgpAdvertisement:
+      return work(world.advertisements);
+    case Kind::IpPool:
+      break;
+  }
+  return work(world.pools);
+}
+
+/// One that cannot be read stays as it was when it could be.
+template <class Map, class T>
+bool store(Map& map, const std::string& key, Result<T> value) {
+  if (!value) return false;
+  const auto at = as_key(map, split(key));
+  const auto found = map.find(at);
+  if (found == map.end()) {
+    map.emplace(at, *std::move(value));
+    return true;
+  }
+  if (found->second == *value) return false;
+  found->second = *std::move(value);
+  return true;
+}
+
+/// A reader's value into its map; its complaint, if any, into `error`.
+template <class Map, class T>
+bool keep(Map& map, const std::string& key, Result<T> value, std::optional<Error>& error) {
+  if (!value) error = value.error();
+  return store(map, key, std::move(value));
+}
+
+}  // namespace
+
+bool WorldStore::put(Kind kind, const std::string& key, const nlohmann::json& object) {
+  std::optional<Error> error;
+  bool changed = false;
+  switch (kind) {
+    case Kind::Node:
+      changed = keep(world_.nodes, key, model::read_node(object), error);
+      break;
+    case Kind::Service:
+      changed = keep(world_.services, key, model::read_service(object), error);
+      break;
+    case Kind::EndpointSlice:
+      changed = keep(world_.endpoint_slices, key, model::read_endpoint_slice(object, node_), error);
+      break;
+    case Kind::Secret:
+      changed = keep(world_.secrets, key, model::read_secret(object), error);
+      break;
+    case Kind::BgpConfiguration:
+      changed = keep(world_.configurations, key, model::read_bgp_configuration(object), error);
+      break;
+    case Kind::BgpPeer:
+      changed = keep(world_.peers, key, model::read_bgp_peer(object), error);
+      break;
+    case Kind::BgpFilter:
+      changed = keep(world_.filters, key, model::read_bgp_filter(object), error);
+      break;
+    case Kind::BgpAdvertisement:
+      changed = keep(world_.advertisements, key, model::read_bgp_advertisement(object), error);
+      break;
+    case Kind::IpPool:
+      changed = keep(world_.pools, key, model::read_ip_pool(object), error);
+      break;
+  }
+  const bool said = error ? complain(kind, key, model::problem_of(kind, object, *error)) : clear_complaint(kind, key);
+  return changed || said;
+}
+
+bool WorldStore::remove(Kind kind, const std::string& key) {
+  const bool said = clear_complaint(kind, key);
+  return with_map(world_, kind, [&](auto& map) { return map.erase(as_key(map, split(key))) > 0; }) || said;
+}
+
+bool WorldStore::forget(Kind kind) {
+  const bool listed = world_.listed.erase(kind) > 0;
+  const bool said = std::erase_if(complaints_, [&](const auto& entry) { return entry.first.first == kind; }) > 0;
+  if (said) tell_complaints();
+  return with_map(world_, kind,
+                  [](auto& map) {
+                    const bool any = !map.empty();
+                    map.clear();
+                    return any;
+                  }) ||
+         listed || said;
+}
+
+bool WorldStore::complain(Kind kind, const std::string& key, const model::Problem& problem) {
+  auto& place = complaints_[{kind, key}];
+  if (place == problem) return false;
+  place = problem;
+  tell_complaints();
+  return true;
+}
+
+bool WorldStore::clear_complaint(Kind kind, const std::string& key) {
+  if (complaints_.erase({kind, key}) == 0) return false;
+  tell_complaints();
+  return true;
+}
+
+void WorldStore::tell_complaints() {
+  world_.left_out.clear();
+  for (const auto& [key, problem] : complaints_) world_.left_out.push_back(problem);
+}
+
+}  // namespace slash32::agent

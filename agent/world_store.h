@@ -1,0 +1,41 @@
+// The world as the API tells it, object by object: what the plan reads of each, and complaints about those that cannot
+// be read. Pure.
+#pragma once
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+
+#include "agent/model/meta.h"
+#include "agent/plan/world.h"
+
+namespace slash32::agent {
+
+class WorldStore {
+ public:
+  /// `node`: this node's name, for what is counted by node.
+  explicit WorldStore(std::string node) : node_(std::move(node)) {}
+
+  /// An object as it is now. `key` is "namespace/name" or "name". True: what is kept of it changed.
+  bool put(model::Kind kind, const std::string& key, const nlohmann::json& object);
+  bool remove(model::Kind kind, const std::string& key);
+  /// A whole list has arrived.
+  bool listed(model::Kind kind) { return world_.listed.insert(kind).second; }
+  /// The kind is not watched any more.
+  bool forget(model::Kind kind);
+
+  plan::World& world() { return world_; }
+  const plan::World& world() const { return world_; }
+
+ private:
+  bool complain(model::Kind kind, const std::string& key, const model::Problem& problem);
+  bool clear_complaint(model::Kind kind, const std::string& key);
+  void tell_complaints();
+
+  std::string node_;
+  plan::World world_;
+  std::map<std::pair<model::Kind, std::string>, model::Problem> complaints_;
+};
+
+}  // namespace slash32::agent

@@ -1,0 +1,1 @@
+slash32_test(agent_daemon_tests agent/daemon agent_daemon)
