@@ -12,6 +12,8 @@ tor="$name-tor"
 tor_image=${SLASH32_TOR_IMAGE:-quay.io/frrouting/frr:9.1.0}
 bin=${SLASH32_BIN:-build/release/bin}
 missing_status=77
+# A file of its own: the user's kubeconfig is not ours to change.
+export KUBECONFIG="$PWD/build/kind-$name.kubeconfig"
 
 say() { printf '\n=== %s\n' "$*"; }
 fail() {
@@ -35,6 +37,7 @@ needs() {
 down() {
   docker rm -f "$tor" > /dev/null 2>&1 || true
   kind delete cluster --name "$name" > /dev/null 2>&1 || true
+  rm -f "$KUBECONFIG"
 }
 
 # ADDRESS_OF CONTAINER FIELD: of its leg in kind's network.
@@ -45,8 +48,7 @@ up() {
   say "image"
   manifests/image/build.sh --bin "$bin" --output "$work/slash32.tar"
   say "cluster $name"
-  kind create cluster --name "$name" --config e2e/kind/cluster.yaml --kubeconfig "$work/kubeconfig"
-  kind export kubeconfig --name "$name" > /dev/null 2>&1
+  kind create cluster --name "$name" --config e2e/kind/cluster.yaml
   kind load image-archive "$work/slash32.tar" --name "$name"
   say "router"
   docker run -d --name "$tor" --network kind --cap-add NET_ADMIN --cap-add NET_RAW --cap-add SYS_ADMIN "$tor_image" > /dev/null
@@ -85,27 +87,32 @@ check_routes() {
   done
 }
 
+# POD ADDRESS PORT
+reaches() {
+  local host=$2
+  [[ $2 != *:* ]] || host="[$2]"
+  kube exec "$1" -- curl -gsS -m 10 "http://$host:$3/hostname" > /dev/null || fail "$1 does not reach $2"
+}
+
 check_pods() {
   kube apply -f e2e/kind/probe.yaml
   kube rollout status daemonset/probe --timeout=180s
   local pods from to
   mapfile -t pods < <(kube get pods -l app=probe -o name)
   [ "${#pods[@]}" -eq 3 ] || fail "${#pods[@]} probes, 3 expected"
-  local targets
-  targets=$(kube get pods -l app=probe -o jsonpath='{range .items[*]}{range .status.podIPs[*]}{.ip}{" "}{end}{end}')
-  targets+=" $(kube get service probe -o jsonpath='{.spec.clusterIPs[*]}')"
+  local addresses services
+  addresses=$(kube get pods -l app=probe -o jsonpath='{range .items[*]}{range .status.podIPs[*]}{.ip}{" "}{end}{end}')
+  services=$(kube get service probe -o jsonpath='{.spec.clusterIPs[*]}')
+  [ "$(wc -w <<< "$addresses $services")" -eq 8 ] || fail "not two families: $addresses $services"
   for from in "${pods[@]}"; do
-    for to in $targets; do
-      local port=8080 host=$to
-      [[ " $(kube get service probe -o jsonpath='{.spec.clusterIPs[*]}') " != *" $to "* ]] || port=80
-      [[ $to != *:* ]] || host="[$to]"
-      kube exec "$from" -- curl -gsS -m 10 "http://$host:$port/hostname" > /dev/null || fail "$from does not reach $to"
-    done
+    for to in $addresses; do reaches "$from" "$to" 8080; done
+    for to in $services; do reaches "$from" "$to" 80; done
     echo "$from reaches everybody"
   done
-  for to in $targets; do
-    [[ $to == *:* ]] || docker exec "$tor" ip route get "$to" > /dev/null || fail "the router has no way to $to"
+  for to in $addresses; do
+    docker exec "$tor" ping -c 1 -W 5 "$to" > /dev/null || fail "the router does not reach $to"
   done
+  echo "the router reaches everybody"
 }
 
 check_restart() {
