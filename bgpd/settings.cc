@@ -42,6 +42,7 @@ PeerSettings peer_settings(const config::BgpdConf& conf, const config::NeighborC
   out.add_path_send = neighbor.add_path.send > 0;
   out.allow_as_set = neighbor.allow_as_set;
   out.extended_messages = neighbor.extended_messages;
+  out.extended_next_hop = neighbor.extended_next_hop.value_or(neighbor.address.is_v6());
   return out;
 }
 
@@ -97,6 +98,7 @@ RibPeer rib_peer(const config::BgpdConf& conf, const config::NeighborConf& neigh
   out.long_lived_understood = session.long_lived_understood;
   const auto& long_lived = neighbor.graceful_restart.long_lived;
   out.long_lived_partial = long_lived && long_lived->partial_deployment;
+  out.extended_next_hop = session.extended_next_hop;
   if (session.extended_messages) out.max_message_size = kMaxExtendedMessageSize;
   out.local_v4 = local.v4;
   out.local_v6 = local.v6;

@@ -27,6 +27,7 @@ ordered_json capabilities_view(const Session& session) {
                       {"routeRefresh", session.route_refresh},
                       {"enhancedRouteRefresh", session.enhanced_refresh},
                       {"extendedMessages", session.extended_messages},
+                      {"extendedNextHop", session.extended_next_hop},
                       {"gracefulRestart", session.graceful_restart},
                       {"families", families_view(session.families)},
                       {"remoteFamilies", families_view(remote.families)},
@@ -105,7 +106,8 @@ ordered_json bfd_view(const Neighbor& neighbor) {
 
 /// Why nothing of a family is sent, where that is so (no usable next hop of our own).
 std::string held_reason(const Neighbor& neighbor, AddressFamily family) {
-  const auto& own = family == AddressFamily::IPv4 ? neighbor.local.v4 : neighbor.local.v6;
+  const bool over_v6 = family == AddressFamily::IPv4 && !neighbor.local.v4 && neighbor.up->extended_next_hop;
+  const auto& own = family == AddressFamily::IPv4 && !over_v6 ? neighbor.local.v4 : neighbor.local.v6;
   if (own || neighbor.conf.next_hop == config::NextHopMode::Keep) return {};
   return "no " + std::string(to_string(family)) + " address beside " + neighbor.session_end.to_string() +
          " to use as next hop";

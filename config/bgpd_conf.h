@@ -108,9 +108,10 @@ struct NeighborConf {
   AddPathConf add_path;
   std::optional<BgpRole> role;  // RFC 9234; eBGP only
   bool role_strict = false;
-  bool graceful_shutdown = true;  // heed the community (RFC 8326)
-  bool allow_as_set = false;      // RFC 9774
-  bool extended_messages = true;  // RFC 8654
+  bool graceful_shutdown = true;          // heed the community (RFC 8326)
+  bool allow_as_set = false;              // RFC 9774
+  bool extended_messages = true;          // RFC 8654
+  std::optional<bool> extended_next_hop;  // RFC 8950; default: where the neighbour's address is an IPv6 one
   Allow allow;
   MaxPrefixes max_prefixes;
   std::optional<std::vector<std::string>>

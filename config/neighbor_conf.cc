@@ -188,6 +188,7 @@ void print_routes(const NeighborConf& n, ordered_json& out) {
   out["gracefulShutdown"] = n.graceful_shutdown;
   out["allowAsSet"] = n.allow_as_set;
   out["extendedMessages"] = n.extended_messages;
+  if (n.extended_next_hop) out["extendedNextHop"] = *n.extended_next_hop;
   out["maxPrefixes"] = {{"warn", n.max_prefixes.warn}, {"restart", n.max_prefixes.restart.count()}};
   if (n.max_prefixes.in) out["maxPrefixes"]["in"] = *n.max_prefixes.in;
   if (n.max_prefixes.out) out["maxPrefixes"]["out"] = *n.max_prefixes.out;

@@ -202,6 +202,7 @@ Status apply_session(const JsonField& field, NeighborConf& out) {
   if (field.has("role")) out.role = TRY(read_role(field.child("role")));
   out.role_strict = TRY(field.optional("roleStrict", json::boolean, out.role_strict));
   out.allow_as_set = TRY(field.optional("allowAsSet", json::boolean, out.allow_as_set));
+  if (field.has("extendedNextHop")) out.extended_next_hop = TRY(json::boolean(field.child("extendedNextHop")));
   out.extended_messages = TRY(field.optional("extendedMessages", json::boolean, out.extended_messages));
   if (field.has("localAs")) out.local_as = TRY(as_number(field.child("localAs")));
   return ok();

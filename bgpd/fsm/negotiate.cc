@@ -132,6 +132,7 @@ Open make_open(const PeerSettings& settings, const RestartState& restart, bool w
   c.route_refresh = true;
   c.enhanced_refresh = true;
   c.extended_messages = settings.extended_messages;
+  c.ipv4_over_ipv6 = settings.extended_next_hop && has(settings.families, AddressFamily::IPv4);
   c.four_octet_as = settings.local_as;
   if (settings.role) c.role = static_cast<std::uint8_t>(*settings.role);
   if (settings.add_path_receive || settings.add_path_send)
@@ -172,6 +173,8 @@ Result<Session, Notification> negotiate(const PeerSettings& settings, const Open
   session.route_refresh = sent.capabilities.route_refresh && received.capabilities.route_refresh;
   session.enhanced_refresh = sent.capabilities.enhanced_refresh && received.capabilities.enhanced_refresh;
   session.extended_messages = sent.capabilities.extended_messages && received.capabilities.extended_messages;
+  session.extended_next_hop = sent.capabilities.ipv4_over_ipv6 && received.capabilities.ipv4_over_ipv6 &&
+                              has(session.families, AddressFamily::IPv4);
   negotiate_add_path(sent, received, session);
   negotiate_restart(sent, received, session);
   negotiate_long_lived(settings, sent, received, session);

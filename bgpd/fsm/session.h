@@ -46,6 +46,7 @@ struct PeerSettings {
   std::optional<BgpRole> role;      // eBGP: our role towards the peer (RFC 9234)
   bool role_strict = false;         // a peer that says no role is refused
   bool extended_messages = true;    // RFC 8654
+  bool extended_next_hop = false;   // RFC 8950
   bool allow_as_set = false;        // RFC 9774: otherwise such a route is treated as withdrawn
   bool add_path_receive = false;    // RFC 7911, every family
   bool add_path_send = false;
@@ -64,6 +65,7 @@ struct Session {
   bool route_refresh = false;
   bool enhanced_refresh = false;            // both sides: refreshes have a beginning and an end (RFC 7313)
   bool extended_messages = false;           // both sides: messages of up to 65535 octets (RFC 8654)
+  bool extended_next_hop = false;           // both sides: IPv4 routes may have an IPv6 next hop (RFC 8950)
   std::vector<AddressFamily> add_path_in;   // routes of these come with path identifiers (RFC 7911)
   std::vector<AddressFamily> add_path_out;  // and of these we may send several paths
   bool graceful_restart = false;            // both sides sent the capability

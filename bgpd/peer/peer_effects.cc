@@ -81,7 +81,7 @@ void Peer::Impl::session_up(Connection& c, Instant now) {
   decode_context = {.four_octet_as = session.four_octet_as,
                     .external = session.external,
                     .families = session.families,
-                    .extended_next_hop = false,
+                    .extended_next_hop = session.extended_next_hop,
                     .first_as = {},
                     .add_path = session.add_path_in,
                     .allow_as_set = settings.allow_as_set};

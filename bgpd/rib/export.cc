@@ -92,8 +92,8 @@ void set_next_hop(const ExportSettings& to, const ExportRoute& route, PathAttrib
     out.link_local.reset();  // RFC 2545 section 3: good on its own link only
     return;
   }
-  const bool v4 = route.prefix.family() == AddressFamily::IPv4;
-  out.next_hop = (v4 ? to.local_v4 : to.local_v6).value_or(IpAddress{});
+  out.next_hop = to.own_next_hop(route.prefix.family()).value_or(IpAddress{});
+  const bool v4 = out.next_hop.is_v4();
   // RFC 2545 section 3: with a peer on the same link only, which internal peers need not be.
   out.link_local = v4 || !to.external ? std::nullopt : to.local_link_local;
 }
@@ -139,7 +139,12 @@ bool sets_next_hops(const Policies& policies, const std::optional<std::vector<st
 
 bool ExportSettings::sends(AddressFamily family) const {
   const bool negotiated = std::ranges::find(families, family) != families.end();
-  return negotiated && (family == AddressFamily::IPv4 ? local_v4 : local_v6).has_value();
+  return negotiated && own_next_hop(family).has_value();
+}
+
+const std::optional<IpAddress>& ExportSettings::own_next_hop(AddressFamily family) const {
+  if (family == AddressFamily::IPv6) return local_v6;
+  return !local_v4 && extended_next_hop ? local_v6 : local_v4;
 }
 
 bool ExportSettings::keeps_next_hop() const {
@@ -156,6 +161,7 @@ ExportSettings export_settings(const RibPeer& peer, const RibSettings& rib) {
           .local_v4 = peer.local_v4,
           .local_v6 = peer.local_v6,
           .local_link_local = peer.local_link_local,
+          .extended_next_hop = peer.extended_next_hop,
           .next_hop = peer.next_hop,
           .add_path = peer.add_path,
           .role = peer.role,
@@ -195,6 +201,8 @@ std::string_view to_string(Withheld withheld) {
       return "maxPrefixes.out: waits for room";
     case Withheld::TooLong:
       return "the attributes leave no room for a prefix in a message";
+    case Withheld::Ipv6NextHop:
+      return "its next hop is IPv6, which the neighbour does not take for IPv4 (RFC 8950)";
   }
   return "";
 }
@@ -228,6 +236,10 @@ Permitted permit(const ExportSettings& to, const Policies& policies, const Expor
   // What policy left alone keeps its identity; attributes_to_send() drops the MED then.
   if (result.attributes == before) return {Withheld::No, route.attributes, {}};
   return {Withheld::No, std::move(result.attributes), {}};
+}
+
+bool takes_next_hop(const ExportSettings& to, AddressFamily family, const PathAttributes& sent) {
+  return family == AddressFamily::IPv6 || sent.next_hop.is_v4() || to.extended_next_hop;
 }
 
 PathAttributes attributes_to_send(const ExportSettings& to, const ExportRoute& route, bool policy_changed) {

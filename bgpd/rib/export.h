@@ -23,6 +23,7 @@ struct ExportSettings {
   bool four_octet_as = true;
   std::vector<AddressFamily> families;
   std::optional<IpAddress> local_v4, local_v6, local_link_local;
+  bool extended_next_hop = false;  // IPv4 routes may go with an IPv6 next hop (RFC 8950)
   config::NextHopMode next_hop = config::NextHopMode::Auto;
   std::array<std::uint8_t, kFamilies> add_path{};  // how many paths to a prefix (RFC 7911); 0: one, without path id
   std::optional<BgpRole> role;
@@ -36,6 +37,8 @@ struct ExportSettings {
   bool draining = false;  // RFC 8326
   bool operator==(const ExportSettings&) const = default;
 
+  /// The address to name as next hop; for IPv4 it may be an IPv6 one where that is all we have (RFC 8950).
+  const std::optional<IpAddress>& own_next_hop(AddressFamily family) const;
   /// The family can be sent: it was negotiated, and there is an address to name as next hop.
   bool sends(AddressFamily family) const;
   /// Some route may be sent with a next hop that is not ours.
@@ -56,8 +59,9 @@ enum class Withheld : std::uint8_t {
   AsSet,           // RFC 9774
   NoPolicy,        // RFC 8212
   Policy,
-  Limit,    // maxPrefixes.out
-  TooLong,  // the attributes leave no room for a prefix
+  Limit,        // maxPrefixes.out
+  TooLong,      // the attributes leave no room for a prefix
+  Ipv6NextHop,  // of an IPv4 route, and RFC 8950 was not negotiated
 };
 std::string_view to_string(Withheld withheld);
 
@@ -79,6 +83,9 @@ struct Permitted {
   std::string detail;  // for Withheld::Policy, when `explain`
 };
 Permitted permit(const ExportSettings& to, const Policies& policies, const ExportRoute& route, bool explain = false);
+
+/// `sent` is what attributes_to_send() made: it has a next hop of a family that the neighbour takes.
+bool takes_next_hop(const ExportSettings& to, AddressFamily family, const PathAttributes& sent);
 
 /// Second half: the attributes as the neighbour is to see them. `route.attributes` is what permit() returned;
 /// `policy_changed`: that is not what it was given, so a MED in it is wanted.

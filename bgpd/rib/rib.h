@@ -36,6 +36,7 @@ struct RibPeer {
   bool long_lived_offered = false;     // LLGR_STALE in what it says makes a route the last resort (RFC 9494)
   bool long_lived_understood = false;  // it may be told of such routes ...
   bool long_lived_partial = false;     // ... or, by iBGP, all the same as section 4.6 has it
+  bool extended_next_hop = false;      // negotiated: IPv4 routes may go with an IPv6 next hop (RFC 8950)
   bool enhanced_refresh = false;       // negotiated (RFC 7313)
   std::optional<IpAddress> local_v4;   // next hop self, per family; a family without one is held: nothing of it is sent
   std::optional<IpAddress> local_v6;

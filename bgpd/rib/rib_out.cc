@@ -147,8 +147,10 @@ SetId Rib::Impl::encoded_for(Group& group, std::size_t family, PrefixId id, cons
 
 SetId Rib::Impl::encode(Group& group, const ExportRoute& route, bool policy_changed) {
   const ExportSettings& to = group.out.settings();
-  const auto block = encode_attribute_block(attributes_to_send(to, route, policy_changed), route.prefix.family(),
-                                            {.four_octet_as = to.four_octet_as, .external = to.external});
+  const PathAttributes sent = attributes_to_send(to, route, policy_changed);
+  if (!takes_next_hop(to, route.prefix.family(), sent)) return 0;
+  const auto block =
+      encode_attribute_block(sent, route.prefix.family(), {.four_octet_as = to.four_octet_as, .external = to.external});
   if (!block) return 0;
   // RFC 4271 section 9.2: a route whose attributes do not fit a message is not advertised; it may well have come in a
   // longer one (RFC 8654 section 4).

@@ -153,7 +153,13 @@ std::string Rib::why_not_advertised(PeerId id, const Prefix& prefix) const {
   }
   if (peer->group->limit[family].waiting.contains(prefix_id)) return std::string{to_string(Withheld::Limit)};
   const OutState state = out.state(family, prefix_id);
-  if (state.set == 0) return std::string{to_string(Withheld::TooLong)};
+  if (state.set == 0) {
+    ExportRoute permitted_route = route;
+    permitted_route.attributes = permitted.attributes;
+    const auto sent = attributes_to_send(out.settings(), permitted_route, permitted.attributes != route.attributes);
+    const bool fits = takes_next_hop(out.settings(), prefix.family(), sent);
+    return std::string{to_string(fits ? Withheld::TooLong : Withheld::Ipv6NextHop)};
+  }
   if (out.settings().keeps_next_hop() && impl_->encoded.next_hop(state.set) == peer->conf.address)
     return "its own address is the next hop";
   return "not sent yet";

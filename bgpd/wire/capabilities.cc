@@ -42,6 +42,18 @@ bool decode_enhanced_refresh(ByteReader in, Capabilities& out) {
   return in.empty();
 }
 
+/// RFC 8950 section 4: of the triples only IPv4 unicast with an IPv6 next hop concerns us.
+bool decode_extended_next_hop(ByteReader in, Capabilities& out) {
+  while (!in.empty()) {
+    const std::uint16_t afi = in.u16();
+    const std::uint16_t safi = in.u16();
+    const std::uint16_t next_hop = in.u16();
+    if (in.failed()) return false;
+    out.ipv4_over_ipv6 |= afi == kAfiIpv4 && safi == kSafiUnicast && next_hop == kAfiIpv6;
+  }
+  return true;
+}
+
 bool decode_extended_message(ByteReader in, Capabilities& out) {
   out.extended_messages = true;
   return in.empty();
@@ -120,6 +132,7 @@ struct Row {
 constexpr std::array kTable{
     Row{capability::kMultiprotocol, decode_multiprotocol},
     Row{capability::kRouteRefresh, decode_refresh},
+    Row{capability::kExtendedNextHop, decode_extended_next_hop},
     Row{capability::kExtendedMessage, decode_extended_message},
     Row{capability::kRole, decode_role},
     Row{capability::kGracefulRestart, decode_graceful_restart},
@@ -198,6 +211,13 @@ void encode_capabilities(const Capabilities& capabilities, ByteWriter& out) {
   if (capabilities.route_refresh) {
     out.u8(capability::kRouteRefresh);
     out.u8(0);
+  }
+  if (capabilities.ipv4_over_ipv6) {
+    out.u8(capability::kExtendedNextHop);
+    out.u8(6);
+    out.u16(kAfiIpv4);
+    out.u16(kSafiUnicast);
+    out.u16(kAfiIpv6);
   }
   if (capabilities.extended_messages) {
     out.u8(capability::kExtendedMessage);

@@ -1,4 +1,5 @@
-// The capability codecs (RFC 5492 section 4; RFC 4760, 2918, 6793, 4724, 7313, 8654, 9494), one row of a table each.
+// The capability codecs (RFC 5492 section 4; RFC 4760, 2918, 6793, 4724, 7313, 8654, 8950, 9494), one row of a table
+// each.
 #pragma once
 
 #include "bgpd/wire/message.h"

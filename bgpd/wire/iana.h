@@ -31,6 +31,7 @@ inline constexpr std::uint8_t kExtendedLength = 255;  // RFC 9072
 namespace capability {
 inline constexpr std::uint8_t kMultiprotocol = 1;     // RFC 4760
 inline constexpr std::uint8_t kRouteRefresh = 2;      // RFC 2918
+inline constexpr std::uint8_t kExtendedNextHop = 5;   // RFC 8950
 inline constexpr std::uint8_t kExtendedMessage = 6;   // RFC 8654
 inline constexpr std::uint8_t kRole = 9;              // RFC 9234
 inline constexpr std::uint8_t kGracefulRestart = 64;  // RFC 4724

@@ -63,6 +63,7 @@ struct Capabilities {
   bool route_refresh = false;           // RFC 2918
   bool enhanced_refresh = false;        // RFC 7313
   bool extended_messages = false;       // RFC 8654
+  bool ipv4_over_ipv6 = false;          // RFC 8950: IPv4 unicast routes may have an IPv6 next hop
   std::optional<Asn> four_octet_as;     // RFC 6793
   std::optional<GracefulRestartCapability> graceful_restart;
   std::optional<std::vector<LongLivedFamily>> long_lived;  // RFC 9494

@@ -173,7 +173,7 @@ struct World {
     listener.context = {.four_octet_as = peer.four_octet_as,
                         .external = peer.external,
                         .families = peer.families,
-                        .extended_next_hop = false,
+                        .extended_next_hop = peer.extended_next_hop,
                         .first_as = std::nullopt,
                         .add_path = {}};
     for (std::size_t family = 0; family < kBoth.size(); ++family)

@@ -47,6 +47,7 @@ TEST(Rfc4271_4_2, AFullOpenComesBackAsItWas) {
   c.route_refresh = true;
   c.enhanced_refresh = true;
   c.extended_messages = true;
+  c.ipv4_over_ipv6 = true;
   c.long_lived = {{AddressFamily::IPv4, true, 0xfedcba}, {AddressFamily::IPv6, false, 1}};
   c.four_octet_as = open.asn;
   c.graceful_restart =
