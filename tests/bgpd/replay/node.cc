@@ -247,6 +247,11 @@ void Node::on(Neighbor& n, const act::StaleExpired& a) {
   rib_.stale_expired(n.id, a.families);
 }
 
+void Node::on(Neighbor& n, const act::LongLivedStale& a) {
+  note(n.conf.name, "has long-lived stale routes, of " + names(a.families));
+  rib_.long_lived_stale(n.id, a.families);
+}
+
 void Node::on(Neighbor& n, const act::UpdateReceived& a) {
   const auto limit = rib_.update(n.id, a.update);
   if (a.update.end_of_rib) {
@@ -258,7 +263,7 @@ void Node::on(Neighbor& n, const act::UpdateReceived& a) {
   perform(n, n.peer.stop(now_, notification(ErrorCode::Cease, cease::kMaximumPrefixes)));
 }
 
-void Node::on(Neighbor& n, const act::RefreshReceived& a) { rib_.refresh(n.id, a.family); }
+void Node::on(Neighbor& n, const act::RefreshReceived& a) { rib_.peer_refreshes(n.id, a.refresh); }
 
 // ---------------------------------------------------------------- turns, as Daemon::turn has them
 
