@@ -85,12 +85,12 @@ class Planner {
 
   Desired make() {
     if (!has_all_lists(node_lists())) return take();
+    if (is_left_out(Kind::Node, options_.node_name) || is_configuration_unreadable()) return take();
     const auto at = world_.nodes.find(options_.node_name);
     if (at == world_.nodes.end()) {
       wait("Node " + options_.node_name + " is not there");
       return take();
     }
-    if (is_left_out(Kind::Node, options_.node_name) || is_configuration_unreadable()) return take();
     const auto& conf = configuration_of(world_);
     plan_node(conf, at->second);
     plan_bgpd(conf, at->second);

@@ -58,6 +58,15 @@ TEST(NodeFile, WaitsForItsNodeAndForLists) {
   EXPECT_THAT(plan.all_waiting(), HasSubstr("has not said yet which Nodes there are"));
 }
 
+TEST(NodeFile, OfANodeThatCannotBeReadStaysAndSaysWhy) {
+  Builder b;
+  b.node(2);
+  b.world.left_out.push_back({model::Kind::Node, {"", "n1"}, "/spec/podCIDRs/0: must be"});
+  const Planned plan(b.world);
+  EXPECT_FALSE(plan.desired.node_json || plan.desired.bgpd_json);
+  EXPECT_THAT(plan.all_waiting(), HasSubstr("Node n1: /spec/podCIDRs/0: must be"));
+}
+
 TEST(NodeFile, OfAChangedPodCidrHasTheNewRangeAndTheOldOneIsAnnouncedWhileAPodLivesInIt) {
   Builder b;
   b.node(1, "{'spec': {'podCIDRs': ['10.250.1.0/24']}}");
