@@ -144,7 +144,10 @@ void Daemon::ask_bgpd() {
     if (bgpd_ready_ != ready) log::info(ready ? "bgpd is ready" : "bgpd is not ready", {{"says", bgpd_says_}});
     bgpd_ready_ = ready;
     if (!answer) sessions_.clear();
-    if (desired_) try_conflist();
+    if (desired_) {
+      try_conflist();
+      tell_api();
+    }
     if (!answer) return;
     bgpd_.ask("GET", "/v1/neighbors", [this](const Result<BgpdAnswer>& listed) {
       if (!listed || listed->status != kOk) return;
