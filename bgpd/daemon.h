@@ -10,16 +10,16 @@
 #include <vector>
 
 #include "bgpd/bfd_sessions.h"
-#include "common/control/http_server.h"
 #include "bgpd/fib/fib_sync.h"
 #include "bgpd/fib/kernel_watch.h"
 #include "bgpd/listeners.h"
-#include "common/control/metrics_text.h"
 #include "bgpd/neighbors.h"
 #include "bgpd/rib/rib.h"
 #include "bgpd/start_clocks.h"
 #include "bgpd/state_file.h"
 #include "bgpd/transport/loop.h"
+#include "common/control/http_server.h"
+#include "common/control/metrics_text.h"
 #include "common/fd.h"
 #include "common/result.h"
 #include "config/bgpd_conf.h"
