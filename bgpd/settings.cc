@@ -41,6 +41,7 @@ PeerSettings peer_settings(const config::BgpdConf& conf, const config::NeighborC
   out.add_path_receive = neighbor.add_path.receive;
   out.add_path_send = neighbor.add_path.send > 0;
   out.allow_as_set = neighbor.allow_as_set;
+  out.enhanced_refresh = neighbor.enhanced_refresh;
   out.extended_messages = neighbor.extended_messages;
   out.extended_next_hop = neighbor.extended_next_hop.value_or(neighbor.address.is_v6());
   return out;

@@ -187,6 +187,7 @@ void print_routes(const NeighborConf& n, ordered_json& out) {
   out["allow"] = print_allow(n.allow);
   out["gracefulShutdown"] = n.graceful_shutdown;
   out["allowAsSet"] = n.allow_as_set;
+  out["enhancedRouteRefresh"] = n.enhanced_refresh;
   out["extendedMessages"] = n.extended_messages;
   if (n.extended_next_hop) out["extendedNextHop"] = *n.extended_next_hop;
   out["maxPrefixes"] = {{"warn", n.max_prefixes.warn}, {"restart", n.max_prefixes.restart.count()}};

@@ -203,6 +203,7 @@ Status apply_session(const JsonField& field, NeighborConf& out) {
   out.role_strict = TRY(field.optional("roleStrict", json::boolean, out.role_strict));
   out.allow_as_set = TRY(field.optional("allowAsSet", json::boolean, out.allow_as_set));
   if (field.has("extendedNextHop")) out.extended_next_hop = TRY(json::boolean(field.child("extendedNextHop")));
+  out.enhanced_refresh = TRY(field.optional("enhancedRouteRefresh", json::boolean, out.enhanced_refresh));
   out.extended_messages = TRY(field.optional("extendedMessages", json::boolean, out.extended_messages));
   if (field.has("localAs")) out.local_as = TRY(as_number(field.child("localAs")));
   return ok();

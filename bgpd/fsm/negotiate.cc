@@ -130,7 +130,7 @@ Open make_open(const PeerSettings& settings, const RestartState& restart, bool w
   c.families = settings.families;
   c.multiprotocol = true;
   c.route_refresh = true;
-  c.enhanced_refresh = true;
+  c.enhanced_refresh = settings.enhanced_refresh;
   c.extended_messages = settings.extended_messages;
   c.ipv4_over_ipv6 = settings.extended_next_hop && has(settings.families, AddressFamily::IPv4);
   c.four_octet_as = settings.local_as;

@@ -45,6 +45,7 @@ struct PeerSettings {
   bool enforce_first_as = true;     // eBGP: a path must begin with the peer's AS (RFC 4271 section 6.3)
   std::optional<BgpRole> role;      // eBGP: our role towards the peer (RFC 9234)
   bool role_strict = false;         // a peer that says no role is refused
+  bool enhanced_refresh = true;     // RFC 7313
   bool extended_messages = true;    // RFC 8654
   bool extended_next_hop = false;   // RFC 8950
   bool allow_as_set = false;        // RFC 9774: otherwise such a route is treated as withdrawn

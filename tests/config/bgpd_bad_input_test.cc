@@ -197,6 +197,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"max_restart", NEIGHBOR(R"("maxPrefixes": {"restart": 86401})"), "/neighbors/0/maxPrefixes/restart: "},
         Mistake{"as_set", NEIGHBOR(R"("allowAsSet": 1)"), "/neighbors/0/allowAsSet: "},
         Mistake{"extended_next_hop", NEIGHBOR(R"("extendedNextHop": "v6")"), "/neighbors/0/extendedNextHop: "},
+        Mistake{"enhanced", NEIGHBOR(R"("enhancedRouteRefresh": 1)"), "/neighbors/0/enhancedRouteRefresh: "},
         Mistake{"extended", NEIGHBOR(R"("extendedMessages": 1)"), "/neighbors/0/extendedMessages: "},
         Mistake{"graceful_shutdown", NEIGHBOR(R"("gracefulShutdown": "no")"), "/neighbors/0/gracefulShutdown: "},
         Mistake{"group_mistake", R"({"localAs": 1, "peerGroups": {"g": {"holdTime": 1}}})", "/peerGroups/g/holdTime: "},
