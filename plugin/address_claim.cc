@@ -11,7 +11,18 @@
 namespace slash32::plugin {
 namespace {
 
-/// One name, after the kernel has refused some of them.
+/// Takes `name` from a dead link. One that is gone meanwhile, or has lost the name, is as good.
+Status take_from(netlink::Socket& host, const netlink::Link& holder, const std::string& name) {
+  std::vector<netlink::Request> requests;
+  requests.push_back(netlink::remove_names(holder.index, {name}));
+  const auto answers = TRY(host.exchange(requests));
+  const int error = answers.front().error;
+  if (error == 0 || error == ENODEV || error == ENOENT) return ok();
+  return fail(netlink::refusal(requests.front().what(), answers.front()));
+}
+
+/// One name, after the kernel has refused some of them. Whoever has it had a carrier when it claimed it; without one,
+/// or down, it is dead, as for a route (pod::may_replace).
 Status claim_one(netlink::Socket& host, IfIndex link, const IpAddress& address) {
   const auto name = pod::address_name(address);
   if (const auto primary = TRY(host.find_primary_name(name))) {
@@ -23,7 +34,7 @@ Status claim_one(netlink::Socket& host, IfIndex link, const IpAddress& address) 
     if (holder) {
       log::warn("address taken over from a dead link",
                 {{"address", address.to_string()}, {"link", holder->name}, {"alias", holder->alias}});
-      TRY(host.run(netlink::remove_names(holder->index, {name})));
+      TRY(take_from(host, *holder, name));
     }
   }
   return host.run(netlink::add_names(link, {name}));
@@ -31,16 +42,15 @@ Status claim_one(netlink::Socket& host, IfIndex link, const IpAddress& address) 
 
 }  // namespace
 
-netlink::Request claim_addresses(IfIndex link, const std::vector<IpAddress>& addresses) {
+Status claim_addresses(netlink::Socket& host, IfIndex link, const std::vector<IpAddress>& addresses) {
   std::vector<std::string> names;
   for (const auto& address : addresses) names.push_back(pod::address_name(address));
-  return netlink::add_names(link, names);
-}
-
-Status settle_claim(netlink::Socket& host, IfIndex link, const std::vector<IpAddress>& addresses,
-                    const netlink::Request& claim, const netlink::Answer& answer) {
-  if (answer.error == 0 || answer.error == EOPNOTSUPP) return ok();
-  if (answer.error != EEXIST) return fail(netlink::refusal(claim.what(), answer));
+  std::vector<netlink::Request> requests;
+  requests.push_back(netlink::add_names(link, names));
+  const auto answers = TRY(host.exchange(requests));
+  const int error = answers.front().error;
+  if (error == 0 || error == EOPNOTSUPP) return ok();
+  if (error != EEXIST) return fail(netlink::refusal(requests.front().what(), answers.front()));
   for (const auto& address : addresses) TRY(claim_one(host, link, address));
   return ok();
 }

@@ -5,18 +5,13 @@
 #include <vector>
 
 #include "common/ip.h"
-#include "common/netlink/request.h"
 #include "common/netlink/socket.h"
 #include "common/strong.h"
 
 namespace slash32::plugin {
 
-/// Gives the host end `link` the names of the pod's addresses.
-netlink::Request claim_addresses(IfIndex link, const std::vector<IpAddress>& addresses);
-
-/// What the answer to that request means. A name that a dead link has (down, or without carrier, as a route is
-/// replaced) is taken over. Error: CNI code 11 where a live one has it.
-Status settle_claim(netlink::Socket& host, IfIndex link, const std::vector<IpAddress>& addresses,
-                    const netlink::Request& claim, const netlink::Answer& answer);
+/// Gives the host end `link`, whose pod's end is up already, the names of the pod's addresses. A name that a dead link
+/// has (down, or without carrier, as a route is replaced) is taken over. Error: CNI code 11 where a live one has it.
+Status claim_addresses(netlink::Socket& host, IfIndex link, const std::vector<IpAddress>& addresses);
 
 }  // namespace slash32::plugin

@@ -11,7 +11,6 @@
 #include "common/netns.h"
 #include "common/pod/host_route.h"
 #include "common/pod/settings.h"
-#include "plugin/address_claim.h"
 #include "plugin/names.h"
 #include "plugin/node.h"
 #include "plugin/pod_settings.h"
@@ -156,11 +155,7 @@ Status configure_host_end(netlink::Socket& host, const PodLink& link, const PodP
   for (const auto& address : plan.addresses)
     requests.push_back(
         netlink::set_neighbor({.link = link.host, .address = address, .mac = plan.mac, .permanent = true}));
-  requests.push_back(claim_addresses(link.host, plan.addresses));
-  const auto answers = TRY(host.exchange(requests));
-  for (std::size_t i = 0; i + 1 < answers.size(); ++i)
-    if (answers[i].error != 0) return fail(netlink::refusal(requests[i].what(), answers[i]));
-  return settle_claim(host, link.host, plan.addresses, requests.back(), answers.back());
+  return host.run(requests);
 }
 
 Status configure_pod_end(PodNamespace& ns, const PodLink& link, const PodPlan& plan) {

@@ -64,8 +64,7 @@ struct PodLink {
 /// The pair, the pod's end born in its namespace. Fails when either name is taken, and leaves nothing then; so when
 /// the kernel's answer is lost.
 Result<PodLink> create_pair(netlink::Socket& host, PodNamespace& ns, const PodPlan& plan);
-/// Alias, names by address, per-link settings, up, fe80::1 and the pod's neighbour entries; the MAC is read back.
-/// CNI code 11: another link has the name of an address, so another pod of the node has that.
+/// Alias, per-link settings, up, fe80::1 and the pod's neighbour entries; the MAC is read back.
 Status configure_host_end(netlink::Socket& host, const PodLink& link, const PodPlan& plan);
 /// Addresses, routes and the gateways' neighbour entries inside the pod.
 Status configure_pod_end(PodNamespace& ns, const PodLink& link, const PodPlan& plan);
