@@ -138,7 +138,7 @@ void Daemon::read_facts() {
 void Daemon::track_ranges() {
   auto& world = store_.world();
   const auto own = world.nodes.find(options_.node_name);
-  if (own == world.nodes.end() || own->second.pod_cidrs.empty()) return;
+  if (own == world.nodes.end()) return;
   const auto& current = own->second.pod_cidrs;
   auto alive = ranges_with_pods(ranges_.former(current));
   if (!alive) {

@@ -21,6 +21,10 @@ std::vector<Prefix> RangeKeeper::former(const std::vector<Prefix>& current) cons
 }
 
 void RangeKeeper::update(const std::vector<Prefix>& current, const std::vector<Prefix>& alive, Instant now) {
+  if (current.empty()) {
+    kept_ = known_;
+    return;
+  }
   kept_.clear();
   std::map<Prefix, Instant> empty_since;
   for (const auto& range : former(current)) {

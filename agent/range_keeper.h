@@ -18,7 +18,8 @@ class RangeKeeper {
   /// Those of the known ranges that are not among `current`.
   std::vector<Prefix> former(const std::vector<Prefix>& current) const;
   /// `alive`: the former ranges in which a pod lives. A former range is let go when it has been empty for a minute: an
-  /// ADD that read the old node.json may be on its way.
+  /// ADD that read the old node.json may be on its way. Nothing current: the Node has none at the moment, and nothing
+  /// is let go, for pods live in what was current before.
   void update(const std::vector<Prefix>& current, const std::vector<Prefix>& alive, Instant now);
 
   /// All of them: to be kept over a restart.

@@ -47,6 +47,18 @@ TEST(RangeKeeper, APodThatComesMeanwhileBeginsTheMinuteAnew) {
   EXPECT_THAT(keeper.kept(), IsEmpty());
 }
 
+TEST(RangeKeeper, ANodeWithoutARangeAtTheMomentLetsGoOfNone) {
+  RangeKeeper keeper({kOld});
+  keeper.update({}, {}, kStart);
+  EXPECT_THAT(keeper.kept(), ElementsAre(kOld)) << "known from an earlier life, and pods may live in it";
+  keeper.update({kNew}, {kOld}, kStart + 1s);
+  keeper.update({}, {}, kStart + 1h);
+  EXPECT_THAT(keeper.kept(), ElementsAre(kNew, kOld));
+  EXPECT_THAT(keeper.known(), ElementsAre(kNew, kOld));
+  keeper.update({kNew}, {}, kStart + 2h);
+  EXPECT_THAT(keeper.kept(), ElementsAre(kOld)) << "its minute begins now";
+}
+
 TEST(RangeKeeper, ARangeThatComesBackIsCurrentAgain) {
   RangeKeeper keeper({kOld});
   keeper.update({kNew}, {kOld}, kStart);
