@@ -4,6 +4,7 @@
 
 #include "agent/model/neighbor_settings.h"
 #include "agent/plan/neighbor_check.h"
+#include "config/special_address.h"
 
 namespace slash32::agent::plan {
 namespace {
@@ -66,6 +67,15 @@ ordered_json neighbor_of(const Speaker& self, const Node& other, Asn other_as, b
   return out;
 }
 
+/// An annotation's address is checked where it is read, an InternalIP by nobody: one that bgpd's reader refuses would
+/// take the whole document with it. Only special addresses are asked for, so a large mesh costs nothing more.
+std::string address_complaint(const ordered_json& neighbor, const ordered_json& group, Asn local_as) {
+  const auto address = IpAddress::parse(neighbor.at("address").get<std::string>());
+  const auto* special = address ? config::special_around(Prefix::host(*address)) : nullptr;
+  if (!special || complaint_about(neighbor, {{kMeshGroup, group}}, local_as).empty()) return {};
+  return "its InternalIP " + address->to_string() + " is " + std::string(special->text);
+}
+
 }  // namespace
 
 MeshPlan plan_mesh(const World& world, const BgpConfiguration& conf, const Speaker& self, const PlanOptions& options) {
@@ -87,6 +97,10 @@ MeshPlan plan_mesh(const World& world, const BgpConfiguration& conf, const Speak
       continue;
     }
     auto neighbor = neighbor_of(self, other, other.overrides.as.value_or(conf.as), plan.reflects && !other_reflects);
+    if (const auto problem = address_complaint(neighbor, plan.group, self.as); !problem.empty()) {
+      left_out.push_back({title, "", "Node " + name, problem, false});
+      continue;
+    }
     plan.planned.push_back({title, neighbor["address"], "Node " + name, "", true});
     plan.neighbors.push_back(std::move(neighbor));
   }

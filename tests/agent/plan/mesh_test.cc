@@ -66,6 +66,27 @@ TEST(Mesh, TakesANodesOwnAsRouterIdAndAddress) {
   EXPECT_TRUE(plan.told("node:n2", "10.244.1.0/24"));
 }
 
+TEST(Mesh, LeavesOutANodeWhoseInternalIpNoNeighbourCanHave) {
+  for (const std::string odd : {"0.1.2.3", "224.0.0.5", "240.0.0.1", "::ffff:10.0.0.2", "ff02::1", "fe80::2", "::"}) {
+    SCOPED_TRACE(odd);
+    Builder b;
+    const auto status = "{'status': {'addresses': [{'type': 'InternalIP', 'address': '";
+    b.node(1, std::string(status) + "10.0.0.1'}, {'type': 'InternalIP', 'address': 'fd00::1'}]}}");
+    b.node(2, status + odd + "'}]}}").node(3);
+    const Planned plan(b.world);
+    EXPECT_THAT(plan.names(), ElementsAre("node:n3")) << plan.all_waiting();
+    EXPECT_THAT(plan.said_of("node:n2").problem, HasSubstr("InternalIP"));
+    EXPECT_FALSE(plan.condition("BGPConfigured").status);
+  }
+}
+
+TEST(Mesh, KeepsASpecialInternalIpThatBgpdTakes) {
+  Builder b;
+  const auto status = "{'status': {'addresses': [{'type': 'InternalIP', 'address': '";
+  b.node(1, std::string(status) + "169.254.7.1'}]}}").node(2, std::string(status) + "169.254.7.2'}]}}");
+  EXPECT_THAT(Planned(b.world).names(), ElementsAre("node:n2"));
+}
+
 TEST(Mesh, LeavesOutANodeWhoseAnnotationIsWrongAndSaysSo) {
   Builder b;
   b.node(1).node(2, "{'metadata': {'annotations': {'slash32.io/as': 'x'}}}").node(3);
