@@ -44,6 +44,7 @@ class Daemon {
     bool node_file = false;  // stands, by us or as we found it
     bool bgpd_file = false;  // the plan's stands
     bool reload = true;      // bgpd has heard of its file
+    bool owes = true;        // an earlier life may have died, or been refused, between the file and the reload
     bool conflist = false;
     std::string node_trouble, ranges_trouble, bgpd_trouble, reload_trouble, conflist_trouble, facts_trouble;
   };

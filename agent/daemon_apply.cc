@@ -105,8 +105,9 @@ void Daemon::apply_bgpd() {
     if (!written) return;
     done_.bgpd_file = true;
     if (*written) log::info("bgpd.json written", {{"file", options_.bgpd_config.string()}});
-    if (*written || *secrets) {
-      ++writes_;
+    const bool owed = std::exchange(done_.owes, false);
+    if (*written || *secrets) ++writes_;
+    if (*written || *secrets || owed) {
       done_.reload = false;
       reload_again_ = {};
     }
@@ -126,7 +127,7 @@ void Daemon::reload_bgpd() {
     note(done_.reload_trouble, "bgpd refuses its configuration", answer->status == kOk ? "" : error_in(*answer));
     if (answer->status != kOk || of != writes_) return;  // the file may be another one by now: again
     done_.reload = true;
-    if (!desired_) return;
+    if (!desired_ || !desired_->bgpd_json || !done_.bgpd_file) return;  // a plan that waits names no password
     const auto swept = sweep_secrets(options_.secrets_dir, desired_->secret_files);
     if (!swept) log::warn("old password files stay", {{"why", swept.error().message}});
   });

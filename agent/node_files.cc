@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <set>
 #include <system_error>
 
 #include "common/fd.h"
@@ -38,8 +39,10 @@ Result<bool> write_secrets(const std::map<std::string, std::string>& wanted) {
 Status sweep_secrets(const fs::path& directory, const std::map<std::string, std::string>& wanted) {
   std::error_code error;
   std::vector<fs::path> unwanted;
+  std::set<fs::path> kept;  // "DIR//a" is "DIR/a"
+  for (const auto& [path, text] : wanted) kept.insert(fs::path(path).lexically_normal());
   for (fs::directory_iterator at(directory, error), end; !error && at != end; at.increment(error))
-    if (at->is_regular_file(error) && !wanted.contains(at->path().string())) unwanted.push_back(at->path());
+    if (at->is_regular_file(error) && !kept.contains(at->path().lexically_normal())) unwanted.push_back(at->path());
   if (error && error != std::errc::no_such_file_or_directory)
     return fail(5, "read " + directory.string() + ": " + error.message());
   for (const auto& path : unwanted)

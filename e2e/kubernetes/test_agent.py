@@ -226,6 +226,19 @@ def test_sigterm_ends_it_at_once_and_leaves_everything_in_place(apiserver, agent
     assert not (agent.directory / "run/agent.sock").exists()
 
 
+def test_a_reload_that_an_earlier_life_owed_is_made_up_for(apiserver, agent, crds):
+    """Killed between the file and the reload: the next life finds its bytes in place, and bgpd still has the old ones."""
+    make_node(apiserver, agent.name, ["10.244.11.0/24"], "192.0.2.11")
+    agent.start()
+    agent.waits_ready()
+    agent.end(signal.SIGKILL)
+    before = agent.bgpd_file.read_bytes()
+    agent.bgpd.asked.clear()
+    agent.start()
+    agent.waits(lambda: "/v1/reload" in agent.bgpd.asked, "bgpd was not told")
+    assert agent.bgpd_file.read_bytes() == before
+
+
 def test_a_second_agent_ends_and_changes_nothing(apiserver, agent, crds):
     """Two of them would fight for the files."""
     make_node(apiserver, agent.name, ["10.244.4.0/24"], "192.0.2.4")

@@ -84,6 +84,14 @@ TEST_F(NodeFiles, SecretsAreForRootAloneAndOldOnesGo) {
   EXPECT_TRUE(sweep_secrets(directory_ / "none", {}));
 }
 
+TEST_F(NodeFiles, SecretsOfADirectoryWrittenWithASlashAtItsEndAreNotSweptAway) {
+  const auto secrets = (directory_ / "secrets/").string();
+  const std::map<std::string, std::string> wanted = {{secrets + "/a", "one"}};
+  ASSERT_EQ(write_secrets(wanted), true);
+  ASSERT_TRUE(sweep_secrets(secrets, wanted));
+  EXPECT_TRUE(fs::exists(directory_ / "secrets/a"));
+}
+
 TEST_F(NodeFiles, PluginsMustBeThereAndRunnable) {
   const auto missing = plugins_in_place(options_);
   ASSERT_FALSE(missing);
