@@ -20,6 +20,7 @@
 #include "agent/plan/plan.h"
 #include "agent/plan/status.h"
 #include "agent/range_keeper.h"
+#include "agent/ready_wait.h"
 #include "agent/watches.h"
 #include "agent/world_store.h"
 #include "common/clock.h"
@@ -46,6 +47,7 @@ class Daemon {
     bool reload = true;      // bgpd has heard of its file
     bool owes = true;        // an earlier life may have died, or been refused, between the file and the reload
     bool conflist = false;
+    bool conflist_early = false;  // written without waiting any longer for bgpd
     std::string node_trouble, ranges_trouble, bgpd_trouble, reload_trouble, conflist_trouble, facts_trouble;
   };
 
@@ -105,6 +107,7 @@ class Daemon {
   std::optional<bool> bgpd_ready_;
   std::string bgpd_says_;  // why it is not ready
   Instant bgpd_asked_{};
+  ReadyWait bgpd_wait_;
   std::map<std::string, plan::SessionView> sessions_;
   std::uint64_t plans_ = 0, writes_ = 0, reloads_ = 0;
 };

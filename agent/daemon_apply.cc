@@ -144,6 +144,7 @@ void Daemon::ask_bgpd() {
     bgpd_says_ = ready ? "" : !answer ? answer.error().message : "slash32-bgpd is not ready: " + reasons_in(*answer);
     if (bgpd_ready_ != ready) log::info(ready ? "bgpd is ready" : "bgpd is not ready", {{"says", bgpd_says_}});
     bgpd_ready_ = ready;
+    bgpd_wait_.heard(answer && done_.bgpd_file && done_.reload, now());
     if (!answer) sessions_.clear();
     if (desired_) {
       try_conflist();
@@ -167,13 +168,16 @@ void Daemon::try_conflist() {
   if (!done_.node_file) return note(done_.conflist_trouble, "no conflist yet", "node.json is not there");
   if (const auto there = plugins_in_place(options_); !there)
     return note(done_.conflist_trouble, "no conflist yet", there.error().message);
-  if (wants_bgpd() && !(bgpd_ready_.value_or(false) && done_.bgpd_file && done_.reload)) {
+  const bool bgpd_ready = !wants_bgpd() || bgpd_ready_.value_or(false);
+  if (wants_bgpd() && !((bgpd_ready || bgpd_wait_.is_over(now())) && done_.bgpd_file && done_.reload)) {
     const auto why = !bgpd_says_.empty() ? bgpd_says_ : "slash32-bgpd has not answered yet";
     return note(done_.conflist_trouble, "no conflist yet", why);
   }
   const auto written = write_conflist();
   note(done_.conflist_trouble, "the conflist is not written", written ? "" : written.error().message);
   done_.conflist = written.has_value();
+  done_.conflist_early = done_.conflist && !bgpd_ready;
+  if (done_.conflist_early) log::warn("bgpd is not ready; the conflist does not wait any longer", {{"why", bgpd_says_}});
   if (written && *written) log::info("conflist written", {{"file", options_.conflist.string()}});
 }
 
@@ -215,6 +219,9 @@ std::vector<std::string> Daemon::conditions() const {
   auto out = unready();
   for (const auto* trouble : {&done_.reload_trouble, &done_.ranges_trouble, &done_.facts_trouble, &feedback_.trouble()})
     if (!trouble->empty()) out.push_back(*trouble);
+  if (done_.conflist_early && !bgpd_ready_.value_or(false))
+    out.push_back("the conflist was written after " + std::to_string(ReadyWait::kMost.count()) +
+                  " s without slash32-bgpd being ready: pods start, and may not reach other nodes yet");
   if (desired_ && done_.node_file) out.insert(out.end(), desired_->waiting.begin(), desired_->waiting.end());
   for (const auto& [kind, view] : watches_.views())
     if (!view.trouble.empty()) out.push_back("not watching " + kind + ": " + view.trouble);

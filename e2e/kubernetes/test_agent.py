@@ -205,6 +205,19 @@ def test_a_node_gets_its_files_and_the_conflist_last_of_all(apiserver, agent, cr
                 ["10.244.1.0/24", "fd00:10:244:1::/64"], "the status is empty")
 
 
+def test_a_node_whose_neighbours_are_all_dead_gets_its_conflist_after_a_minute(apiserver, agent, crds):
+    """No session will come up; its pods can reach each other at least."""
+    agent.bgpd.ready = False
+    make_node(apiserver, agent.name, ["10.244.12.0/24"], "192.0.2.12")
+    agent.start()
+    agent.waits(agent.conflist.exists, "no conflist", 90)
+    assert any("without slash32-bgpd being ready" in what for what in agent.status()["conditions"])
+    assert agent.ask("/v1/ready")[0] == 503
+    agent.bgpd.ready = True
+    agent.waits_ready()
+    assert not any("without slash32-bgpd being ready" in what for what in agent.status()["conditions"])
+
+
 def test_a_node_without_a_range_waits_and_says_for_what(apiserver, agent, crds):
     """The controller manager may be late."""
     make_node(apiserver, agent.name, [], "192.0.2.2")
