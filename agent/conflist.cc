@@ -13,8 +13,11 @@ std::string conflist_text(const ConflistSettings& settings) {
   ordered_json plugins = ordered_json::array({std::move(ours)});
   if (settings.portmap)
     plugins.push_back(ordered_json{{"type", "portmap"}, {"capabilities", {{"portMappings", true}}}});
+  // The runtime takes the greatest for every plugin of the list: portmap may be an older one that refuses 1.1.0.
+  ordered_json versions = {"0.3.1", "0.4.0", "1.0.0"};
+  if (!settings.portmap) versions.push_back("1.1.0");
   const ordered_json out = {{"cniVersion", "1.0.0"},
-                            {"cniVersions", {"0.3.1", "0.4.0", "1.0.0", "1.1.0"}},
+                            {"cniVersions", std::move(versions)},
                             {"name", "slash32"},
                             {"plugins", std::move(plugins)}};
   return out.dump(2) + "\n";

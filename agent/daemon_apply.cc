@@ -177,7 +177,8 @@ void Daemon::try_conflist() {
   note(done_.conflist_trouble, "the conflist is not written", written ? "" : written.error().message);
   done_.conflist = written.has_value();
   done_.conflist_early = done_.conflist && !bgpd_ready;
-  if (done_.conflist_early) log::warn("bgpd is not ready; the conflist does not wait any longer", {{"why", bgpd_says_}});
+  if (done_.conflist_early)
+    log::warn("bgpd is not ready; the conflist does not wait any longer", {{"why", bgpd_says_}});
   if (written && *written) log::info("conflist written", {{"file", options_.conflist.string()}});
 }
 

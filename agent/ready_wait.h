@@ -9,8 +9,8 @@ namespace slash32::agent {
 
 class ReadyWait {
  public:
-  /// Once sessions are up everywhere they are up in seconds. A node whose only neighbours are dead or not configured yet
-  /// must not go without a pod network for it: pods of one node reach each other without any session.
+  /// Once sessions are up everywhere they are up in seconds. A node whose only neighbours are dead or not configured
+  /// yet must not go without a pod network for it: pods of one node reach each other without any session.
   static constexpr Seconds kMost{60};
 
   /// After each question whether it is ready. `configured`: it answered, and has loaded the plan's configuration.

@@ -125,5 +125,15 @@ TEST(Conflist, IsWhatThePluginReads) {
   EXPECT_TRUE(read) << read.error().message;
 }
 
+TEST(Conflist, PromisesNoVersionThatAPortmapBesideUsMayNotKnow) {
+  const auto versions = [](bool portmap) {
+    const auto document =
+        parse_json(conflist_text({.ipam_dir = {}, .node_file = {}, .state_dir = {}, .portmap = portmap}));
+    return document ? (*document)["cniVersions"] : nlohmann::json();
+  };
+  EXPECT_EQ(versions(true), nlohmann::json({"0.3.1", "0.4.0", "1.0.0"}));
+  EXPECT_EQ(versions(false), nlohmann::json({"0.3.1", "0.4.0", "1.0.0", "1.1.0"}));
+}
+
 }  // namespace
 }  // namespace slash32::agent
