@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "agent/node_files.h"
@@ -39,6 +41,11 @@ bool needs_all_nodes(const plan::World& world) {
          (masquerade.enabled && (masquerade.exempt_nodes || conf.pod_ranges.empty()));
 }
 
+bool has_file(const std::filesystem::path& path) {
+  std::error_code error;  // what cannot be looked at counts as not there
+  return std::filesystem::exists(path, error);
+}
+
 plan::PlanOptions plan_options_of(const Options& options) {
   return {.node_name = options.node_name,
           .secrets_dir = options.secrets_dir.string(),
@@ -66,7 +73,8 @@ Daemon::Daemon(Options options, kube::Access access)
       client_(context_, access_),
       bgpd_(context_, options_.bgpd_socket),
       store_(options_.node_name),
-      watches_(context_, access_, client_, store_, {options_.node_name, namespace_of(options_)}, [this] { changed(); }),
+      watches_(context_, access_, client_, store_,
+               {options_.node_name, namespace_of(options_), has_file(options_.bgpd_config)}, [this] { changed(); }),
       feedback_(client_, options_.node_name) {}
 
 Status Daemon::open_sockets() {

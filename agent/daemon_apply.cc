@@ -83,7 +83,8 @@ void Daemon::apply_node() {
 /// After a reboot /run is empty. Where the API is not heard of soon, what this node was is better than nothing.
 void Daemon::restore_copy() {
   if (done_.node_file || now() - started_ < kApiPatience) return;
-  if (!store_.world().listed.contains(model::Kind::Node)) {
+  const auto& listed = store_.world().listed;  // without both, nothing is planned
+  if (!listed.contains(model::Kind::Node) || !listed.contains(model::Kind::BgpConfiguration)) {
     const auto restored = restore_node_file(options_);
     if (restored && *restored)
       log::warn("node.json put back from its copy: the API has not said what this node is",

@@ -87,6 +87,7 @@ void Watches::begin(const Name& name, const std::string& selector) {
                               .label_selector = {},
                               // What decides alone about this node's addresses must not be old.
                               .first_list_from_cache = selector.empty(),
+                              .listed_before = settings_.listed_before,
                               .chance = chance},
       kube::WatchHandler{.put =
                              [this, name](const std::string& key, const nlohmann::json& object) {

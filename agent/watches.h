@@ -23,6 +23,8 @@ class Watches {
   struct Settings {
     std::string node;        // this node's name
     std::string name_space;  // of Secrets
+    /// Files of an earlier life stand: what it was told must not be given up for a server that is still starting.
+    bool listed_before = false;
   };
 
   /// All borrowed. `changed` is called after each change in the store that a plan could depend on.

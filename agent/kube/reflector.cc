@@ -329,7 +329,8 @@ void Reflector::absent(Instant now, Actions& out) {
   if (!absent_since_) absent_since_ = now;
   begin_list();
   trouble("the API server does not know " + name_of(settings_.resource) + ": not installed (yet)", out);
-  if (kept_.empty() || now - *absent_since_ >= kAbsentGrace) {
+  const bool nothing_to_lose = kept_.empty() && (synced_ || !settings_.listed_before);
+  if (nothing_to_lose || now - *absent_since_ >= kAbsentGrace) {
     for (const auto& [key, kept] : kept_) out.emplace_back(act::Remove{key});
     kept_.clear();
     if (!synced_) out.emplace_back(act::Synced{});

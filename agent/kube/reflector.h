@@ -31,6 +31,9 @@ struct ReflectorSettings {
   std::string label_selector;
   /// The first list may come from the server's cache (resourceVersion=0): cheap, and possibly a little old.
   bool first_list_from_cache = true;
+  /// Something was made of an earlier life's list: a kind that is not installed is believed to be absent only after the
+  /// grace that holds where this life has listed some.
+  bool listed_before = false;
   int page = 500;                                       // objects a page
   Seconds watch_least{300};                             // a watch is asked to last between these two …
   Seconds watch_most{600};                              // … so that a thousand nodes do not come back together

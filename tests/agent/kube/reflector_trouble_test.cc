@@ -188,6 +188,21 @@ TEST(ReflectorTrouble, ObjectsGoWhenTheirKindStaysAway) {
   EXPECT_THAT(world.told, ElementsAre("remove n1"));
 }
 
+TEST(ReflectorTrouble, AFirst404IsNotBelievedAtOnceWhereAnEarlierLifeListed) {
+  World world(nodes_but([](auto& settings) { settings.listed_before = true; }));
+  world.start();
+  for (int i = 0; i < 2; ++i) {
+    world.answer("404 page not found", 404);
+    EXPECT_THAT(world.told, IsEmpty()) << "the server may be starting";
+    world.wait();
+  }
+  world.answer("404 page not found", 404);
+  EXPECT_THAT(world.take_told(), ElementsAre("synced")) << "a minute later it is certain";
+  world.wait();
+  world.answer(list_of({object("n1", 3)}, 50));
+  EXPECT_THAT(world.told, ElementsAre("put n1 v3", "synced"));
+}
+
 TEST(ReflectorTrouble, AForbiddenListIsSaidAndNotPressed) {
   World world;
   world.start();
