@@ -134,6 +134,7 @@ void Daemon::read_facts() {
   note(done_.facts_trouble, "the kernel cannot be asked", facts ? "" : facts.error().message);
   if (!facts) return;
   if (options_.mtu) facts->mtu = options_.mtu;
+  facts->default_gateways = last_known_gateways(facts_.default_gateways, std::move(facts->default_gateways));
   if (*facts == facts_) return;
   facts_ = *std::move(facts);
   store_.world().default_gateways = facts_.default_gateways;

@@ -40,6 +40,15 @@ Result<NodeFacts> read_node_facts() {
   return out;
 }
 
+std::vector<plan::DefaultGateway> last_known_gateways(const std::vector<plan::DefaultGateway>& before,
+                                                      std::vector<plan::DefaultGateway> now) {
+  std::set<AddressFamily> known;
+  for (const auto& gateway : now) known.insert(gateway.address.family());
+  for (const auto& gateway : before)
+    if (!known.contains(gateway.address.family())) now.push_back(gateway);
+  return now;
+}
+
 Result<std::vector<Prefix>> ranges_with_pods(const std::vector<Prefix>& ranges) {
   if (ranges.empty()) return ranges;
   std::set<Prefix> alive;

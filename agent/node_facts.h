@@ -20,6 +20,11 @@ struct NodeFacts {
 /// Of the network namespace we are in. Error: the kernel could not be asked.
 Result<NodeFacts> read_node_facts();
 
+/// The gateways of `now`, and of `before` those of a family that has none now: a BGPPeer at the default gateway must
+/// not go because a DHCP client or a flapping link takes the route away for a moment.
+std::vector<plan::DefaultGateway> last_known_gateways(const std::vector<plan::DefaultGateway>& before,
+                                                      std::vector<plan::DefaultGateway> now);
+
 /// Those of `ranges` in which a pod's route (protocol 132) stands.
 Result<std::vector<Prefix>> ranges_with_pods(const std::vector<Prefix>& ranges);
 
