@@ -96,7 +96,6 @@ void Daemon::run() {
     log::info("ended; everything stays as it is", {{"signal", std::to_string(number)}});
     context_.stop();
   });
-  ranges_ = RangeKeeper(read_ranges(options_));
   control_->serve();
   if (metrics_) metrics_->serve();
   tick();
@@ -124,7 +123,7 @@ void Daemon::tick() {
   read_facts();
   watches_.look_again();
   restore_copy();
-  if (!ranges_.kept().empty()) plan_now();
+  if (!ranges_known_ || !ranges_.kept().empty()) plan_now();
   if (desired_) apply();
   ask_bgpd();
 }
@@ -142,9 +141,21 @@ void Daemon::read_facts() {
   changed();
 }
 
+/// Reads what an earlier life kept, once; a damaged file is for a person to look at, and nothing is written meanwhile.
+bool Daemon::knows_ranges() {
+  if (ranges_known_) return true;
+  auto known = read_ranges(options_);
+  note(done_.ranges_trouble, "former pod ranges are not known", known ? "" : known.error().message);
+  if (!known) return false;
+  ranges_ = RangeKeeper(*std::move(known));
+  ranges_known_ = true;
+  return true;
+}
+
 /// What the node had counts as long as a pod lives in it. To be asked before each plan: one that does not know of a
 /// former range withdraws it.
 void Daemon::track_ranges() {
+  if (!knows_ranges()) return;
   auto& world = store_.world();
   const auto own = world.nodes.find(options_.node_name);
   if (own == world.nodes.end()) return;

@@ -59,6 +59,7 @@ class Daemon {
   void tick();
   void read_facts();
   void track_ranges();
+  bool knows_ranges();
   void plan_now();
 
   // What comes out: daemon_apply.cc.
@@ -99,6 +100,7 @@ class Daemon {
 
   NodeFacts facts_;
   RangeKeeper ranges_;
+  bool ranges_known_ = false;  // what an earlier life kept of them has been read
   std::uint64_t ticks_ = 0;
   std::optional<plan::Desired> desired_;
   Done done_;

@@ -98,6 +98,7 @@ void Daemon::restore_copy() {
 // ---------------------------------------------------------------- bgpd
 
 void Daemon::apply_bgpd() {
+  if (!ranges_known_) return;  // a plan without the former ranges withdraws them
   if (desired_->bgpd_json && !done_.bgpd_file) {
     auto secrets = write_secrets(desired_->secret_files);
     auto written = secrets ? write_if_changed(options_.bgpd_config, *desired_->bgpd_json, 0640)

@@ -69,14 +69,15 @@ Status plugins_in_place(const Options& options) {
   return ok();
 }
 
-std::vector<Prefix> read_ranges(const Options& options) {
-  std::vector<Prefix> out;
-  const auto text = read_file(ranges_file(options));
-  if (!text) return out;
+Result<std::vector<Prefix>> read_ranges(const Options& options) {
+  const auto path = ranges_file(options);
+  const auto text = TRY(read_file_if_there(path));
+  if (!text) return std::vector<Prefix>{};
   const auto document = parse_json(*text);
-  if (!document) return out;
+  if (!document) return fail(in(path.string(), document.error()));
   auto ranges = JsonField(*document).each(json::prefix);
-  return ranges ? *std::move(ranges) : out;
+  if (!ranges) return fail(in(path.string(), std::move(ranges).error()));
+  return ranges;
 }
 
 Status write_ranges(const Options& options, const std::vector<Prefix>& ranges) {

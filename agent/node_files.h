@@ -30,8 +30,8 @@ Result<bool> restore_node_file(const Options& options);
 Status plugins_in_place(const Options& options);
 
 /// Ranges this node's pods had addresses from, whether it still has them or not; kept in a file. None where the file
-/// is missing or cannot be read.
-std::vector<Prefix> read_ranges(const Options& options);
+/// is missing. Error: it is there and cannot be read; a former range may hold pods, and is not to be forgotten.
+Result<std::vector<Prefix>> read_ranges(const Options& options);
 Status write_ranges(const Options& options, const std::vector<Prefix>& ranges);
 
 }  // namespace slash32::agent

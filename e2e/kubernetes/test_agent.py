@@ -252,6 +252,22 @@ def test_a_reload_that_an_earlier_life_owed_is_made_up_for(apiserver, agent, crd
     assert agent.bgpd_file.read_bytes() == before
 
 
+def test_damaged_pod_ranges_are_said_and_nothing_is_written(apiserver, agent, crds):
+    """A range it held may have pods: it is neither withdrawn nor forgotten."""
+    make_node(apiserver, agent.name, ["10.244.13.0/24"], "192.0.2.13")
+    ranges = agent.directory / "lib/pod-ranges.json"
+    ranges.parent.mkdir()
+    ranges.write_text("[\"10.24")
+    agent.start()
+    agent.waits(lambda: any("pod-ranges.json" in what for what in agent.status()["conditions"]), "does not say")
+    agent.waits(lambda: agent.status().get("podCIDRs") == ["10.244.13.0/24"], "no plan")
+    assert ranges.read_text() == "[\"10.24"
+    assert not agent.node_file.exists() and not agent.bgpd_file.exists()
+    ranges.unlink()
+    agent.waits_ready()
+    assert agent.has_range("10.244.13.0/24")
+
+
 def test_a_second_agent_ends_and_changes_nothing(apiserver, agent, crds):
     """Two of them would fight for the files."""
     make_node(apiserver, agent.name, ["10.244.4.0/24"], "192.0.2.4")

@@ -17,9 +17,7 @@ namespace slash32::agent {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
 
 class NodeFiles : public testing::Test {
  protected:
@@ -102,12 +100,19 @@ TEST_F(NodeFiles, PluginsMustBeThereAndRunnable) {
 }
 
 TEST_F(NodeFiles, RangesAreKeptOverALife) {
-  EXPECT_THAT(read_ranges(options_), IsEmpty());
+  EXPECT_EQ(read_ranges(options_), std::vector<Prefix>{});
   const auto range = *Prefix::parse("10.244.1.0/24");
   ASSERT_TRUE(write_ranges(options_, {range}));
-  EXPECT_THAT(read_ranges(options_), ElementsAre(range));
-  ASSERT_TRUE(write_if_changed(options_.state_dir / "pod-ranges.json", "{"));
-  EXPECT_THAT(read_ranges(options_), IsEmpty());
+  EXPECT_EQ(read_ranges(options_), std::vector{range});
+}
+
+TEST_F(NodeFiles, DamagedRangesAreAnErrorAndNotNone) {
+  for (const char* damaged : {"", "{", "{}", R"(["10.244.1.0/24",)", R"(["10.244.1"])"}) {
+    ASSERT_TRUE(write_if_changed(options_.state_dir / "pod-ranges.json", damaged));
+    const auto ranges = read_ranges(options_);
+    ASSERT_FALSE(ranges) << damaged;
+    EXPECT_THAT(ranges.error().message, HasSubstr("lib/pod-ranges.json"));
+  }
 }
 
 TEST(Conflist, IsWhatThePluginReads) {
