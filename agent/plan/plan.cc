@@ -174,12 +174,24 @@ class Planner {
     if (conf.services.unused == model::UnusedAddresses::Drop)
       for (const auto& [prefix, by] : services.routes)
         if (!prefix.is_host()) out_.drop_unused.push_back(prefix);
+    say_what_is_not_dropped();
     auto refused = joined_text(services.refused);
     if (services.refused_count > services.refused.size())
       refused += "; and " + std::to_string(services.refused_count - services.refused.size()) + " more";
     condition("ServicesAccepted", services.refused_count == 0, services.refused_count == 0 ? "Accepted" : "OutOfRange",
               refused);
     return announced_by(world_, conf, node, advertisements, services.routes);
+  }
+
+  /// Nobody filters yet: who relies on it must be told.
+  void say_what_is_not_dropped() {
+    if (out_.drop_unused.empty()) return;
+    std::vector<std::string> aggregates;
+    for (const auto& prefix : out_.drop_unused) aggregates.push_back(prefix.to_string());
+    condition("UnusedAddressesDropped", false, "NotCarriedOut",
+              "services.unusedAddresses Drop is not carried out yet: packets for addresses that no Service has go back "
+              "and forth with the router (Blackhole ends that) in " +
+                  joined_text(aggregates));
   }
 
   std::string finish(std::string text, const Parts& parts) {

@@ -67,7 +67,7 @@ struct Desired {
   /// Path to content, mode 0600, to be written before bgpd_json. Files of secrets_dir that are not here go after it.
   std::map<std::string, std::string> secret_files;
   /// Forwarded packets for these that nobody translated: to be dropped, or they would go back and forth with the
-  /// router.
+  /// router. Nobody carries it out yet; a condition says so.
   std::vector<Prefix> drop_unused;
   /// What the plan waits for, in sentences; empty: node_json and bgpd_json are both there.
   std::vector<std::string> waiting;

@@ -135,6 +135,17 @@ TEST(Aggregate, StandsForItsAddressesButNotForPolicyLocal) {
   EXPECT_TRUE(local.desired.drop_unused.empty());
 }
 
+TEST(Aggregate, SaysThatItsUnusedAddressesAreNotDroppedYet) {
+  auto b = cluster();
+  b.configuration("{'services': {'aggregationLength': 24}}").endpoints("web", 1, 0);
+  const Planned plan(b.world);
+  EXPECT_FALSE(plan.condition("UnusedAddressesDropped").status);
+  EXPECT_THAT(plan.condition("UnusedAddressesDropped").message, HasSubstr("192.0.2.0/24"));
+  EXPECT_TRUE(plan.condition("BGPConfigured").status);
+  b.configuration("{'services': {'aggregationLength': 24, 'unusedAddresses': 'Blackhole'}}");
+  for (const auto& condition : Planned(b.world).desired.conditions) EXPECT_NE(condition.type, "UnusedAddressesDropped");
+}
+
 TEST(Aggregate, NeverReachesBeyondWhatMayBeAnnounced) {
   auto b = cluster();
   b.configuration("{'services': {'aggregationLength': 16}}").endpoints("web", 1, 0);
