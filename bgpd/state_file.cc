@@ -14,7 +14,7 @@ namespace {
 Result<EarlierLife> read_life(const std::string& text, const std::string& boot_id) {
   const auto document = TRY(parse_json(text));
   const JsonField root(document);
-  TRY(root.only({"bootId", "learned", "draining"}));
+  // What else there is, a later version said to itself: rolling back must not cost a graceful restart.
   if (TRY(root.required("bootId", json::text)) != boot_id) return root.child("bootId").bad("is of another boot");
   EarlierLife out;
   for (const auto& family : TRY(root.required("learned", json::texts)))
@@ -34,9 +34,9 @@ std::optional<EarlierLife> read_state_file(const std::string& path, const std::s
 }
 
 Status write_state_file(const std::string& path, const std::string& boot_id, const EarlierLife& life) {
-  nlohmann::ordered_json document = {
-      {"bootId", boot_id}, {"learned", nlohmann::ordered_json::array()}, {"draining", life.draining}};
+  nlohmann::ordered_json document = {{"bootId", boot_id}, {"learned", nlohmann::ordered_json::array()}};
   for (const auto family : life.learned) document["learned"].push_back(family == AddressFamily::IPv4 ? "ipv4" : "ipv6");
+  if (life.draining) document["draining"] = true;  // the version before the order refuses a file with the key
   TRY(make_directories(std::filesystem::path(path).parent_path()));
   return write_atomic(path, document.dump() + "\n", 0600);
 }

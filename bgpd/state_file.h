@@ -1,7 +1,7 @@
 // What one life of the daemon leaves for the next in the same boot: which families had learned routes in the kernel,
 // and that an operator ordered a drain. With the first the R and F bits of graceful restart (RFC 4724 section 3) are
 // set only when they are true.
-//   {"bootId": "…", "learned": ["ipv4"], "draining": false}
+//   {"bootId": "…", "learned": ["ipv4"]}, and "draining": true where that was ordered
 #pragma once
 
 #include <optional>

@@ -42,6 +42,17 @@ TEST_F(StateFile, OneOfAVersionThatKnewNoDrainIsReadAsWithoutOne) {
   EXPECT_EQ(read_state_file(path_, "b"), (EarlierLife{.learned = {v4}, .draining = false}));
 }
 
+TEST_F(StateFile, WithoutADrainItIsWhatTheVersionBeforeReads) {
+  ASSERT_TRUE(write_state_file(path_, "b", {.learned = {v4}, .draining = false}));
+  EXPECT_EQ(read_file(path_), "{\"bootId\":\"b\",\"learned\":[\"ipv4\"]}\n") << "it refuses keys it does not know";
+}
+
+TEST_F(StateFile, WhatALaterVersionAddsIsNoReasonForAColdStart) {
+  path_ = folder_ + "/state";
+  ASSERT_TRUE(write_atomic(path_, R"({"bootId": "b", "learned": ["ipv6"], "later": {"a": 1}})"));
+  EXPECT_EQ(read_state_file(path_, "b"), (EarlierLife{.learned = {v6}, .draining = false}));
+}
+
 TEST_F(StateFile, ADamagedOneIsNoEarlierLife) {
   path_ = folder_ + "/state";
   for (const char* text : {"", "{", "[]", R"({"bootId": 1, "learned": []})", R"({"bootId": "b"})"}) {
