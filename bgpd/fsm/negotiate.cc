@@ -173,6 +173,7 @@ Result<Session, Notification> negotiate(const PeerSettings& settings, const Open
   session.route_refresh = sent.capabilities.route_refresh && received.capabilities.route_refresh;
   session.enhanced_refresh = sent.capabilities.enhanced_refresh && received.capabilities.enhanced_refresh;
   session.extended_messages = sent.capabilities.extended_messages && received.capabilities.extended_messages;
+  session.takes_extended_messages = sent.capabilities.extended_messages;
   session.extended_next_hop = sent.capabilities.ipv4_over_ipv6 && received.capabilities.ipv4_over_ipv6 &&
                               has(session.families, AddressFamily::IPv4);
   negotiate_add_path(sent, received, session);

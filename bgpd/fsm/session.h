@@ -65,7 +65,8 @@ struct Session {
   bool four_octet_as = false;           // both sides: AS_PATH carries four octets
   bool route_refresh = false;
   bool enhanced_refresh = false;            // both sides: refreshes have a beginning and an end (RFC 7313)
-  bool extended_messages = false;           // both sides: messages of up to 65535 octets (RFC 8654)
+  bool extended_messages = false;           // both sides: the peer is sent messages of up to 65535 octets (RFC 8654)
+  bool takes_extended_messages = false;     // we sent the capability: it may send them, whatever it said itself
   bool extended_next_hop = false;           // both sides: IPv4 routes may have an IPv6 next hop (RFC 8950)
   std::vector<AddressFamily> add_path_in;   // routes of these come with path identifiers (RFC 7911)
   std::vector<AddressFamily> add_path_out;  // and of these we may send several paths

@@ -85,8 +85,8 @@ void Peer::Impl::bytes(ConnectionId id, std::span<const std::uint8_t> data, Inst
   if (c == nullptr || c->fsm.state < PeerState::OpenSent) return;
   c->framer.push(data);
   while (c->id == id) {  // a message may end the connection; what came behind it is then dropped
-    // RFC 8654 section 4: longer messages as soon as both OPENs have said so.
-    const bool extended = c->fsm.session && c->fsm.session->extended_messages;
+    // RFC 8654 section 4: who sent the capability takes longer messages, whether or not the peer sent it.
+    const bool extended = c->fsm.session && c->fsm.session->takes_extended_messages;
     const auto frame = c->framer.next(extended ? kMaxExtendedMessageSize : kMaxMessageSize);
     if (!frame) break;
     if (*frame)

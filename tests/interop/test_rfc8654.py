@@ -1,4 +1,4 @@
-"""RFC 8654: messages of up to 65,535 octets, only where both sides said so; raw peers, BIRD and FRR."""
+"""RFC 8654: messages of up to 65,535 octets, read where we said so, sent where both did; raw peers, BIRD and FRR."""
 
 import contextlib
 import struct
@@ -56,11 +56,21 @@ def test_section_4_a_long_update_is_passed_on_only_to_who_takes_it(pair):
     peers[3].pump(lambda: BIG in peers[3].rib, what="the route, which fits again")
 
 
-@pytest.mark.parametrize("ours, theirs", [(True, False), (False, True)], ids=["not-theirs", "not-ours"])
-def test_section_4_a_long_message_that_was_not_agreed_on_is_refused(pair, ours, theirs):
-    pair.start(external(1, extendedMessages=ours))
+def test_section_4_a_long_message_is_taken_also_from_who_did_not_say_it_takes_them(pair):
+    pair.start(external(1))
+    peer = establish(pair, 1, extended=False)
+    assert peer.open.capability(CAP_EXTENDED) == b""
+    assert pair.speaker.neighbor("p1")["capabilities"]["extendedMessages"] is False
+    announce(peer, BIG, 2000)
+    pair.speaker.wait_in_kernel(BIG)
+    assert pair.speaker.neighbor("p1")["flaps"] == 0
+
+
+@pytest.mark.parametrize("theirs", [True, False], ids=["theirs", "neither"])
+def test_section_4_a_long_message_that_we_did_not_say_we_take_is_refused(pair, theirs):
+    pair.start(external(1, extendedMessages=False))
     peer = establish(pair, 1, extended=theirs)
-    assert (peer.open.capability(CAP_EXTENDED) is not None) is ours
+    assert peer.open.capability(CAP_EXTENDED) is None
     assert pair.speaker.neighbor("p1")["capabilities"]["extendedMessages"] is False
     announce(peer, BIG, 2000)
     length = wire.HEADER + 4 + len(b"".join(attributes.base((PEER_ASN,), peer_address(1)).values())) + 4 + 8000 + 3
