@@ -172,6 +172,8 @@ void Rib::Impl::peer_down(RibPeerState& peer, const std::vector<AddressFamily>& 
   peer.up = false;
   for (std::size_t family = 0; family < kFamilies; ++family) {
     const bool retained = contains(retain, family_of(family));
+    peer.may_be_stale[family] = retained;
+    peer.in_refresh[family] = {};
     peer.index[family].walk(tables[family].end(), [&](PrefixId id) {
       // RFC 4724 section 4.2: a route that is stale already does not survive a second restart, unless RFC 8538 was
       // agreed on.
@@ -235,6 +237,7 @@ void Rib::refresh(PeerId id, AddressFamily family) {
   RibPeerState* peer = impl_->find(id);
   if (peer != nullptr && peer->up) impl_->refresh(*peer, index_of(family));
 }
+std::uint64_t Rib::visits() const { return impl_->visits; }
 void Rib::peer_refreshes(PeerId id, const RouteRefresh& refresh) {
   RibPeerState* peer = impl_->find(id);
   if (peer == nullptr || !peer->up || refresh.kind == RefreshKind::Request) return;

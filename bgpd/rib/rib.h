@@ -161,6 +161,8 @@ class Rib {
   /// The peer begins or ends a refresh of its own: what it did not say again between the two is gone (RFC 7313 section
   /// 4). Not for requests.
   void peer_refreshes(PeerId id, const RouteRefresh& refresh);
+  /// How many places of prefixes End-of-RIBs and the peers' refreshes made us look at so far.
+  std::uint64_t visits() const;
   /// These next hops resolve differently now; every route through them is evaluated again.
   void next_hops_changed(const std::vector<IpAddress>& next_hops);
   /// The next hops that some path uses, for tracking.

@@ -56,6 +56,14 @@ struct OutRefresh {
   bool running = false;  // begun, not yet ended
 };
 
+/// The peer's refresh of one family (RFC 7313 section 4). What a beginning costs must follow from what the peer said:
+/// a second one marks only what was said since the first.
+struct InRefresh {
+  bool begun = false;          // every path is marked, but for those in `said`
+  bool much = false;           // `said` was given up: it named more than there is
+  std::vector<PrefixId> said;  // since it began; may name one twice
+};
+
 struct RibPeerState {
   PeerId id = 0;
   RibPeer conf;
@@ -69,7 +77,9 @@ struct RibPeerState {
   OutMember out;
   std::vector<std::unique_ptr<OutMember>> more;  // as many as the group has
   std::array<OutRefresh, kFamilies> refresh{};
-  WorkQueue::Mark table_mark{};  // decided up to here: the initial table is in Adj-RIB-Out
+  std::array<InRefresh, kFamilies> in_refresh;
+  std::array<bool, kFamilies> may_be_stale{};  // otherwise a sweep has nothing to find
+  WorkQueue::Mark table_mark{};                // decided up to here: the initial table is in Adj-RIB-Out
 };
 
 struct Rib::Impl {
@@ -110,6 +120,8 @@ struct Rib::Impl {
   void remove_path(std::size_t family, PrefixId id, Path* path);
   void sweep(RibPeerState& peer, AddressFamily family);
   void begin_long_lived(RibPeerState& peer, std::size_t family);
+  bool mark_unsaid(RibPeerState& peer, std::size_t family, PrefixId id);
+  void note_said(RibPeerState& peer, std::size_t family, PrefixId id);
   void refresh_begins(RibPeerState& peer, std::size_t family);
   void refresh_ends(RibPeerState& peer, std::size_t family);
   /// Guard and policy on `path.received`; sets `accepted` and `refusal`, keeps counts.
@@ -190,6 +202,7 @@ struct Rib::Impl {
   std::array<IdFifo, kFamilies> fib_changed;
   bool deferral = false;
   bool end_of_rib_held = false;
+  std::uint64_t visits = 0;          // see Rib::visits()
   std::unordered_set<Prefix> local;  // where we have a route of our own
   std::vector<Candidate> scratch;
   std::vector<FibNextHop> scratch_hops;

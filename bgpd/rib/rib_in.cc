@@ -1,6 +1,7 @@
 // Adj-RIB-In: from UPDATEs to paths. What a peer said is kept as it was said, and beside it what guard and policy made
 // of it, so that both can be asked again.
 #include <algorithm>
+#include <utility>
 
 #include "bgpd/rib/rib_impl.h"
 
@@ -45,6 +46,7 @@ void Rib::Impl::announce(RibPeerState& peer, const Update::Reach& reach) {
     Node& node = tables[family].node(id);
     Path* path = node.paths.find(peer.out.slot, path_id);
     if (path == nullptr && path_ids != nullptr) path = take_over_stale(peer, family, id, {path_id, received});
+    if (path == nullptr || path->unsaid) note_said(peer, family, id);
     if (path != nullptr && path->received == received) {  // said again: no longer stale, nothing else
       path->stale = path->unsaid = false;
       if (path->long_lived) {  // no longer the last resort
@@ -117,7 +119,9 @@ void Rib::Impl::remove_path(std::size_t family, PrefixId id, Path* path) {
 // End-of-RIB (RFC 4724 section 4.2): what the peer did not say again is gone.
 void Rib::Impl::sweep(RibPeerState& peer, AddressFamily of) {
   const std::size_t family = index_of(of);
+  if (!std::exchange(peer.may_be_stale[family], false)) return;  // a second End-of-RIB costs nothing
   peer.index[family].walk(tables[family].end(), [&](PrefixId id) {
+    ++visits;
     return remove_unless(family, id, peer.out.slot, [](const Path& path) { return !path.stale; });
   });
 }
@@ -147,19 +151,39 @@ Rib::Impl::Imported Rib::Impl::as_last_resort(Imported imported) {
   return {imported.refusal, last};
 }
 
-// RFC 7313 section 4. A second beginning without an end marks everything again.
+bool Rib::Impl::mark_unsaid(RibPeerState& peer, std::size_t family, PrefixId id) {
+  ++visits;
+  if (!tables[family].used(id)) return false;
+  bool has = false;
+  for (Path& path : tables[family].node(id).paths.all())
+    if (path.peer == peer.out.slot) has = path.unsaid = true;
+  return has;
+}
+
+void Rib::Impl::note_said(RibPeerState& peer, std::size_t family, PrefixId id) {
+  InRefresh& refresh = peer.in_refresh[family];
+  if (!refresh.begun || refresh.much) return;
+  refresh.said.push_back(id);
+  refresh.much = refresh.said.size() > 2 * peer.received[family] + 64;  // announced and withdrawn over and over
+  if (refresh.much) refresh.said = {};
+}
+
+// RFC 7313 section 4. A second beginning without an end marks everything again: 23 octets, which the peer may repeat as
+// fast as it can, must not cost a walk each.
 void Rib::Impl::refresh_begins(RibPeerState& peer, std::size_t family) {
-  peer.index[family].walk(tables[family].end(), [&](PrefixId id) {
-    if (!tables[family].used(id)) return false;
-    bool has = false;
-    for (Path& path : tables[family].node(id).paths.all())
-      if (path.peer == peer.out.slot) has = path.unsaid = true;
-    return has;
-  });
+  InRefresh& refresh = peer.in_refresh[family];
+  if (refresh.begun && !refresh.much) {
+    for (const PrefixId id : refresh.said) mark_unsaid(peer, family, id);
+  } else {
+    peer.index[family].walk(tables[family].end(), [&](PrefixId id) { return mark_unsaid(peer, family, id); });
+  }
+  refresh = {.begun = true, .much = false, .said = {}};
 }
 
 void Rib::Impl::refresh_ends(RibPeerState& peer, std::size_t family) {
+  if (!std::exchange(peer.in_refresh[family], {}).begun) return;
   peer.index[family].walk(tables[family].end(), [&](PrefixId id) {
+    ++visits;
     return remove_unless(family, id, peer.out.slot, [](const Path& path) { return !path.unsaid; });
   });
 }

@@ -69,6 +69,58 @@ TEST_F(Rfc7313In, ASecondBeginningMarksEverythingAgain) {
   EXPECT_TRUE(w.paths("10.1.0.0/16").empty());
 }
 
+struct Rfc7313Cost : Rfc7313In {
+  static std::vector<std::string> many() {
+    std::vector<std::string> out;
+    for (int i = 0; i < 1000; ++i)
+      out.push_back("20." + std::to_string(i / 250) + "." + std::to_string(i % 250) + ".0/24");
+    return out;
+  }
+};
+
+TEST_F(Rfc7313Cost, BeginningsOverAndOverDoNotWalkTheTableEachTime) {
+  w.say(1, announce(many(), route({65001})));
+  w.settle();
+  begin(k4);
+  const auto once = w.rib.visits();
+  EXPECT_GE(once, 1000U);
+  for (int i = 0; i < 100; ++i) {
+    begin(k4);
+    w.say(1, announce({"10.1.0.0/16"}, route({65001})));
+  }
+  EXPECT_LE(w.rib.visits(), once + 100) << "one for each announcement at most";
+  end(k4);
+  EXPECT_EQ(w.rib.counts(1, k4).received, 1U) << "all the same only what was said since the last one stays";
+}
+
+TEST_F(Rfc7313Cost, WhatComesAndGoesInARefreshDoesNotPileUp) {
+  begin(k4);
+  for (int i = 0; i < 200; ++i) {
+    w.say(1, announce({"10.9.0.0/16"}, route({65001})));
+    w.say(1, withdraw({"10.9.0.0/16"}));
+  }
+  w.say(1, announce({"10.1.0.0/16"}, route({65001})));
+  begin(k4);
+  w.say(1, announce({"10.2.0.0/16"}, route({65001})));
+  end(k4);
+  EXPECT_TRUE(w.paths("10.1.0.0/16").empty()) << "marked again";
+  EXPECT_FALSE(w.paths("10.2.0.0/16").empty());
+}
+
+TEST_F(Rfc7313Cost, EndOfRibWithNothingStaleWalksNothing) {
+  w.say(1, announce(many(), route({65001})));
+  w.say(1, end_of_rib(k4));
+  EXPECT_EQ(w.rib.visits(), 0U);
+  w.down(1, kBoth);
+  w.up(1, ebgp(1), kBoth);
+  w.say(1, announce(many(), route({65001})));
+  w.say(1, end_of_rib(k4));
+  const auto once = w.rib.visits();
+  EXPECT_GE(once, 1000U);
+  for (int i = 0; i < 100; ++i) w.say(1, end_of_rib(k4));
+  EXPECT_EQ(w.rib.visits(), once);
+}
+
 TEST_F(Rfc7313In, ARestartInTheMiddleRetainsEverything) {
   begin(k4);
   w.down(1, kBoth);
