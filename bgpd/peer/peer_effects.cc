@@ -108,6 +108,7 @@ void Peer::Impl::session_down(const Session& session, const op::Ended& how, Inst
   status.established_at.reset();
   refreshes.on_down();
   std::vector<AddressFamily> retain = Retention::retained(session, how.how);
+  if (how.how != Ending::ForRestart) std::erase_if(retain, [&](AddressFamily f) { return retention.has_lapsed(f); });
   std::vector<AddressFamily> stale_before;
   if (how.how != Ending::ForRestart) stale_before = retention.on_down(session, retain, now);
   if (!stale_before.empty()) actions.emplace_back(act::StaleExpired{std::move(stale_before)});

@@ -88,10 +88,15 @@ class Retention {
   }
 
   void on_end_of_rib(AddressFamily family) {
+    lapsed_.at(index(family)) = false;
     until(family).reset();
     for (auto* families : {&stale_, &waiting_}) std::erase(*families, family);
     if (waiting_.empty()) deadline_.reset();
   }
+
+  /// RFC 9494 section 4.2: the family's long-lived timer ended while it synchronised, and End-of-RIB has not come
+  /// since. A session that ends so leaves nothing of it.
+  bool has_lapsed(AddressFamily family) const { return lapsed_.at(index(family)); }
 
   /// When expire() is due.
   std::optional<Instant> deadline() const {
@@ -124,6 +129,7 @@ class Retention {
     for (const AddressFamily f : {AddressFamily::IPv4, AddressFamily::IPv6}) {
       if (!until(f) || *until(f) > now) continue;
       std::erase(out.long_lived, f);
+      lapsed_.at(index(f)) = up_;
       drop(f, out);
     }
     return out;
@@ -132,6 +138,7 @@ class Retention {
   std::vector<AddressFamily> forget() {
     deadline_.reset();
     until_ = {};
+    lapsed_ = {};
     at_once_.clear();
     waiting_.clear();
     return std::exchange(stale_, {});
@@ -177,6 +184,7 @@ class Retention {
   Instant stale_since_{};               // of the family that has been so the longest; counts while there is one
   std::optional<Instant> deadline_;     // of `waiting_`
   std::array<Seconds, 2> times_{};      // of the last session: how long after that (RFC 9494)
+  std::array<bool, 2> lapsed_{};        // see has_lapsed()
   std::array<std::optional<Instant>, 2> until_{};  // when what is long-lived must go
 };
 

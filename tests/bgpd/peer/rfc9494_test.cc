@@ -104,6 +104,22 @@ TEST_F(Rfc9494, ASecondLossBeforeEndOfRibNeitherDeletesNorLengthens) {
   EXPECT_EQ(w.a().expired[0].families, std::vector{k4});
 }
 
+TEST_F(Rfc9494, APeerThatNeverSendsEndOfRibIsNotKeptBeyondTheTimer) {
+  lose_b();
+  w.run_for(Seconds{500});
+  b_returns();
+  w.run_for(Seconds{120 + 1000 - 540});
+  ASSERT_EQ(w.a().expired.size(), 1U) << "IPv4, while it synchronised";
+  for (int i = 0; i < 3; ++i) {
+    lose_b();
+    EXPECT_EQ(w.a().downs.back().retain, std::vector{k6}) << "of IPv4 nothing is left, however often it comes and goes";
+    b_returns();
+  }
+  end_of_rib(k4);
+  lose_b();
+  EXPECT_EQ(w.a().downs.back().retain, kBoth);
+}
+
 TEST_F(Rfc9494, AfterEndOfRibALossBeginsAnew) {
   lose_b();
   w.run_for(Seconds{500});
