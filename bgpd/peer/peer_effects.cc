@@ -109,10 +109,10 @@ void Peer::Impl::session_down(const Session& session, const op::Ended& how, Inst
   refreshes.on_down();
   std::vector<AddressFamily> retain = Retention::retained(session, how.how);
   if (how.how != Ending::ForRestart) std::erase_if(retain, [&](AddressFamily f) { return retention.has_lapsed(f); });
+  const bool keep_stale = session.graceful_notification || retention.spares(session);
   std::vector<AddressFamily> stale_before;
   if (how.how != Ending::ForRestart) stale_before = retention.on_down(session, retain, now);
   if (!stale_before.empty()) actions.emplace_back(act::StaleExpired{std::move(stale_before)});
-  const bool keep_stale = session.graceful_notification || retention.is_long_lived();
   actions.emplace_back(act::SessionDown{how.why, std::move(retain), keep_stale});
   expire_stale(now);
 }

@@ -44,7 +44,8 @@ class Retention {
 
   /// The session is down and `retain` is marked stale by the caller, who calls expire() next. Returns what was stale
   /// already and must be deleted first (RFC 4724 section 4.2: consecutive restarts); not under RFC 8538, where it
-  /// stays, but no longer than `stale_time` since it became so; nor what is long-lived, whose timer goes on.
+  /// stays, but no longer than `stale_time` since it became so; nor where RFC 9494 was agreed on: what is long-lived
+  /// already goes on with its timer, the rest becomes so a restart time after the first of these losses.
   std::vector<AddressFamily> on_down(const Session& session, std::vector<AddressFamily> retain, Instant now) {
     up_ = false;
     times_ = session.long_lived;
@@ -57,14 +58,23 @@ class Retention {
       return before;
     }
     const bool again = session.graceful_notification && !before.empty();
-    if (!again) stale_since_ = now;
+    const bool waits_on =
+        std::ranges::any_of(before, [&](AddressFamily f) { return has(stale_, f) && outlives(session, f); });
+    if (!again && !waits_on) stale_since_ = now;
     const auto& theirs = session.remote.capabilities.graceful_restart;
-    deadline_ = bounded(session, now + Seconds{theirs ? theirs->restart_time : 0});
+    const Seconds restart_time{theirs ? theirs->restart_time : 0};
+    deadline_ = bounded(session, (waits_on && !again ? stale_since_ : now) + restart_time);
     // RFC 9494 section 4.2: of a family that only its capability lists, the restart time is 0.
     for (const AddressFamily f : stale_)
       if (!has(session.restartable, f)) at_once_.push_back(f);
-    std::erase_if(before, [&](AddressFamily f) { return again || is_long_lived(f); });
+    std::erase_if(before, [&](AddressFamily f) { return again || is_long_lived(f) || outlives(session, f); });
     return before;
+  }
+  /// Whether something that is stale outlives the end of `session`. Ask before on_down().
+  bool spares(const Session& session) const {
+    return !stale_.empty() && (session.graceful_notification || std::ranges::any_of(stale_, [&](AddressFamily f) {
+                                 return is_long_lived(f) || outlives(session, f);
+                               }));
   }
 
   /// The peer is back. Families it did not preserve are no longer waited for; the caller drops them. Returns those it
@@ -154,6 +164,10 @@ class Retention {
     for (const AddressFamily f : session.families)
       if (session.long_lived.at(index(f)) > Seconds{0} && !has(out, f)) out.push_back(f);
     return out;
+  }
+  /// RFC 9494 section 4.2: of a family with a long-lived timer, consecutive restarts delete nothing before it ends.
+  bool outlives(const Session& session, AddressFamily family) const {
+    return !is_long_lived(family) && session.long_lived.at(index(family)) > Seconds{0};
   }
   std::optional<Instant>& until(AddressFamily family) { return until_.at(index(family)); }
 

@@ -45,6 +45,19 @@ struct Rfc9494 : ::testing::Test {
   World w;
 };
 
+struct Rfc9494WithoutRfc8538 : Rfc9494 {
+  Rfc9494WithoutRfc8538() {
+    const auto plain = [](PeerSettings s) {
+      s.graceful_notification = false;
+      return s;
+    };
+    const PeerSettings a = plain(w.a().peer->settings()), b = plain(w.b().peer->settings());
+    w = World{a, b};
+    w.start();
+    w.run_for(Seconds{30});
+  }
+};
+
 TEST_F(Rfc9494, AfterTheRestartTimeItIsLongLivedThenGoneFamilyByFamily) {
   lose_b();
   w.run_for(Seconds{119});
@@ -100,6 +113,22 @@ TEST_F(Rfc9494, ASecondLossBeforeEndOfRibNeitherDeletesNorLengthens) {
   w.run_for(Seconds{120});
   EXPECT_EQ(w.a().long_lived.size(), 2U) << "what the second session brought, after its own restart time";
   w.run_for(Seconds{120 + 1000 - 540 - 120});
+  ASSERT_EQ(w.a().expired.size(), 1U);
+  EXPECT_EQ(w.a().expired[0].families, std::vector{k4});
+}
+
+TEST_F(Rfc9494WithoutRfc8538, ASecondLossInTheRestartTimeDeletesNothingAndTheTimerStartsFromTheFirst) {
+  lose_b();
+  w.run_for(Seconds{30});
+  b_returns();
+  lose_b();
+  EXPECT_TRUE(w.a().downs.back().keep_stale);
+  EXPECT_TRUE(w.a().expired.empty());
+  w.run_for(Seconds{120 - 70 - 1});
+  EXPECT_TRUE(w.a().long_lived.empty());
+  w.run_for(Seconds{1});
+  ASSERT_EQ(w.a().long_lived.size(), 1U) << "a restart time after the first loss";
+  w.run_for(Seconds{1000});
   ASSERT_EQ(w.a().expired.size(), 1U);
   EXPECT_EQ(w.a().expired[0].families, std::vector{k4});
 }
