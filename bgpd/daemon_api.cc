@@ -6,7 +6,6 @@
 #include "bgpd/daemon.h"
 #include "bgpd/rib/route_walk.h"
 #include "bgpd/views.h"
-#include "bgpd/wire/iana.h"
 #include "common/log.h"
 
 namespace slash32::bgp {
@@ -101,13 +100,8 @@ Result<RouteFilter> read_filter(const HttpRequest& request) {
 /// RFC 6286 section 2.1: within an AS identifiers are unique. Of two nodes with the same one neither brings the session
 /// up, and a hash or a copied configuration is the likely cause: what to do about it stands in neither NOTIFICATION.
 bool refused_for_identifier(const Neighbor& neighbor) {
-  if (neighbor.up || !neighbor.session) return false;
-  const auto status = neighbor.session->status();
-  const auto is_identifier = [](const std::optional<Notification>& n) {
-    return n && n->code == static_cast<std::uint8_t>(ErrorCode::OpenMessage) &&
-           n->subcode == open_error::kBadBgpIdentifier;
-  };
-  return is_identifier(status.last_sent) || is_identifier(status.last_received);
+  if (neighbor.up || !neighbor.session || !neighbor.conf.enabled) return false;
+  return neighbor.session->status().identifier_refused;
 }
 
 }  // namespace

@@ -71,6 +71,7 @@ struct PeerStatus {
   std::string last_error;   // of either direction, for people; empty: none
   std::optional<Notification> last_sent;
   std::optional<Notification> last_received;
+  bool identifier_refused = false;  // either side refused the other's (Bad BGP Identifier), and none came up since
   std::uint64_t messages_in = 0, messages_out = 0, updates_in = 0;
   std::optional<Session> session;  // while Established
   /// The families of which there may be stale routes, and until when at the latest.

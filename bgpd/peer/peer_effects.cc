@@ -43,6 +43,7 @@ void Peer::Impl::run(Connection& c, PeerState before, const std::shared_ptr<cons
                  [&](const op::SendKeepalive&) { send(c, encode_keepalive()); },
                  [&](const op::SendNotification& o) {
                    status.last_sent = o.notification;
+                   note_identifier(o.notification);
                    send(c, encode_notification(o.notification));
                  },
                  [&](const op::CloseTcp&) {
@@ -69,6 +70,10 @@ void Peer::Impl::send(Connection& c, std::vector<std::uint8_t> bytes) {
   actions.emplace_back(act::Send{c.id, std::move(bytes)});
 }
 
+void Peer::Impl::note_identifier(const Notification& n) {
+  if (is(n, ErrorCode::OpenMessage, open_error::kBadBgpIdentifier)) status.identifier_refused = true;
+}
+
 void Peer::Impl::send_open(Connection& c) {
   c.with_capabilities = with_capabilities;
   c.sent = make_open(settings, restart, with_capabilities);
@@ -78,6 +83,7 @@ void Peer::Impl::send_open(Connection& c) {
 void Peer::Impl::session_up(Connection& c, Instant now) {
   const Session& session = *c.fsm.session;
   status.established_at = now;
+  status.identifier_refused = false;
   decode_context = {.four_octet_as = session.four_octet_as,
                     .external = session.external,
                     .families = session.families,

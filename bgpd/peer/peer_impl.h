@@ -62,6 +62,7 @@ struct Peer::Impl {
   void run(Connection& c, PeerState before, const std::shared_ptr<const Session>& session, const Operation& operation,
            Instant now);
   void send(Connection& c, std::vector<std::uint8_t> bytes);
+  void note_identifier(const Notification& n);
   void send_open(Connection& c);
   void session_up(Connection& c, Instant now);
   void ended(Connection& c, PeerState before, const std::shared_ptr<const Session>& session, const op::Ended& how,

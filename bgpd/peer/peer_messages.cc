@@ -50,6 +50,7 @@ void Peer::Impl::on_message(Connection& c, const Frame& frame, Instant now) {
     case MessageType::Notification: {
       const Notification n = decode_notification(frame.body);
       status.last_received = n;
+      note_identifier(n);
       return dispatch(c, ev::NotificationReceived{n}, now);
     }
   }

@@ -129,5 +129,23 @@ TEST(TwoPeers, WithoutAnyoneListeningAttemptsThinOutToConnectRetryTime) {
   EXPECT_EQ(w.a().peer->status().last_error, "connect: connection refused");
 }
 
+TEST(TwoPeers, ARefusedIdentifierIsRememberedUntilASessionComesUpAndNoLonger) {
+  World w{settings_of(65001, 7, 65001), settings_of(65001, 7, 65001)};
+  w.start();
+  w.run_for(Seconds{30});
+  EXPECT_TRUE(w.a().peer->status().identifier_refused);
+  EXPECT_TRUE(w.b().peer->status().identifier_refused) << "as told";
+  w.b().reachable = false;
+  w.cut(0);
+  w.b() = testing::Side{settings_of(65001, 8, 65001)};
+  w.perform(1, w.b().peer->start(w.now));
+  w.run_for(Seconds{600});
+  ASSERT_TRUE(w.both_established());
+  EXPECT_FALSE(w.a().peer->status().identifier_refused);
+  w.b().reachable = false;
+  w.cut(0);
+  EXPECT_FALSE(w.a().peer->status().identifier_refused) << "it is down for another reason now";
+}
+
 }  // namespace
 }  // namespace slash32::bgp
