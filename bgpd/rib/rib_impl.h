@@ -164,6 +164,7 @@ struct Rib::Impl {
   void refresh(RibPeerState& peer, std::size_t family);
   void say_again(RibPeerState& peer, std::size_t family);
   bool refresh_due(const RibPeerState& peer, std::size_t family) const;
+  static bool all_said_again(const RibPeerState& peer, std::size_t family);
   bool refresh_done(const RibPeerState& peer, std::size_t family) const;
   void mark_refresh(RibPeerState& peer, std::size_t family, RefreshKind kind, Output& out);
   bool has_output(const RibPeerState& peer) const;

@@ -59,14 +59,20 @@ void Rib::Impl::change_group(RibPeerState& peer, const ExportSettings& wanted) {
   // What only its queue still names must not be forgotten on the way.
   for (const Told& one : told)
     for_each_told(one, [&](std::size_t family, PrefixId id) { ++tables[family].node(id).held; });
+  // What was still to be said again goes with the queue: it is said from the beginning.
+  std::array<bool, kFamilies> again{};
+  for (std::size_t family = 0; family < kFamilies; ++family) {
+    again[family] = !peer.refresh[family].running && !all_said_again(peer, family);
+    if (std::exchange(peer.refresh[family].running, false)) peer.refresh[family].wanted = true;
+  }
   leave_group(peer);
-  for (OutRefresh& refresh : peer.refresh)  // what it had not said yet went with the queue: from the beginning
-    if (std::exchange(refresh.running, false)) refresh.wanted = true;
   lane(next, told.size() - 1);
   peer.group = &next;
   next.out.join(peer.out, told[0]);
   told.resize(1 + next.more.size());
   for (std::size_t n = 1; n < told.size(); ++n) next.more[n - 1]->join(add_member(peer), told[n]);
+  for (std::size_t family = 0; family < kFamilies; ++family)
+    if (again[family]) say_again(peer, family);
   for (const Told& one : told)
     for_each_told(one, [&](std::size_t family, PrefixId id) {
       --tables[family].node(id).held;
@@ -210,7 +216,10 @@ bool Rib::Impl::refresh_due(const RibPeerState& peer, std::size_t family) const 
 }
 
 bool Rib::Impl::refresh_done(const RibPeerState& peer, std::size_t family) const {
-  if (!peer.refresh[family].running) return false;
+  return peer.refresh[family].running && all_said_again(peer, family);
+}
+
+bool Rib::Impl::all_said_again(const RibPeerState& peer, std::size_t family) {
   const auto said = [&](const OutMember& member) { return member.queue.to_say_again(family) == 0; };
   return said(peer.out) && std::ranges::all_of(peer.more, [&](const auto& member) { return said(*member); });
 }

@@ -295,6 +295,17 @@ TEST_F(Rfc7313Out, NewSettingsInTheMiddleBeginItAnew) {
   EXPECT_EQ(std::count(begin, said.end(), "10.2.0.0/16"), 1);
 }
 
+TEST_F(Rfc7313Out, APlainRequestSurvivesNewSettings) {
+  RibPeer peer = ebgp(2);
+  context.families = kBoth;
+  w.rib.peer_up(2, peer, {});
+  (void)take();
+  w.rib.refresh(2, k4);
+  peer.max_message_size = 65535;  // another group, in which every route is encoded the same
+  w.rib.peer_changed(2, peer);
+  EXPECT_EQ(take(), (std::vector<std::string>{"10.1.0.0/16", "10.2.0.0/16"})) << "IPv4 again, and nothing else";
+}
+
 TEST_F(Rfc7313Out, AnEndOfRibThatWasMarkedSurvivesNewSettings) {
   for (int i = 0; i < 600; ++i)
     w.say(1, announce({"20." + std::to_string(i / 250) + "." + std::to_string(i % 250) + ".0/24"}, route({65001})));
