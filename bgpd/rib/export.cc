@@ -119,7 +119,7 @@ void to_internal_peer(const ExportSettings& to, const ExportRoute& route, PathAt
   out.cluster_list.insert(out.cluster_list.begin(), to.cluster_id);  // RFC 4456 section 8: prepend the local one
 }
 
-// RFC 8326 section 4.1: a route that is about to go says so, and is used last. Internal peers need no policy for that.
+// RFC 8326 section 4.2: a route that is about to go says so, and is used last. Internal peers need no policy for that.
 void depref(const ExportSettings& to, PathAttributes& out) {
   add(out, community::kGracefulShutdown);
   if (!to.external) out.local_pref = 0;

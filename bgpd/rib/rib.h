@@ -81,7 +81,7 @@ struct RibSettings {
   RouterId cluster_id;
   std::uint16_t multipath = 16;
   std::map<std::string, config::Policy> policies;
-  bool draining = false;  // what we send is to be used last (RFC 8326 section 4.1)
+  bool draining = false;  // what we send is to be used last (RFC 8326 section 4.2)
   bool operator==(const RibSettings&) const = default;
 };
 
