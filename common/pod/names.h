@@ -24,9 +24,9 @@ std::string host_ifname(const Key& key);
 /// Whether a link could be a host end by its name.
 bool is_host_ifname(std::string_view name);
 
-/// An alternative name (Linux 5.5) of the host end of the pod that has this address: "s32-" and the IPv4 address in 8 hex
-/// digits, or 11 hex digits of SHA-256 over the IPv6 address. It stays with the link whatever becomes of routes, the
-/// kernel finds it without a walk, and refuses it to a second link. At most 15 bytes, as IFNAMSIZ lets names be.
+/// An alternative name (Linux 5.5) of the host end of the pod that has this address: "s32-" and the IPv4 address in 8
+/// hex digits, or 11 hex digits of SHA-256 over the IPv6 address. It stays with the link whatever becomes of routes,
+/// the kernel finds it without a walk, and refuses it to a second link. At most 15 bytes, as IFNAMSIZ lets names be.
 std::string address_name(const IpAddress& address);
 
 /// What a host end's alias says. A container ID or network name that made the alias too long is kept as '#' and 32 hex
