@@ -164,7 +164,7 @@ def fixture_agent(apiserver, tmp_path, request):
 
 @pytest.fixture(name="crds", scope="module")
 def fixture_crds(apiserver):
-    apiserver.kubectl("apply", "-f", os.path.join(REPOSITORY, "manifests/crds"))
+    apiserver.kubectl("apply", "-k", os.path.join(REPOSITORY, "manifests/crds"))
     run_until = ("wait", "--for=condition=Established", "--timeout=60s", "crd", "--all")
     apiserver.kubectl(*run_until)
 
