@@ -99,16 +99,20 @@ class Agent:
         self.kubeconfig = plane.kubeconfig
         self.process = None
 
-    def start(self, *flags):
+    def words(self, *flags):
+        """The command line; no path of it is the machine's own."""
         d = self.directory
         words = [os.path.join(BIN, "slash32-agent"), "--kubeconfig", self.kubeconfig, "--node-name", self.name,
                  "--node-file", self.node_file, "--bgpd-config", self.bgpd_file, "--secrets-dir", d / "run/secrets",
                  "--state-dir", d / "lib", "--conflist", self.conflist, "--cni-bin-dir", self.binaries,
                  "--ipam-dir", d / "run/ipam", "--bgpd-socket", d / "run/bgpd.sock", "--bgpd-state-file",
                  d / "run/bgpd.state", "--socket", d / "run/agent.sock", *flags]
+        return [str(word) for word in words]
+
+    def start(self, *flags):
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([str(word) for word in words], stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, env=environment())
+            self.process = subprocess.Popen(self.words(*flags), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            env=environment())
         wait_until(lambda: self.ask("/v1/live")[0] == 200, 20, self.said)
 
     def said(self):
@@ -131,6 +135,11 @@ class Agent:
 
     def status(self):
         return self.ask("/v1/status")[1]
+
+    def lists_of(self, kind):
+        """How many whole lists of a kind it has read."""
+        name = f'slash32_agent_watch_lists_total{{kind="{kind}"}} '
+        return next(int(line[len(name):]) for line in self.ask("/metrics")[1].splitlines() if line.startswith(name))
 
     def node_json(self):
         return json.loads(self.node_file.read_text()) if self.node_file.exists() else {}
@@ -273,9 +282,12 @@ def test_a_second_agent_ends_and_changes_nothing(apiserver, agent, crds):
     make_node(apiserver, agent.name, ["10.244.4.0/24"], "192.0.2.4")
     agent.start()
     agent.waits_ready()
-    done = subprocess.run([os.path.join(BIN, "slash32-agent"), "--kubeconfig", agent.kubeconfig, "--socket",
-                           agent.directory / "run/agent.sock"], capture_output=True, text=True, timeout=20, check=False)
+    def contents():
+        return {path: path.read_bytes() for path in agent.directory.rglob("*") if path.is_file() and path != agent.log}
+    before = contents()
+    done = subprocess.run(agent.words(), capture_output=True, text=True, timeout=20, check=False)
     assert done.returncode == 1 and "another slash32-agent answers there" in done.stderr
+    assert contents() == before
 
 
 def test_the_api_may_go_and_come_back(apiserver, agent, crds):
@@ -298,18 +310,22 @@ def test_the_api_may_go_and_come_back(apiserver, agent, crds):
 
 
 def test_a_compaction_while_it_is_away_costs_one_list(apiserver, agent, crds):
-    """410 for the watch: listed anew, and what went meanwhile goes."""
+    """410 for the watch: listed anew once, and what went meanwhile goes."""
     make_node(apiserver, agent.name, ["10.244.6.0/24"], "192.0.2.6")
     make_node(apiserver, f"{agent.name}-b", ["10.244.66.0/24"], "192.0.2.66")
     agent.start()
     agent.waits(lambda: agent.bgpd_file.exists() and "192.0.2.66" in agent.bgpd_file.read_text(), "no neighbour")
+    before = agent.lists_of("Node")
     agent.process.send_signal(signal.SIGSTOP)
-    apiserver.stop_server()
-    agent.process.send_signal(signal.SIGCONT)
-    apiserver.start_server()
-    apiserver.api.delete(f"{NODES}/{agent.name}-b")
-    apiserver.compact()
+    try:
+        apiserver.stop_server()  # its watches end, and it cannot ask for new ones
+        apiserver.start_server()
+        apiserver.api.delete(f"{NODES}/{agent.name}-b")
+        apiserver.compact()
+    finally:
+        agent.process.send_signal(signal.SIGCONT)
     agent.waits(lambda: "192.0.2.66" not in agent.bgpd_file.read_text(), "the neighbour stays")
+    assert agent.lists_of("Node") == before + 1
 
 
 def test_after_a_reboot_without_the_api_node_json_comes_back(apiserver, agent, crds):
