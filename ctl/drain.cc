@@ -14,14 +14,29 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds kBetweenLooks{1};
 
-/// Until the node has no pod and everybody had time to choose other paths. Error: the time is over.
+Result<nlohmann::json> look(const Options& options) {
+  return parse_document(TRY(fetch(options, "/v1/status")), "/v1/status");
+}
+
+/// Until the node has no pod and everybody had time to choose other paths. A daemon that restarts meanwhile stays
+/// drained and is asked again; `settle` then begins anew, since it tells everybody anew. Error: the time is over.
 Status wait_until_empty(const Options& options, const DrainOrder& order, std::ostream& out) {
   const auto began = Clock::now();
+  auto steady = began;  // since then every look was answered
   for (std::string told;; std::this_thread::sleep_for(kBetweenLooks)) {
-    const auto status = TRY(parse_document(TRY(fetch(options, "/v1/status")), "/v1/status"));
-    const auto waited = Clock::now() - began;
-    const std::string pods = field_text(status, "pods");
-    if (pods == "0" && waited >= order.settle) return ok();
+    const auto status = look(options);
+    const auto now = Clock::now();
+    const auto waited = now - began;
+    if (!status) {
+      if (waited >= order.timeout) return fail(status.error());
+      if (status.error().message != told && !options.json) print_line(out, "waiting: " + status.error().message);
+      out.flush();
+      told = status.error().message;
+      steady = now;
+      continue;
+    }
+    const std::string pods = field_text(*status, "pods");
+    if (pods == "0" && now - steady >= order.settle) return ok();
     if (waited >= order.timeout)
       return fail(1, "still " + pods + " pods after " + std::to_string(order.timeout.count()) +
                          " s: it stays drained and does not leave");

@@ -1,6 +1,7 @@
 // slash32ctl as a program: its exit statuses, its errors, and what it asks a daemon. The daemon is a socket of the test
 // that answers with a fixed text.
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -14,6 +15,7 @@
 #include <fstream>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "common/fd.h"
 
@@ -60,21 +62,29 @@ class CommandLine : public testing::Test {
   }
 
   /// Answers one connection with `response`; what was asked is in request_ after the command has ended.
-  void serve(std::string response) {
-    server_ = std::thread{[this, listener = listen_on_socket(), response = std::move(response)] {
-      const UniqueFd client{::accept(listener.get(), nullptr, nullptr)};
-      std::array<char, 4096> buffer{};
-      while (request_.find("\r\n\r\n") == std::string::npos) {
-        const auto n = ::read(client.get(), buffer.data(), buffer.size());
-        if (n <= 0) return;
-        request_.append(buffer.data(), static_cast<std::size_t>(n));
+  void serve(std::string response) { serve_each({std::move(response)}); }
+  /// The same for one connection after the other; request_ is what the last one asked.
+  void serve_each(std::vector<std::string> responses) {
+    server_ = std::thread{[this, listener = listen_on_socket(), responses = std::move(responses)] {
+      for (const std::string& response : responses) {
+        // Nobody may come: a command that gave up must fail its test, not hang it.
+        pollfd waiting{.fd = listener.get(), .events = POLLIN, .revents = 0};
+        if (::poll(&waiting, 1, 30000) <= 0) return;
+        const UniqueFd client{::accept(listener.get(), nullptr, nullptr)};
+        request_.clear();
+        std::array<char, 4096> buffer{};
+        while (request_.find("\r\n\r\n") == std::string::npos) {
+          const auto n = ::read(client.get(), buffer.data(), buffer.size());
+          if (n <= 0) return;
+          request_.append(buffer.data(), static_cast<std::size_t>(n));
+        }
+        (void)write_all(client.get(), response);
       }
-      (void)write_all(client.get(), response);
     }};
   }
   Outcome ask(const std::string& arguments) {
     Outcome outcome = run_ctl("--socket " + socket_path() + " " + arguments);
-    server_.join();
+    if (server_.joinable()) server_.join();
     return outcome;
   }
   std::string first_line_of_request() const { return request_.substr(0, request_.find("\r\n")); }
@@ -194,6 +204,17 @@ TEST_F(CommandLine, PostsADrain) {
   serve("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
   EXPECT_EQ(ask("drain").status, 0);
   EXPECT_EQ(first_line_of_request(), "POST /v1/drain HTTP/1.1");
+}
+
+TEST_F(CommandLine, ADrainThatWaitsOutlivesADaemonThatIsGoneForAWhile) {
+  const auto answer = [](const std::string& body) {
+    return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  };
+  // Its second connection ends without an answer, as when the daemon ends in the middle.
+  serve_each({answer("{}"), "", answer(R"({"pods": 0})"), answer("{}")});
+  const Outcome outcome = ask("drain --then-shutdown --settle 0 --timeout 60");
+  EXPECT_EQ(outcome.status, 0) << outcome.output;
+  EXPECT_EQ(first_line_of_request(), "POST /v1/shutdown HTTP/1.1");
 }
 
 TEST_F(CommandLine, WaitsAfterADrainOnlyWhereItIsToLeave) {
