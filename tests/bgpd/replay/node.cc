@@ -263,7 +263,12 @@ void Node::on(Neighbor& n, const act::UpdateReceived& a) {
   perform(n, n.peer.stop(now_, notification(ErrorCode::Cease, cease::kMaximumPrefixes)));
 }
 
-void Node::on(Neighbor& n, const act::RefreshReceived& a) { rib_.peer_refreshes(n.id, a.refresh); }
+void Node::on(Neighbor& n, const act::RefreshReceived& a) {
+  if (a.refresh.kind == RefreshKind::Request)
+    rib_.refresh(n.id, a.refresh.family);
+  else
+    rib_.peer_refreshes(n.id, a.refresh);
+}
 
 // ---------------------------------------------------------------- turns, as Daemon::turn has them
 
