@@ -19,3 +19,11 @@ def fixture_apiserver(request):
 def fixture_cluster():
     """Two nodes that are Ready, for a module."""
     yield from session.open_cluster(KubernetesCluster())
+
+
+@pytest.fixture(scope="module", name="pods")
+def fixture_pods(cluster):
+    """A pod on each node."""
+    for node in cluster.nodes:
+        cluster.create_pod(f"pod-{node.name}", node.name)
+    return [cluster.running_pod(f"pod-{node.name}") for node in cluster.nodes]

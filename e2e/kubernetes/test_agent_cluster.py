@@ -17,14 +17,6 @@ def fixture_cluster():
     yield from session.open_cluster(KubernetesCluster(equip=agent.equip))
 
 
-@pytest.fixture(scope="module", name="pods")
-def fixture_pods(cluster):
-    """A pod on each node."""
-    for node in cluster.nodes:
-        cluster.create_pod(f"pod-{node.name}", node.name)
-    return [cluster.running_pod(f"pod-{node.name}") for node in cluster.nodes]
-
-
 def test_a_node_has_the_ranges_that_the_api_gave_it(cluster):
     """In node.json, in the order of the API, and announced by its speaker to the other."""
     for item in cluster.node_items():

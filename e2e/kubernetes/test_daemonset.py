@@ -17,14 +17,6 @@ def fixture_cluster():
     yield from session.open_cluster(KubernetesCluster(equip=daemonset.equip))
 
 
-@pytest.fixture(scope="module", name="pods")
-def fixture_pods(cluster):
-    """A pod on each node."""
-    for node in cluster.nodes:
-        cluster.create_pod(f"pod-{node.name}", node.name)
-    return [cluster.running_pod(f"pod-{node.name}") for node in cluster.nodes]
-
-
 def wait_rolled_out(cluster):
     """Waits until every pod of the DaemonSet is the newest and Ready, by the controller's word."""
     def done():

@@ -155,14 +155,7 @@ router bgp {self.asn}
   neighbor {ADDRESS6} activate
  exit-address-family
 """, "frr")
-        self.file("frr/vtysh.conf", "", "frr")
-        shared = ["-u", "frr", "-g", "frr", "-f", conf, "--vty_socket", "/run/frr", "-z", "/run/frr/zserv.api"]
-        self.host.spawn("/usr/lib/frr/zebra", *shared, "-i", "/run/frr/zebra.pid")
-        wait_until(lambda: "down0" in self.vtysh("show interface brief", daemon="zebra"), 20, "zebra's interfaces")
-        self.host.spawn("/usr/lib/frr/bgpd", *shared, "-i", "/run/frr/bgpd.pid", "-l", SELF6)
-        wait_until(lambda: "bgp" in self.vtysh("show zebra client summary", daemon="zebra"), 20, "bgpd at zebra")
-        wait_until(lambda: ADDRESS6 in self.vtysh("show bgp summary"), 20, "bgpd's configuration")
-        self.vtysh("configure terminal", f"router bgp {self.asn}", f"no neighbor {ADDRESS6} shutdown")
+        self.launch(conf, SELF6, ADDRESS6)
 
 
 @pytest.mark.parametrize("kind", [Bird6, Frr6], ids=["bird", "frr"])

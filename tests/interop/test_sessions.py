@@ -27,7 +27,7 @@ def test_a_daemon_that_got_no_cpu_reads_what_came_meanwhile_before_it_judges(pai
         end = time.monotonic() + 4  # past the hold time: only what is in the socket can save the session
         while time.monotonic() < end:
             peer.send_keepalive()
-            time.sleep(0.5)
+            time.sleep(0.5)  # the pace of its keepalives, not a wait for anything
     finally:
         pair.speaker.process.send(signal.SIGCONT)
     peer.send(a.announce(["20.1.0.0/16"], (PEER_ASN,), peer_address(1)))

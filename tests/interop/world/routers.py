@@ -134,16 +134,20 @@ router bgp {self.asn}
   neighbor {ADDRESS} activate
  exit-address-family
 """, "frr")
+        self.launch(conf, SELF, ADDRESS)
+
+    def launch(self, conf, own, neighbor):
+        """zebra and bgpd with `conf`, in which the neighbour is shut down; then it may come."""
         self.file("frr/vtysh.conf", "", "frr")
         shared = ["-u", "frr", "-g", "frr", "-f", conf, "--vty_socket", "/run/frr", "-z", "/run/frr/zserv.api"]
         # A bgpd that meets its neighbour before zebra told it the interfaces' addresses sends IPv6 routes with a next hop
         # that nobody can use. So it may not, until zebra knows bgpd.
         self.host.spawn("/usr/lib/frr/zebra", *shared, "-i", "/run/frr/zebra.pid")
         wait_until(lambda: "down0" in self.vtysh("show interface brief", daemon="zebra"), 20, "zebra's interfaces")
-        self.host.spawn("/usr/lib/frr/bgpd", *shared, "-i", "/run/frr/bgpd.pid", "-l", SELF)
+        self.host.spawn("/usr/lib/frr/bgpd", *shared, "-i", "/run/frr/bgpd.pid", "-l", own)
         wait_until(lambda: "bgp" in self.vtysh("show zebra client summary", daemon="zebra"), 20, "bgpd at zebra")
-        wait_until(lambda: ADDRESS in self.vtysh("show bgp summary"), 20, "bgpd's configuration")
-        self.vtysh("configure terminal", f"router bgp {self.asn}", f"no neighbor {ADDRESS} shutdown")
+        wait_until(lambda: neighbor in self.vtysh("show bgp summary"), 20, "bgpd's configuration")
+        self.vtysh("configure terminal", f"router bgp {self.asn}", f"no neighbor {neighbor} shutdown")
 
     def vtysh(self, *commands, daemon="bgpd"):
         """What vtysh answers."""
