@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A kind cluster with slash32 as its network, a router that is FRR, and the checks. Needs docker, kind and kubectl, and a
-# registry for the images of kind, FRR and agnhost; without the programs it says so and ends with 77.
+# registry for the images of kind, FRR and busybox; without the programs it says so and ends with 77.
 #   e2e/kind/run.sh            build the image, bring it up, check, take it down
 #   e2e/kind/run.sh --keep     leave it up
 #   e2e/kind/run.sh --down     take down what --keep left
@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.."
 
 name=${SLASH32_KIND_NAME:-slash32}
 tor="$name-tor"
-tor_image=${SLASH32_TOR_IMAGE:-quay.io/frrouting/frr:9.1.0}
+tor_image=${SLASH32_TOR_IMAGE:-frrouting/frr:v8.4.1}
 bin=${SLASH32_BIN:-build/release/bin}
 missing_status=77
 # A file of its own: the user's kubeconfig is not ours to change.
@@ -91,7 +91,7 @@ check_routes() {
 reaches() {
   local host=$2
   [[ $2 != *:* ]] || host="[$2]"
-  kube exec "$1" -- curl -gsS -m 10 "http://$host:$3/hostname" > /dev/null || fail "$1 does not reach $2"
+  kube exec "$1" -- wget -q -T 10 -O /dev/null "http://$host:$3/hostname" || fail "$1 does not reach $2"
 }
 
 check_pods() {

@@ -54,6 +54,12 @@ def test_it_applies_the_manifests_that_everybody_applies_and_files_that_are_ther
         assert os.path.exists(os.path.join(REPOSITORY, path)), path
 
 
+def test_no_image_is_bound_to_one_registry():
+    """Docker and containerd have a default, and those who mirror it say so there."""
+    images = re.findall(r"image: *(\S+)", read("e2e/kind/probe.yaml")) + re.findall(r"_IMAGE:-([^}]+)", read("e2e/kind/run.sh"))
+    assert len(images) == 2 and not [image for image in images if "." in image.split("/")[0].split(":")[0]], images
+
+
 def test_its_resources_say_what_the_definitions_allow():
     for document in yaml.safe_load_all(read("e2e/kind/bgp.yaml.in").replace("@TOR4@", "172.18.0.9")):
         definition = yaml.safe_load(read(f"manifests/crds/{document['kind'].lower()}s.yaml"))
