@@ -111,7 +111,7 @@ struct NeighborConf {
   bool graceful_shutdown = true;          // heed the community (RFC 8326)
   bool allow_as_set = false;              // RFC 9774
   bool enhanced_refresh = true;           // RFC 7313
-  bool extended_messages = true;          // RFC 8654
+  bool extended_messages = false;         // RFC 8654
   std::optional<bool> extended_next_hop;  // RFC 8950; default: where the neighbour's address is an IPv6 one
   Allow allow;
   MaxPrefixes max_prefixes;

@@ -46,7 +46,7 @@ struct PeerSettings {
   std::optional<BgpRole> role;      // eBGP: our role towards the peer (RFC 9234)
   bool role_strict = false;         // a peer that says no role is refused
   bool enhanced_refresh = true;     // RFC 7313
-  bool extended_messages = true;    // RFC 8654
+  bool extended_messages = false;   // RFC 8654
   bool extended_next_hop = false;   // RFC 8950
   bool allow_as_set = false;        // RFC 9774: otherwise such a route is treated as withdrawn
   bool add_path_receive = false;    // RFC 7911, every family

@@ -27,8 +27,7 @@ NUMBERS = itertools.count(1)
 @pytest.fixture(scope="module")
 def world(make_shared):
     count = 2 * len(CASES) + 1
-    # Without RFC 8654: whom we have offered long messages may send them, and RFC 4271's limit is not its.
-    return make_shared(count, *(external(number, extendedMessages=False) for number in range(1, count + 1)))
+    return make_shared(count, *(external(number) for number in range(1, count + 1)))
 
 
 @pytest.mark.parametrize("established", [False, True], ids=["open_sent", "established"])

@@ -20,8 +20,7 @@ WITNESS = COUNT + 1
 @pytest.fixture(scope="module")
 def world(make_shared):
     """A speaker with a neighbour for each case, and one more that must live through all of this."""
-    # Without RFC 8654: whom we have offered long messages may send them, and RFC 4271's limit is not its.
-    neighbors = [(internal if is_internal else external)(number, extendedMessages=False)
+    neighbors = [(internal if is_internal else external)(number)
                  for number, (_, is_internal) in enumerate(CASES, 1)]
     return make_shared(WITNESS, *neighbors, external(WITNESS))
 

@@ -30,6 +30,11 @@ def announce(peer, prefix, communities, number=1):
                                   attributes.attribute(attributes.COMMUNITIES, value)))
 
 
+def long(number, **settings):
+    """A neighbour that is offered RFC 8654."""
+    return external(number, extendedMessages=True, **settings)
+
+
 def establish(pair, number, **options):
     """A raw peer that reads long messages."""
     peer = pair.peer(number, router_id=peer_address(number))
@@ -38,7 +43,7 @@ def establish(pair, number, **options):
 
 
 def test_section_4_a_long_update_is_passed_on_only_to_who_takes_it(pair):
-    pair.start(external(1), external(2), external(3))
+    pair.start(long(1), long(2), long(3))
     peers = {1: establish(pair, 1), 2: establish(pair, 2), 3: establish(pair, 3, extended=False)}
     assert peers[1].open.capability(CAP_EXTENDED) == b""
     peers[3].longest = 4096
@@ -57,7 +62,7 @@ def test_section_4_a_long_update_is_passed_on_only_to_who_takes_it(pair):
 
 
 def test_section_4_a_long_message_is_taken_also_from_who_did_not_say_it_takes_them(pair):
-    pair.start(external(1))
+    pair.start(long(1))
     peer = establish(pair, 1, extended=False)
     assert peer.open.capability(CAP_EXTENDED) == b""
     assert pair.speaker.neighbor("p1")["capabilities"]["extendedMessages"] is False
@@ -68,7 +73,7 @@ def test_section_4_a_long_message_is_taken_also_from_who_did_not_say_it_takes_th
 
 @pytest.mark.parametrize("theirs", [True, False], ids=["theirs", "neither"])
 def test_section_4_a_long_message_that_we_did_not_say_we_take_is_refused(pair, theirs):
-    pair.start(external(1, extendedMessages=False))
+    pair.start(external(1))  # the default
     peer = establish(pair, 1, extended=theirs)
     assert peer.open.capability(CAP_EXTENDED) is None
     assert pair.speaker.neighbor("p1")["capabilities"]["extendedMessages"] is False
@@ -78,14 +83,14 @@ def test_section_4_a_long_message_that_we_did_not_say_we_take_is_refused(pair, t
 
 
 def test_section_4_a_long_keepalive_is_refused_all_the_same(pair):
-    pair.start(external(1))
+    pair.start(long(1))
     peer = establish(pair, 1)
     peer.send(wire.message(wire.KEEPALIVE, bytes(5000)))
     peer.expect_notification(1, 2)
 
 
 def test_section_4_many_prefixes_fill_long_messages(pair):
-    pair.start(external(1, maxPrefixes={"in": 50000}), external(2), external(3))
+    pair.start(long(1, maxPrefixes={"in": 50000}), long(2), long(3))
     source = establish(pair, 1)
     prefixes = [f"21.{i // 256}.{i % 256}.0/24" for i in range(15000)]
     for at in range(0, len(prefixes), 1000):
@@ -114,7 +119,7 @@ def test_a_long_update_goes_through_to_another_speaker(pair, kind):
     if not kind.is_installed():
         pytest.skip(f"{kind.__name__} is not installed")
     made = kind(pair.outside, PEER_ASN + 1, session=SESSION[kind])
-    pair.start(speaker.neighbor("router", SELF, PEER_ASN + 1, passive=False, holdTime=9), external(2))
+    pair.start(speaker.neighbor("router", SELF, PEER_ASN + 1, passive=False, holdTime=9, extendedMessages=True), long(2))
     made.start()
     pair.speaker.wait_established("router", 40)
     assert pair.speaker.neighbor("router")["capabilities"]["extendedMessages"] is True
