@@ -11,6 +11,7 @@
 
 #include "common/netlink/addressing.h"
 #include "common/netlink/links.h"
+#include "common/pod/address_claim.h"
 #include "common/pod/host_route.h"
 #include "common/pod/node_address.h"
 #include "common/pod/settings.h"
@@ -119,7 +120,8 @@ class Repair {
                    .any_gateway6 = !wanted.known};
   }
   Result<EndState> state_of(const HostEnd& end, const Wanted& wanted) {
-    EndState state{.wrong_settings = TRY(wrong_settings(host_, end, wanted)), .addresses = {}, .neighbors = {}};
+    EndState state{
+        .wrong_settings = TRY(wrong_settings(host_, end, wanted)), .addresses = {}, .neighbors = {}, .holders = {}};
     if (has_v6(end))
       for (const auto& address : TRY(netlink::list_addresses(host_, AddressFamily::IPv6, end.link.index)))
         state.addresses.push_back(address.address);
@@ -127,6 +129,8 @@ class Repair {
       const auto answer = TRY(host_.ask(netlink::get_neighbor(end.link.index, address)));
       for (const auto& reply : answer.replies)
         if (const auto neighbor = netlink::parse_neighbor(reply)) state.neighbors.push_back(*neighbor);
+      if (const auto holder = TRY(host_.find_primary_name(pod::address_name(address))))
+        state.holders.emplace(address, *holder);
     }
     return state;
   }
@@ -144,6 +148,8 @@ class Repair {
       case Piece::Neighbor:
         return host_.run(
             netlink::set_neighbor({.link = link, .address = *gap.address, .mac = wish.pod_mac, .permanent = true}));
+      case Piece::Name:
+        return pod::claim_addresses(host_, link, {*gap.address});
       case Piece::Route:
         return put_route(link, *gap.address, gap.address->is_v4() ? source.v4 : source.v6);
       case Piece::Conflict:

@@ -42,6 +42,24 @@ void find_route_gaps(const HostEnd& end, const IpAddress& address, const NodeVie
     out.push_back({.piece = Piece::Route, .address = address, .what = what, .detail = {}});
 }
 
+/// The name that keeps an address from other pods: lost, or of a pod that an earlier slash32 made.
+void find_name_gap(const HostEnd& end, const IpAddress& address, const EndState& state, const NodeView& node,
+                   std::vector<Gap>& out) {
+  Gap gap{.piece = Piece::Name,
+          .address = address,
+          .what = "name " + pod::address_name(address) + " of " + address.to_string(),
+          .detail = {}};
+  if (const auto holder = state.holders.find(address); holder != state.holders.end()) {
+    if (holder->second == end.link.name) return;
+    const auto* link = node.link_named(holder->second);
+    if (link == nullptr || (link->up && link->carrier)) {
+      gap.piece = Piece::Conflict;
+      gap.detail = "link " + holder->second + " has it and keeps it";
+    }
+  }
+  out.push_back(std::move(gap));
+}
+
 bool has_gateway(const EndState& state, const EndWish& wish) {
   return std::ranges::any_of(state.addresses, [&](const IpAddress& address) {
     return address == wish.gateway6 || (wish.any_gateway6 && address.is_link_local());
@@ -82,6 +100,7 @@ std::vector<Gap> find_gaps(const HostEnd& end, const EndState& state, const EndW
                      .address = address,
                      .what = "neighbour entry " + address.to_string(),
                      .detail = {}});
+  for (const auto& address : addresses) find_name_gap(end, address, state, node, out);
   for (const auto& address : addresses) find_route_gaps(end, address, node, out);
   return out;
 }

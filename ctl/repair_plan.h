@@ -2,6 +2,7 @@
 // which they can be closed. What is right does not appear; what is another's in the place is a conflict, and stays.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@ struct EndState {
   std::vector<std::string> wrong_settings;  // by name
   std::vector<IpAddress> addresses;         // IPv6, of the link itself
   std::vector<netlink::Neighbor> neighbors;
+  std::map<IpAddress, std::string> holders;  // of the names of the alias's addresses; none: nobody has it
 };
 
 /// What the alias does not say.
@@ -28,7 +30,7 @@ struct EndWish {
   bool any_gateway6 = false;  // `gateway6` is a default: another link-local address that stands is as good
 };
 
-enum class Piece : unsigned char { Settings, Mac, Gateway, Neighbor, Route, Conflict };
+enum class Piece : unsigned char { Settings, Mac, Gateway, Neighbor, Name, Route, Conflict };
 
 struct Gap {
   Piece piece = Piece::Conflict;

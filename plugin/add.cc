@@ -3,8 +3,8 @@
 #include "common/cni/error.h"
 #include "common/log.h"
 #include "common/netlink/links.h"
+#include "common/pod/address_claim.h"
 #include "common/scope_guard.h"
-#include "plugin/address_claim.h"
 #include "plugin/address_source.h"
 #include "plugin/masquerade.h"
 #include "plugin/names.h"
@@ -153,7 +153,7 @@ Result<cni::AddResult> cmd_add(const cni::Call& call, const config::GetEnv& gete
   ScopeGuard put_back{[&] { undo_pod_forwarding(ns, forwarding, conf.allow_ip_forwarding.value_or(false)); }};
   TRY(await_addresses(ns, plan, call.deadline));
   TRY(call.deadline.check("the pod's route"));
-  TRY(claim_addresses(host, link.host, plan.addresses));
+  TRY(pod::claim_addresses(host, link.host, plan.addresses));
   TRY(route_to_pod(host, link, plan));
   TRY(call.deadline.check("printing the result"));
 

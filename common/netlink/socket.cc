@@ -1,6 +1,7 @@
 #include "common/netlink/socket.h"
 
 #include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -138,7 +139,7 @@ Status Socket::run(std::span<Request> requests) {
 
 Status Socket::run(Request request) { return run({&request, 1}); }
 
-Result<std::optional<std::string>> Socket::find_primary_name(std::string_view name) const {
+Result<std::optional<std::string>> Socket::find_primary_name(std::string_view name) {
   // A socket that is bound to a device looks its name up so; a netlink socket minds the device no further, and is let
   // go of it again.
   const auto bind_to = [&](std::string_view device) {
@@ -146,16 +147,30 @@ Result<std::optional<std::string>> Socket::find_primary_name(std::string_view na
   };
   if (bind_to(name) != 0) {
     if (errno == ENODEV) return std::optional<std::string>{};
+    if (errno == EPERM) return ask_primary_name(name);
     return sys_fail("look up link " + std::string(name));
   }
   std::array<char, IF_NAMESIZE> primary{};
   socklen_t size = primary.size();
   const bool is_listed = ::getsockopt(fd_.get(), SOL_SOCKET, SO_BINDTODEVICE, primary.data(), &size) == 0;
   const int error = errno;
-  if (bind_to({}) != 0) return sys_fail("let go of link " + std::string(name));
+  // Linux 5.7 and later let anybody bind a socket, and let go of it only who has CAP_NET_RAW.
+  if (bind_to({}) != 0 && errno != EPERM) return sys_fail("let go of link " + std::string(name));
   if (is_listed) return std::optional<std::string>{primary.data()};
   if (error == ENODEV) return std::optional<std::string>{};
   return sys_fail("look up the name of link " + std::string(name), error);
+}
+
+Result<std::optional<std::string>> Socket::ask_primary_name(std::string_view name) {
+  Request request("look up link " + std::string(name), RTM_GETLINK, NLM_F_ACK, ifinfomsg{});
+  request.put_text(IFLA_IFNAME, name);
+  const auto answer = TRY(ask(std::move(request)));
+  if (answer.error == ENODEV) return std::optional<std::string>{};
+  if (answer.error != 0) return fail(refusal("look up link " + std::string(name), answer));
+  for (const auto& reply : answer.replies)
+    if (reply.type == RTM_NEWLINK)
+      return std::optional<std::string>{reply.attributes(sizeof(ifinfomsg)).text(IFLA_IFNAME)};
+  return std::optional<std::string>{};
 }
 
 void Socket::filter_dumps(bool on) const {

@@ -45,8 +45,8 @@ class Socket {
 
   /// The primary name of the link that has this name or alternative name (at most 15 bytes); nothing when there is
   /// none, or when it is just being removed. Answered without the networking lock that requests about links wait for,
-  /// and without the look for a kernel module that SIOCGIFINDEX begins.
-  Result<std::optional<std::string>> find_primary_name(std::string_view name) const;
+  /// and without the look for a kernel module that SIOCGIFINDEX begins; without CAP_NET_RAW by such a request.
+  Result<std::optional<std::string>> find_primary_name(std::string_view name);
 
   /// Whether the kernel (4.20) heeds the fields of a dump's header as filters. Older ones ignore both.
   void filter_dumps(bool on) const;
@@ -59,6 +59,7 @@ class Socket {
  private:
   explicit Socket(UniqueFd fd, std::chrono::milliseconds patience) : fd_(std::move(fd)), patience_(patience) {}
   Status send(std::span<Request> requests);
+  Result<std::optional<std::string>> ask_primary_name(std::string_view name);
   Result<std::size_t> receive(const std::string& what);
 
   UniqueFd fd_;

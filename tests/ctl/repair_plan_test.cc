@@ -38,6 +38,7 @@ struct World {
     state.addresses = {kWish.gateway6};
     for (const auto& address : addresses) {
       state.neighbors.push_back({.link = end.link.index, .address = address, .mac = kPodMac, .permanent = true});
+      state.holders[address] = end.link.name;
       route(address, end.link.index, netlink::RouteProtocol::Slash32Pod);
     }
     node.links.push_back(end.link);
@@ -72,9 +73,24 @@ TEST(RepairPlan, PutsBackWhatDownAndUpTakesRoutesLast) {
   World world;
   world.pod("c0ffee", {ip("10.0.0.1"), ip("fd00::1")});
   world.node.host_routes.clear();
-  world.state = {};
+  world.state.addresses.clear();
+  world.state.neighbors.clear();
   EXPECT_THAT(world.gaps(), ElementsAre("address fe80::1/64", "neighbour entry 10.0.0.1", "neighbour entry fd00::1",
                                         "route 10.0.0.1/32", "route fd00::1/128"));
+}
+
+TEST(RepairPlan, GivesAnAddressItsNameWhereNobodyOrADeadLinkHasIt) {
+  World world;
+  world.pod("c0ffee", {ip("10.0.0.1")});
+  world.state.holders.clear();
+  EXPECT_THAT(world.gaps(), ElementsAre("name s32-0a000001 of 10.0.0.1"));
+  auto dead = link_named(9, "s32dead");
+  dead.up = true;
+  world.node.links.push_back(dead);
+  world.state.holders[ip("10.0.0.1")] = "s32dead";
+  EXPECT_THAT(world.gaps(), ElementsAre("name s32-0a000001 of 10.0.0.1"));
+  world.node.links.back().carrier = true;
+  EXPECT_THAT(world.gaps(), ElementsAre("conflict name s32-0a000001 of 10.0.0.1"));
 }
 
 TEST(RepairPlan, NeedsNoIpv6WhereThePodHasNone) {

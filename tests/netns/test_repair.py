@@ -61,6 +61,28 @@ def test_repair_of_one_pod_leaves_the_others_alone(world):
     assert repair(world, "").returncode == 2
 
 
+def test_repair_gives_addresses_their_names_again(world):
+    """Pods of an earlier slash32 have none; a name that a live link has is not taken."""
+    answer = world.add("c1", "p1")
+    names = world.show(f"link show {answer.host_link}")[0]["altnames"]
+    for name in names:
+        world.ip(f"link property del dev {answer.host_link} altname {name}")
+    done = repair(world, "--json")
+    assert done.returncode == 0 and [what.split()[0] for what, _ in actions(done)] == ["name", "name"], done
+    assert world.show(f"link show {answer.host_link}")[0]["altnames"] == names
+    world.ip(f"link property del dev {answer.host_link} altname {names[0]}")
+    world.ip(f"link property add dev up0 altname {names[0]}")
+    done = repair(world)
+    assert done.returncode == 1 and "conflict: name" in done.stdout and "up0" in done.stdout, done
+
+
+def test_names_are_found_without_the_right_to_bind_sockets_to_devices(world):
+    world.add("c1", "p1")
+    done = world.run("setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw", f"{BIN}/slash32ctl", "repair", "--json",
+                     check=False)
+    assert done.returncode == 0 and actions(done) == [], done
+
+
 def test_a_dry_run_says_all_and_changes_nothing(world):
     answer = world.add("c1", "p1")
     down_and_up(world, answer.host_link)

@@ -8,10 +8,10 @@
 #include "common/netlink/socket.h"
 #include "common/strong.h"
 
-namespace slash32::plugin {
+namespace slash32::pod {
 
 /// Gives the host end `link`, whose pod's end is up already, the names of the pod's addresses. A name that a dead link
 /// has (down, or without carrier, as a route is replaced) is taken over. Error: CNI code 11 where a live one has it.
 Status claim_addresses(netlink::Socket& host, IfIndex link, const std::vector<IpAddress>& addresses);
 
-}  // namespace slash32::plugin
+}  // namespace slash32::pod

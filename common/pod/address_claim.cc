@@ -1,4 +1,4 @@
-#include "plugin/address_claim.h"
+#include "common/pod/address_claim.h"
 
 #include <cerrno>
 #include <string>
@@ -8,7 +8,7 @@
 #include "common/netlink/links.h"
 #include "common/pod/names.h"
 
-namespace slash32::plugin {
+namespace slash32::pod {
 namespace {
 
 /// Takes `name` from a dead link. One that is gone meanwhile, or has lost the name, is as good.
@@ -22,9 +22,9 @@ Status take_from(netlink::Socket& host, const netlink::Link& holder, const std::
 }
 
 /// One name, after the kernel has refused some of them. Whoever has it had a carrier when it claimed it; without one,
-/// or down, it is dead, as for a route (pod::may_replace).
+/// or down, it is dead, as for a route (may_replace).
 Status claim_one(netlink::Socket& host, IfIndex link, const IpAddress& address) {
-  const auto name = pod::address_name(address);
+  const auto name = address_name(address);
   if (const auto primary = TRY(host.find_primary_name(name))) {
     const auto holder = TRY(netlink::find_link(host, *primary));
     if (holder && holder->index == link) return ok();
@@ -44,7 +44,7 @@ Status claim_one(netlink::Socket& host, IfIndex link, const IpAddress& address) 
 
 Status claim_addresses(netlink::Socket& host, IfIndex link, const std::vector<IpAddress>& addresses) {
   std::vector<std::string> names;
-  for (const auto& address : addresses) names.push_back(pod::address_name(address));
+  for (const auto& address : addresses) names.push_back(address_name(address));
   std::vector<netlink::Request> requests;
   requests.push_back(netlink::add_names(link, names));
   const auto answers = TRY(host.exchange(requests));
@@ -55,4 +55,4 @@ Status claim_addresses(netlink::Socket& host, IfIndex link, const std::vector<Ip
   return ok();
 }
 
-}  // namespace slash32::plugin
+}  // namespace slash32::pod
