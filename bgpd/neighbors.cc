@@ -289,7 +289,7 @@ void Neighbors::accept_dynamic(UniqueFd fd, const Endpoint& remote) {
   if (held_ranges_.contains(best->range)) return;  // without a key anybody could be there
   const auto have =
       std::ranges::count_if(neighbors_, [&](const auto& entry) { return entry.second->range == best->range; });
-  if (static_cast<std::uint32_t>(have) >= best->limit) {
+  if (static_cast<std::uint32_t>(have) >= best->limit && !make_room(best->range)) {
     log::warn("range is full", {{"range", best->range.to_string()}, {"address", remote.address.to_string()}});
     return;
   }
@@ -304,6 +304,31 @@ void Neighbors::accept_dynamic(UniqueFd fd, const Endpoint& remote) {
     if (const auto found = neighbors_.find(id); found != neighbors_.end() && !found->second->was_up)
       remove(id, cease_with_text(cease::kConnectionRejected, ""));
   });
+}
+
+/// A neighbour of the range of whom only long-lived stale routes are left (RFC 9494) goes for one who calls: days of
+/// them must not keep the living out, nor may the range grow beyond its limit. Of several, the one whose time ends
+/// first. Who is in its restart time (RFC 4724) keeps its place, and so does who is on its way back.
+bool Neighbors::make_room(const Prefix& range) {
+  const Neighbor* least = nullptr;
+  Instant its_end{};
+  for (const auto& [id, neighbor] : neighbors_) {
+    if (neighbor->range != range || neighbor->up || !neighbor->held.empty() || !neighbor->session) continue;
+    const auto status = neighbor->session->status();
+    const bool only_long_lived =
+        !status.stale.empty() && std::ranges::all_of(status.stale, &PeerStatus::Stale::long_lived);
+    if (!only_long_lived || status.state >= PeerState::OpenSent) continue;
+    Instant end{};
+    for (const auto& one : status.stale) end = std::max(end, one.until.value_or(end));
+    if (least && its_end <= end) continue;
+    least = neighbor.get();
+    its_end = end;
+  }
+  if (!least) return false;
+  log::warn("range is full: long-lived stale routes make room",
+            {{"range", range.to_string()}, {"of", least->conf.name}});
+  remove(least->id, cease_with_text(cease::kPeerDeconfigured, ""));
+  return true;
 }
 
 void Neighbors::drop_dynamic_later(PeerId id) {

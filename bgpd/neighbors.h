@@ -113,6 +113,7 @@ class Neighbors {
   void key_ranges();
   Status key_range(const config::DynamicNeighborConf& dynamic);
   void accept_dynamic(UniqueFd fd, const Endpoint& remote);
+  bool make_room(const Prefix& range);
   void drop_dynamic_later(PeerId id);
   void expect_end_of_rib();
 

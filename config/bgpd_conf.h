@@ -30,8 +30,9 @@ struct RemoteAs {
 
 /// Long-lived graceful restart (RFC 9494).
 struct LongLivedConf {
-  Seconds stale_time4{86400};       // how long the neighbour is asked to keep our routes after the restart time
-  Seconds stale_time6{86400};       // the same for IPv6
+  Seconds stale_time4{0};           // how long the neighbour is asked to keep our routes after the restart time, and
+                                    // whether IPv4 takes part at all, either way; 0: no
+  Seconds stale_time6{0};           // the same for IPv6
   Seconds max_stale_time{604800};   // the longest time its routes are kept here
   bool partial_deployment = false;  // iBGP, section 4.6
   bool operator==(const LongLivedConf&) const = default;

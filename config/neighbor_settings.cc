@@ -59,12 +59,16 @@ Result<std::vector<AddressFamily>> read_families(const JsonField& field) {
   return families;
 }
 
-/// `true`: with every default; `false`: none, where a group has it. An object goes over what is there, key by key.
+/// `true`: every family, for a day; `false`: none, where a group has it. An object goes over what is there, key by key;
+/// it must say which families it is about (RFC 9494 section 5: "affirmative configuration per AFI/SAFI").
 Result<std::optional<LongLivedConf>> read_long_lived(const JsonField& field,
                                                      const std::optional<LongLivedConf>& before) {
   constexpr std::uint32_t kMost = 0xffffff;  // RFC 9494 section 3.1: 24 bits
-  if (field.value().is_boolean()) return field.value().get<bool>() ? std::optional{LongLivedConf{}} : std::nullopt;
+  constexpr Seconds kDay{86400};
+  if (field.value().is_boolean() && !field.value().get<bool>()) return std::nullopt;
+  if (field.value().is_boolean()) return std::optional{LongLivedConf{.stale_time4 = kDay, .stale_time6 = kDay}};
   TRY(field.only(keys::kLongLived));
+  const bool says = field.has("staleTime") || field.has("staleTime4") || field.has("staleTime6");
   LongLivedConf conf = before.value_or(LongLivedConf{});
   const auto time = [](const JsonField& value) -> Result<Seconds> {
     return Seconds{TRY(json::integer<std::uint32_t>(0, kMost)(value))};
@@ -74,6 +78,8 @@ Result<std::optional<LongLivedConf>> read_long_lived(const JsonField& field,
   conf.stale_time6 = TRY(field.optional("staleTime6", time, conf.stale_time6));
   conf.max_stale_time = TRY(field.optional("maxStaleTime", time, conf.max_stale_time));
   conf.partial_deployment = TRY(field.optional("partialDeployment", json::boolean, conf.partial_deployment));
+  if (!says && !before && !conf.partial_deployment)
+    return field.bad("enables no family: give staleTime (both), staleTime4 or staleTime6 (RFC 9494 section 5)");
   return std::optional{conf};
 }
 

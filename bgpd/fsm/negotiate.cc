@@ -102,15 +102,18 @@ void negotiate_restart(const Open& sent, const Open& received, Session& session)
   }
 }
 
-/// RFC 9494 section 4.1: without graceful restart's capability beside it, that one does not count.
+/// RFC 9494 section 4.1: without graceful restart's capability beside it, that one does not count. Section 5: a family
+/// is enabled by itself, thus only where both sides have a time for it.
 void negotiate_long_lived(const PeerSettings& settings, const Open& sent, const Open& received, Session& session) {
   session.long_lived_offered = sent.capabilities.long_lived.has_value();
   const auto& theirs = received.capabilities.long_lived;
   if (!theirs || !received.capabilities.graceful_restart) return;
   session.long_lived_understood = true;
   if (!session.long_lived_offered || !session.graceful_restart) return;
+  const auto& ours = *sent.capabilities.long_lived;
   for (const LongLivedFamily& f : *theirs) {
-    if (!has(session.families, f.family)) continue;
+    const auto mine = std::ranges::find(ours, f.family, &LongLivedFamily::family);
+    if (mine == ours.end() || mine->stale_time == 0 || !has(session.families, f.family)) continue;
     session.long_lived.at(f.family == AddressFamily::IPv4 ? 0 : 1) =
         std::min(Seconds{f.stale_time}, settings.long_lived_most);
     if (f.forwarding_preserved) session.long_lived_preserved.push_back(f.family);

@@ -166,6 +166,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "/neighbors/0/gracefulRestart/longLived/staleTime: "},
         Mistake{"long_lived_key", NEIGHBOR(R"("gracefulRestart": {"longLived": {"stale": 1}})"),
                 "/neighbors/0/gracefulRestart/longLived"},
+        Mistake{"long_lived_of_no_family", NEIGHBOR(R"("gracefulRestart": {"longLived": {"maxStaleTime": 9}})"),
+                "/neighbors/0/gracefulRestart/longLived: enables no family"},
         Mistake{"long_lived_alone", NEIGHBOR(R"("gracefulRestart": {"enabled": false, "longLived": true})"),
                 "/neighbors/0/gracefulRestart/longLived: needs graceful restart"},
         Mistake{"policy", NEIGHBOR(R"("import": ["nope"])"), "/neighbors/0/import/0: no policy \"nope\""},

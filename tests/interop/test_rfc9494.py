@@ -135,6 +135,28 @@ def test_section_4_6_partial_deployment_within_the_as(pair):
     second.pump(lambda: KEPT not in second.rib)
 
 
+def test_section_5_each_family_is_enabled_by_itself(pair):
+    pair.start(external(1, gracefulRestart={"longLived": {"staleTime4": 600}}))
+    peer = pair.peer(1).establish(capabilities=capabilities(60))
+    assert peer.open.capability(CAP_LONG_LIVED) == struct.pack("!HBIHBI", 1, 1, 600, 2, 1, 0)
+    shown = pair.speaker.neighbor("p1")["gracefulRestart"]["longLived"]
+    assert shown["staleTime"] == {"ipv4": 60, "ipv6": 0}, "whatever the neighbour asks for"
+    peer.close()
+    wait_until(lambda: [one["family"] for one in pair.speaker.neighbor("p1").get("stale", ())] == ["ipv4"], 6)
+    assert pair.speaker.neighbor("p1")["stale"][0]["longLived"]
+
+
+def test_who_is_only_long_lived_stale_makes_room_in_a_full_range_and_who_restarts_does_not(pair):
+    pair.start(dynamicNeighbors=[{"name": "rack", "range": "10.9.1.0/24", "remoteAs": "external", "limit": 1,
+                                  "import": ["all"], **LONG}])
+    pair.peer(1).establish(capabilities=capabilities(60, restart_time=6)).close()
+    assert pair.peer(2).end() is None, "the first one may come back within its restart time"
+    name = f"rack-{peer_address(1)}"
+    wait_until(lambda: all(one["longLived"] for one in pair.speaker.neighbor(name)["stale"]), 10)
+    pair.peer(2).establish()
+    assert [one["address"] for one in pair.speaker.get("/v1/neighbors")["neighbors"]] == [peer_address(2)]
+
+
 # ---------------------------------------------------------------- other speakers
 
 RESTART = {routers.Bird: {"session": "graceful restart on; graceful restart time 1; long lived graceful restart on; "

@@ -59,5 +59,17 @@ TEST(Rfc9494_4_3, WhoSendsItKnowsItEvenWhereWeDoNotAskForIt) {
   EXPECT_EQ(s->long_lived, (std::array{Seconds{0}, Seconds{0}}));
 }
 
+TEST(Rfc9494_5, AFamilyThatWeHaveNoTimeForTakesNoPartWhateverThePeerAsks) {
+  PeerSettings us = kUs;
+  us.long_lived = {Seconds{100}, Seconds{0}};
+  const auto s = negotiate(us, make_open(us, {}, true), make_open(kThem, {true, {k4, k6}}, true));
+  ASSERT_TRUE(s);
+  EXPECT_EQ(s->long_lived, (std::array{Seconds{100}, Seconds{0}}));
+  EXPECT_EQ(s->long_lived_preserved, std::vector{k4});
+  auto them = make_open(kThem, {true, {k4, k6}}, true);
+  std::erase_if(*them.capabilities.long_lived, [](const auto& one) { return one.family == k4; });
+  EXPECT_EQ(negotiate(us, make_open(us, {}, true), them)->long_lived, (std::array{Seconds{0}, Seconds{0}}));
+}
+
 }  // namespace
 }  // namespace slash32::bgp

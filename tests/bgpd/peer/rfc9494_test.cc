@@ -196,5 +196,71 @@ TEST(Rfc9494_4_1, AFamilyWithoutARestartTimeIsLongLivedAtOnce) {
   EXPECT_FALSE(retention.deadline());
 }
 
+/// IPv4 with 1000 s behind 120 s of restart time, IPv6 with none; no RFC 8538.
+Session mixed_session() {
+  Session session;
+  session.families = session.restartable = session.preserved = session.long_lived_preserved = kBoth;
+  session.graceful_restart = true;
+  session.remote.capabilities.graceful_restart = GracefulRestartCapability{false, false, 120, {{k4, true}, {k6, true}}};
+  session.long_lived = {Seconds{1000}, Seconds{0}};
+  return session;
+}
+
+TEST(Rfc9494_4_2, AFamilyWithoutALongLivedTimeHasItsWholeRestartTimeAtASecondLoss) {
+  Retention retention{Seconds{360}};
+  const Session session = mixed_session();
+  const Instant first{Seconds{1000}}, second = first + Seconds{100};
+  EXPECT_TRUE(retention.on_down(session, kBoth, first).empty());
+  EXPECT_EQ(retention.on_up(session, first + Seconds{50}), kBoth);
+  EXPECT_EQ(retention.on_down(session, kBoth, second), std::vector{k6}) << "RFC 4724: consecutive restarts";
+  const auto expired = retention.expire(first + Seconds{120});
+  EXPECT_EQ(expired.long_lived, std::vector{k4}) << "a restart time after the first loss";
+  EXPECT_TRUE(expired.gone.empty()) << "IPv6 is plain RFC 4724: it was lost anew";
+  EXPECT_EQ(retention.deadline(k6), second + Seconds{120});
+  EXPECT_EQ(retention.expire(second + Seconds{120}).gone, std::vector{k6});
+  EXPECT_EQ(retention.stale(), std::vector{k4});
+}
+
+TEST(Rfc9494_4_2, TheEndOfOneFamilysLongLivedTimeLeavesPlainStaleRoutesOfAnother) {
+  Retention retention{Seconds{360}};
+  const Session session = mixed_session();
+  const Instant first{Seconds{1000}}, end = first + Seconds{120 + 1000};
+  EXPECT_TRUE(retention.on_down(session, kBoth, first).empty());
+  retention.expire(first + Seconds{120});
+  retention.on_up(session, end - Seconds{60});
+  EXPECT_EQ(retention.stale(), std::vector{k4}) << "of IPv6 nothing was left";
+  EXPECT_TRUE(retention.on_down(session, kBoth, end - Seconds{10}).empty());
+  EXPECT_EQ(retention.expire(end).gone, std::vector{k4});
+  EXPECT_EQ(retention.stale(), std::vector{k6});
+  EXPECT_EQ(retention.deadline(k6), end + Seconds{110});
+}
+
+TEST(Rfc9494_4_2, AllThatIsStaleOfTheFamilyGoesWithItsTimer) {
+  Retention retention{Seconds{360}};
+  const Session session = mixed_session();
+  const Instant first{Seconds{1000}}, end = first + Seconds{120 + 1000};
+  retention.on_down(session, {k4}, first);
+  retention.expire(first + Seconds{120});
+  retention.on_up(session, end - Seconds{60});
+  retention.on_down(session, {k4}, end - Seconds{10});
+  EXPECT_EQ(retention.expire(end).gone, std::vector{k4}) << "also what would have had its restart time still";
+  EXPECT_FALSE(retention.deadline());
+}
+
+TEST(Rfc8538_4_1, AFamilyThatWasHeardToTheEndHasTheWholeStaleTimeAgain) {
+  Retention retention{Seconds{360}};
+  Session session = mixed_session();
+  session.graceful_notification = true;
+  session.remote.capabilities.graceful_restart->restart_time = 300;
+  session.long_lived = {};
+  const Instant first{Seconds{1000}}, second = first + Seconds{200};
+  retention.on_down(session, kBoth, first);
+  retention.on_up(session, first + Seconds{50});
+  retention.on_end_of_rib(k6);
+  retention.on_down(session, kBoth, second);
+  EXPECT_EQ(retention.deadline(k4), first + Seconds{360}) << "it has been stale since the first loss";
+  EXPECT_EQ(retention.deadline(k6), second + Seconds{300}) << "it has not";
+}
+
 }  // namespace
 }  // namespace slash32::bgp
