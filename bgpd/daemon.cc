@@ -82,6 +82,7 @@ void Daemon::start() {
   if (found4 > 0) life_.learned.push_back(AddressFamily::IPv4);
   if (found6 > 0) life_.learned.push_back(AddressFamily::IPv6);
   life_.draining = earlier && earlier->draining;
+  if (earlier) life_.drained = earlier->drained;
   note_state();
 
   Seconds restart_time{120};
@@ -114,6 +115,7 @@ void Daemon::start() {
                                    const std::string& key) { return listeners_.set_key(peer, key); },
           .order_bfd = [this](PeerId peer, const std::optional<BfdOrder>& wanted) { order_bfd(peer, wanted); }},
       std::move(preserved));
+  neighbors_->set_drained(life_.drained);
   read_kernel();
   set_aggregates();
   watches_.emplace_back(loop_, watch_.fd(), [this] { read_kernel(); });

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <set>
 #include <string>
@@ -101,6 +102,7 @@ class Daemon {
   control::HttpResponse status();
   control::HttpResponse neighbors_list();
   control::HttpResponse neighbor(const std::string& name);
+  nlohmann::ordered_json neighbor_document(const Neighbor& neighbor) const;
   control::HttpResponse routes(const control::HttpRequest& request);
   control::HttpResponse advertised(const std::string& name);
   control::HttpResponse neighbor_verb(const control::HttpRequest& request);  // daemon_verbs.cc

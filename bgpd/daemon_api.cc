@@ -180,7 +180,11 @@ std::vector<std::string> Daemon::conditions() const {
   if (!metrics_trouble_.empty()) out.push_back("metrics are not served: " + metrics_trouble_);
   if (draining())
     out.push_back(std::string("draining, by ") + (conf_.drain ? "configuration" : "an operator's order") +
-                  ": what we announce is used last (RFC 8326)");
+                  ": what we announce and what we learn is used last (RFC 8326)");
+  for (const auto& [id, neighbor] : neighbors_->all())
+    if (const auto by = neighbors_->drained_by(*neighbor); !by.empty())
+      out.push_back("neighbor " + neighbor->conf.name + " drained, by " + by +
+                    ": what it is told and what it tells is used last (RFC 8326)");
   if (!refused_conf_.empty()) out.push_back("the last configuration was refused: " + refused_conf_);
   return out;
 }
@@ -217,15 +221,20 @@ HttpResponse Daemon::status() {
 
 HttpResponse Daemon::neighbors_list() {
   ordered_json list = ordered_json::array();
-  for (const auto& [id, neighbor] : neighbors_->all())
-    list.push_back(neighbor_view(conf_, *neighbor, *rib_, loop_.now()));
+  for (const auto& [id, neighbor] : neighbors_->all()) list.push_back(neighbor_document(*neighbor));
   return json_response({{"neighbors", std::move(list)}});
 }
 
 HttpResponse Daemon::neighbor(const std::string& name) {
   const auto* found = neighbors_->find(name);
   if (!found) return error_response(404, "no neighbor \"" + name + "\"");
-  return json_response(neighbor_view(conf_, *found, *rib_, loop_.now()));
+  return json_response(neighbor_document(*found));
+}
+
+ordered_json Daemon::neighbor_document(const Neighbor& neighbor) const {
+  auto out = neighbor_view(conf_, neighbor, *rib_, loop_.now());
+  if (const auto by = neighbors_->drained_by(neighbor); !by.empty()) out["drained"] = by;
+  return out;
 }
 
 std::string Daemon::route_text(const PathView& path) {

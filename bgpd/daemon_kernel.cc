@@ -105,6 +105,7 @@ void Daemon::read_fib() {
 }
 
 void Daemon::note_state() {
+  if (neighbors_) life_.drained = neighbors_->drained();
   const auto good = write_state_file(conf_.state_file, boot_id_, life_);
   const auto trouble = good ? std::string{} : good.error().message;
   if (!good && trouble != state_trouble_)

@@ -143,6 +143,7 @@ void Daemon::take_conf(config::BgpdConf conf) {
     rib_->reconfigure(rib_settings(conf_, router_id_, draining()));
   if (conf_.originate != old.originate || conf_.drain != old.drain) set_aggregates();
   if (met_neighbors_) neighbors_->configure(conf_, router_id_);
+  if (met_neighbors_ && neighbors_->drained() != life_.drained) note_state();
   refused_conf_.clear();
   log::info("configuration taken", {{"neighbors", std::to_string(conf_.neighbors.size())}});
   work();

@@ -22,6 +22,8 @@ constexpr std::array kVerbs{
     Verb{"reset", true, [](Neighbors& all, PeerId id, const std::string& why) { return all.reset(id, why); }},
     Verb{"disable", true, [](Neighbors& all, PeerId id, const std::string& why) { return all.disable(id, why); }},
     Verb{"enable", false, [](Neighbors& all, PeerId id, const std::string&) { return all.enable(id); }},
+    Verb{"drain", false, [](Neighbors& all, PeerId id, const std::string&) { return all.drain(id, true); }},
+    Verb{"undrain", false, [](Neighbors& all, PeerId id, const std::string&) { return all.drain(id, false); }},
     Verb{"refresh-in", false, [](Neighbors& all, PeerId id, const std::string&) { return all.refresh_in(id); }},
     Verb{"refresh-out", false, [](Neighbors& all, PeerId id, const std::string&) { return all.refresh_out(id); }}};
 
@@ -62,6 +64,7 @@ HttpResponse Daemon::neighbor_verb(const HttpRequest& request) {
   if (stopping_) return error_response(409, "slash32-bgpd is stopping");
   const auto done = verb->run(*neighbors_, found->id, *reason);
   if (!done) return error_response(409, "neighbor " + name + ": " + done.error().message);
+  if (neighbors_->drained() != life_.drained) note_state();
   const nlohmann::ordered_json document = {{"neighbor", name}, {"order", word}, {"state", "done"}};
   return {.status = 200, .body = document.dump(2) + "\n", .more = nullptr};
 }

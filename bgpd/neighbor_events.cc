@@ -73,8 +73,7 @@ void Neighbors::on_up(Neighbor& neighbor, const Session& session, const IpAddres
   const auto& restart = session.remote.capabilities.graceful_restart;
   deps_.clocks->session_up(neighbor.id, session.graceful_restart, session.families, deps_.loop->now(),
                            restart && restart->restarting);
-  deps_.rib->peer_up(neighbor.id, rib_peer(conf_, neighbor.conf, session, neighbor.conf.address, neighbor.local),
-                     session.preserved);
+  deps_.rib->peer_up(neighbor.id, rib_peer_of(neighbor), session.preserved);
   deps_.work();
 }
 
@@ -193,7 +192,7 @@ void Neighbors::addresses_changed() {
     const auto now = addresses_beside(neighbor->session_end);
     if (now == neighbor->local) continue;
     neighbor->local = now;
-    deps_.rib->peer_changed(id, rib_peer(conf_, neighbor->conf, *neighbor->up, neighbor->conf.address, now));
+    deps_.rib->peer_changed(id, rib_peer_of(*neighbor));
     deps_.work();
   }
 }

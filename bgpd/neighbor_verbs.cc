@@ -1,5 +1,8 @@
-// What an operator orders of one neighbour: reset, refresh, disable, enable. The reason goes out with the NOTIFICATION
-// (RFC 9003).
+// What an operator orders of one neighbour: reset, refresh, disable, enable, drain. The reason goes out with the
+// NOTIFICATION (RFC 9003).
+#include <algorithm>
+#include <utility>
+
 #include "bgpd/neighbors.h"
 #include "bgpd/wire/iana.h"
 #include "bgpd/wire/notification.h"
@@ -58,6 +61,53 @@ Status Neighbors::enable(PeerId id) {
   else
     start(neighbor);
   return ok();
+}
+
+// ---------------------------------------------------------------- drain
+
+Status Neighbors::drain(PeerId id, bool on) {
+  auto& neighbor = *neighbors_.at(id);
+  if (!on && neighbor.conf.drain) return fail(7, "it is drained by configuration: /neighbors/…/drain");
+  if (on == drained_.contains(neighbor.conf.address)) return ok();
+  if (on)
+    drained_.insert(neighbor.conf.address);
+  else
+    drained_.erase(neighbor.conf.address);
+  log::info(on ? "drained by an operator" : "no longer drained", {{"peer", neighbor.conf.name}});
+  if (!neighbor.up) return ok();  // the next session begins so
+  deps_.rib->peer_changed(id, rib_peer_of(neighbor));
+  deps_.work();
+  return ok();
+}
+
+std::string Neighbors::drained_by(const Neighbor& neighbor) const {
+  if (neighbor.conf.drain) return "configuration";
+  return drained_.contains(neighbor.conf.address) ? "an operator's order" : "";
+}
+
+/// One that is taken out of the configuration is somebody new when it comes back. Dynamic ones come and go.
+void Neighbors::forget_drained() {
+  std::erase_if(drained_, [&](const IpAddress& address) {
+    const bool configured =
+        std::ranges::find(conf_.neighbors, address, &config::NeighborConf::address) != conf_.neighbors.end();
+    return !configured && std::ranges::none_of(conf_.dynamic_neighbors,
+                                               [&](const auto& dynamic) { return dynamic.range.contains(address); });
+  });
+}
+
+RibPeer Neighbors::rib_peer_of(const Neighbor& neighbor) const {
+  auto out = rib_peer(conf_, neighbor.conf, *neighbor.up, neighbor.conf.address, neighbor.local);
+  out.draining = out.draining || drained_.contains(neighbor.conf.address);
+  return out;
+}
+
+/// What a range may change of the neighbours it has.
+void Neighbors::apply_live_to_dynamic(Neighbor& neighbor, const config::NeighborConf& settings) {
+  neighbor.conf.bfd = settings.bfd;
+  order_bfd(neighbor);
+  if (std::exchange(neighbor.conf.drain, settings.drain) == settings.drain || !neighbor.up) return;
+  deps_.rib->peer_changed(neighbor.id, rib_peer_of(neighbor));
+  deps_.work();
 }
 
 }  // namespace slash32::bgp

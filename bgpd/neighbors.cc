@@ -57,6 +57,7 @@ void Neighbors::configure(const config::BgpdConf& conf, RouterId id) {
   for (const auto peer : off) remove(peer, cease_with_text(cease::kAdministrativeShutdown, "disabled"));
   for (const auto peer : reset) remove(peer, cease_with_text(cease::kOtherConfigurationChange, ""));
   configure_ranges(old_conf);
+  forget_drained();
   for (const auto& wanted : conf.neighbors)
     if (!kept.contains(wanted.address)) start(add(wanted));
   expect_end_of_rib();
@@ -83,7 +84,7 @@ ListenKeys Neighbors::listen_keys(const config::BgpdConf& conf) const {
   return out;
 }
 
-/// Dynamic neighbours live as long as their range says the same; BFD's settings alone end no session.
+/// Dynamic neighbours live as long as their range says the same; BFD's settings and a drain end no session.
 void Neighbors::configure_ranges(const config::BgpdConf& old_conf) {
   std::vector<PeerId> gone;
   for (const auto& [peer, neighbor] : neighbors_) {
@@ -91,16 +92,16 @@ void Neighbors::configure_ranges(const config::BgpdConf& old_conf) {
     const auto same_range = [&range = *neighbor->range](const auto& dynamic) { return dynamic.range == range; };
     const auto before = std::ranges::find_if(old_conf.dynamic_neighbors, same_range);
     const auto now = std::ranges::find_if(conf_.dynamic_neighbors, same_range);
-    const auto same_but_bfd = [](config::NeighborConf one, const config::NeighborConf& other) {
+    const auto same_but_live = [](config::NeighborConf one, const config::NeighborConf& other) {
       one.bfd = other.bfd;
+      one.drain = other.drain;
       return one == other;
     };
     if (now == conf_.dynamic_neighbors.end() || before == old_conf.dynamic_neighbors.end() ||
-        !same_but_bfd(before->settings, now->settings)) {
+        !same_but_live(before->settings, now->settings)) {
       gone.push_back(peer);
     } else {
-      neighbor->conf.bfd = now->settings.bfd;
-      order_bfd(*neighbor);
+      apply_live_to_dynamic(*neighbor, now->settings);
     }
   }
   for (const auto peer : gone) remove(peer, cease_with_text(cease::kOtherConfigurationChange, ""));
@@ -159,7 +160,7 @@ void Neighbors::apply_live(Neighbor& neighbor, const config::NeighborConf& conf)
   if (neighbor.over_limit && other_limit) start(neighbor);
   if (conf.password_file) rotate_key(neighbor);
   if (!changed || !neighbor.up) return;
-  deps_.rib->peer_changed(neighbor.id, rib_peer(conf_, conf, *neighbor.up, conf.address, neighbor.local));
+  deps_.rib->peer_changed(neighbor.id, rib_peer_of(neighbor));
   deps_.work();
 }
 

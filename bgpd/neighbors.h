@@ -92,6 +92,13 @@ class Neighbors {
   /// Cease/2 with the reason; no session until enable(), over any configuration, as long as this daemon lives.
   Status disable(PeerId id, const std::string& reason);
   Status enable(PeerId id);
+  /// RFC 8326: both ways its routes are used last, until undone, over any configuration that has the neighbour.
+  Status drain(PeerId id, bool on);
+  /// Whom an operator ordered so, in order; for the next life. To be given back before configure().
+  std::vector<IpAddress> drained() const { return {drained_.begin(), drained_.end()}; }
+  void set_drained(const std::vector<IpAddress>& addresses) { drained_ = {addresses.begin(), addresses.end()}; }
+  /// Who says that the neighbour is drained: "configuration", "an operator's order"; empty: it is not.
+  std::string drained_by(const Neighbor& neighbor) const;
 
   const std::map<PeerId, std::unique_ptr<Neighbor>>& all() const { return neighbors_; }
   const Neighbor* find(const std::string& name) const;
@@ -110,6 +117,9 @@ class Neighbors {
   void rotate_key(Neighbor& neighbor);
   void order_bfd(Neighbor& neighbor);
   void configure_ranges(const config::BgpdConf& old_conf);
+  void apply_live_to_dynamic(Neighbor& neighbor, const config::NeighborConf& settings);
+  void forget_drained();
+  RibPeer rib_peer_of(const Neighbor& neighbor) const;
   void key_ranges();
   Status key_range(const config::DynamicNeighborConf& dynamic);
   void accept_dynamic(UniqueFd fd, const Endpoint& remote);
@@ -135,6 +145,7 @@ class Neighbors {
   std::map<Prefix, std::string> range_keys_;   // those the listeners have
   std::map<Prefix, std::string> held_ranges_;  // why
   std::map<IpAddress, std::string> disabled_;  // by an operator, and why
+  std::set<IpAddress> drained_;                // by an operator
   LoopTimer range_retry_;                      // while there are held ones
 };
 

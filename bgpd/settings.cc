@@ -115,6 +115,7 @@ RibPeer rib_peer(const config::BgpdConf& conf, const config::NeighborConf& neigh
   out.max_prefixes_in = prefix_limit(neighbor, session.external);
   out.max_prefixes_out = neighbor.max_prefixes.out;
   out.graceful_shutdown = neighbor.graceful_shutdown;
+  out.draining = neighbor.drain;
   out.allow_as_set = neighbor.allow_as_set;
   return out;
 }

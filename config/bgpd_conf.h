@@ -110,6 +110,7 @@ struct NeighborConf {
   std::optional<BgpRole> role;  // RFC 9234; eBGP only
   bool role_strict = false;
   bool graceful_shutdown = true;          // heed the community (RFC 8326)
+  bool drain = false;                     // as the one who goes: used last both ways
   bool allow_as_set = false;              // RFC 9774
   bool enhanced_refresh = true;           // RFC 7313
   bool extended_messages = false;         // RFC 8654

@@ -186,6 +186,7 @@ void print_routes(const NeighborConf& n, ordered_json& out) {
   if (n.role_strict) out["roleStrict"] = true;
   out["allow"] = print_allow(n.allow);
   out["gracefulShutdown"] = n.graceful_shutdown;
+  if (n.drain) out["drain"] = true;
   out["allowAsSet"] = n.allow_as_set;
   out["enhancedRouteRefresh"] = n.enhanced_refresh;
   out["extendedMessages"] = n.extended_messages;

@@ -222,6 +222,7 @@ Status apply_routes(const JsonField& field, const NeighborContext& context, Neig
       one_of<NextHopMode>({{"auto", NextHopMode::Auto}, {"self", NextHopMode::Self}, {"keep", NextHopMode::Keep}});
   out.next_hop = TRY(field.optional("nextHop", next_hop, out.next_hop));
   out.graceful_shutdown = TRY(field.optional("gracefulShutdown", json::boolean, out.graceful_shutdown));
+  out.drain = TRY(field.optional("drain", json::boolean, out.drain));
   out.allow = TRY(field.optional("allow", read_allow, out.allow));
   out.max_prefixes = TRY(field.optional("maxPrefixes", read_max_prefixes, out.max_prefixes));
   if (field.has("import")) out.import_policies = TRY(policy_names(context)(field.child("import")));

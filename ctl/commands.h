@@ -50,7 +50,7 @@ std::string render_neighbor(const nlohmann::json& neighbor);
 
 struct NeighborOrder {
   std::string name;
-  std::string verb;    // reset, refresh-in, refresh-out, disable, enable
+  std::string verb;    // reset, refresh-in, refresh-out, disable, enable, drain, undrain
   std::string reason;  // of reset and disable: goes out with the NOTIFICATION (RFC 9003)
 };
 /// Has the daemon do it. Error: the daemon's reason why not.

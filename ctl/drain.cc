@@ -51,7 +51,7 @@ Status wait_until_empty(const Options& options, const DrainOrder& order, std::os
 Status run_drain(const Options& options, const DrainOrder& order, std::ostream& out) {
   const std::string answer = TRY(request(options.socket, "POST", order.on ? "/v1/drain" : "/v1/undrain"));
   print_line(out, options.json ? answer
-                  : order.on   ? "draining: what this node announces is used last"
+                  : order.on   ? "draining: what this node announces and learns is used last"
                                : "no longer draining");
   if (!order.then_shutdown) return ok();
   TRY(wait_until_empty(options, order, out));

@@ -118,6 +118,9 @@ void add_neighbor_orders(CLI::App& app, Invocation& call) {
   add_neighbor_order(*neighbor, call, "disable", "disable",
                      "Close the session (Cease/2) and keep it closed until `enable`, or until the daemon ends");
   add_neighbor_order(*neighbor, call, "enable", "enable", "Undo `disable`");
+  add_neighbor_order(*neighbor, call, "drain", "drain",
+                     "Before maintenance of it: used last both ways (RFC 8326), until `undrain` or a reboot");
+  add_neighbor_order(*neighbor, call, "undrain", "undrain", "Undo `drain`");
   auto* refresh = neighbor->add_subcommand("refresh", "Have routes sent again, without a reset (RFC 2918)");
   refresh->require_subcommand(1);
   refresh->fallthrough();

@@ -1,5 +1,5 @@
-// `slash32ctl neighbor reset|refresh|disable|enable`: an operator's orders to one neighbour, which the daemon carries
-// out.
+// `slash32ctl neighbor reset|refresh|disable|enable|drain|undrain`: an operator's orders to one neighbour, which the
+// daemon carries out.
 #include <ostream>
 
 #include "ctl/commands.h"

@@ -158,6 +158,8 @@ std::string render_neighbor(const json& neighbor) {
                                                          {"BFD", bfd_text(member(neighbor, "bfd"))},
                                                          {"policy", policy_text(neighbor)},
                                                          {"last error", error_text(neighbor)}};
+  if (member(neighbor, "drained").is_string())
+    lines.emplace_back("drained", "by " + field_text(neighbor, "drained") + ": used last both ways");
   if (member(neighbor, "stale").is_array()) lines.emplace_back("stale", stale_text(member(neighbor, "stale")));
   for (const char* family : kFamilies) {
     const json& counts = member(member(neighbor, "families"), family);

@@ -172,7 +172,7 @@ ExportSettings export_settings(const RibPeer& peer, const RibSettings& rib) {
           .policies = peer.export_policies,
           .policies_set_next_hops = sets_next_hops(rib.policies, peer.export_policies),
           .max_message_size = peer.max_message_size,
-          .draining = rib.draining};
+          .draining = rib.draining || peer.draining};
 }
 
 std::string_view to_string(Withheld withheld) {

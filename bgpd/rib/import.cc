@@ -41,6 +41,11 @@ AttributesPtr with_graceful_shutdown(const RibPeer& peer, AttributesPtr attribut
   if (!peer.external || !peer.graceful_shutdown || attributes->local_pref == 0U) return attributes;
   if (std::ranges::find(attributes->communities, community::kGracefulShutdown) == attributes->communities.end())
     return attributes;
+  return used_last(std::move(attributes));
+}
+
+AttributesPtr used_last(AttributesPtr attributes) {
+  if (attributes->local_pref == 0U) return attributes;
   auto last = std::make_shared<PathAttributes>(*attributes);
   last->local_pref = 0;
   return last;

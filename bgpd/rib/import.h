@@ -23,6 +23,10 @@ AttributesPtr with_otc(const RibPeer& peer, const AttributesPtr& attributes);
 /// community is not there (import policy may have taken it off), or not to be heeded.
 AttributesPtr with_graceful_shutdown(const RibPeer& peer, AttributesPtr attributes);
 
+/// RFC 8326 section 4.2, the inbound half: of a session that we are about to take down, or all of them. Import policy
+/// has no say in it.
+AttributesPtr used_last(AttributesPtr attributes);
+
 /// RFC 9494 section 4.3: the neighbour says LLGR_STALE, and was told that we know what it means.
 bool says_long_lived_stale(const RibPeer& peer, const PathAttributes& received);
 /// The same route as the last resort, with LLGR_STALE whatever import policy did to that.

@@ -53,6 +53,7 @@ struct RibPeer {
   std::optional<std::uint32_t> max_prefixes_in;             // per family
   std::optional<std::uint32_t> max_prefixes_out;            // per family
   bool graceful_shutdown = true;                            // heed the community (RFC 8326)
+  bool draining = false;                                    // used last both ways, as RibSettings has it for all
   bool allow_as_set = true;                                 // may be told of routes with an AS_SET (RFC 9774)
   std::uint16_t max_message_size = 4096;
 };
@@ -81,7 +82,7 @@ struct RibSettings {
   RouterId cluster_id;
   std::uint16_t multipath = 16;
   std::map<std::string, config::Policy> policies;
-  bool draining = false;  // what we send is to be used last (RFC 8326 section 4.2)
+  bool draining = false;  // what we send is to be used last, and so is what we learn (RFC 8326 section 4.2)
   bool operator==(const RibSettings&) const = default;
 };
 

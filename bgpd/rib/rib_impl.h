@@ -131,6 +131,7 @@ struct Rib::Impl {
   };
   Imported import(const RibPeerState& peer, const Prefix& prefix, SetId received, Refusal attributes_refusal);
   Imported apply_policy(const RibPeerState& peer, const Prefix& prefix, SetId received);
+  bool is_draining(const RibPeerState& peer) const { return settings.draining || peer.conf.draining; }
   void assign(RibPeerState& peer, std::size_t family, PrefixId id, Path& path, const Imported& imported);
   void import_again(std::size_t family, PrefixId id);
   Imported as_last_resort(Imported imported);

@@ -199,14 +199,18 @@ Rib::Impl::Imported Rib::Impl::import(const RibPeerState& peer, const Prefix& pr
 Rib::Impl::Imported Rib::Impl::apply_policy(const RibPeerState& peer, const Prefix& prefix, SetId received) {
   if (!peer.conf.import_policies) {
     if (peer.conf.external) return {Refusal::NoPolicy, 0};  // RFC 8212 section 2
-    if (!says_long_lived_stale(peer.conf, sets.get(received))) return {Refusal::None, sets.add_reference(received)};
-    return {Refusal::None, sets.intern(last_resort(sets.pointer(received)))};
+    const bool last = says_long_lived_stale(peer.conf, sets.get(received));
+    if (!last && !is_draining(peer)) return {Refusal::None, sets.add_reference(received)};
+    AttributesPtr attributes = sets.pointer(received);
+    if (is_draining(peer)) attributes = used_last(std::move(attributes));
+    return {Refusal::None, sets.intern(last ? last_resort(attributes) : std::move(attributes))};
   }
   const AttributesPtr& attributes = sets.pointer(received);
   PolicyResult result = bgp::evaluate(settings.policies, *peer.conf.import_policies, import_route(peer.conf, prefix),
                                       attributes, peer.conf.local_as);
   if (!result.accepted) return {Refusal::Policy, 0};
   result.attributes = with_graceful_shutdown(peer.conf, std::move(result.attributes));
+  if (is_draining(peer)) result.attributes = used_last(std::move(result.attributes));
   if (says_long_lived_stale(peer.conf, *attributes)) result.attributes = last_resort(result.attributes);
   if (result.attributes == attributes) return {Refusal::None, sets.add_reference(received)};
   return {Refusal::None, sets.intern(std::move(result.attributes))};

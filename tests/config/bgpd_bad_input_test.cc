@@ -201,6 +201,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"extended_next_hop", NEIGHBOR(R"("extendedNextHop": "v6")"), "/neighbors/0/extendedNextHop: "},
         Mistake{"enhanced", NEIGHBOR(R"("enhancedRouteRefresh": 1)"), "/neighbors/0/enhancedRouteRefresh: "},
         Mistake{"extended", NEIGHBOR(R"("extendedMessages": 1)"), "/neighbors/0/extendedMessages: "},
+        Mistake{"drain_of_a_neighbor", NEIGHBOR(R"("drain": "yes")"), "/neighbors/0/drain: "},
         Mistake{"graceful_shutdown", NEIGHBOR(R"("gracefulShutdown": "no")"), "/neighbors/0/gracefulShutdown: "},
         Mistake{"group_mistake", R"({"localAs": 1, "peerGroups": {"g": {"holdTime": 1}}})", "/peerGroups/g/holdTime: "},
         Mistake{"group_identity", R"({"localAs": 1, "peerGroups": {"g": {"address": "::1"}}})",

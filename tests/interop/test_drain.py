@@ -7,7 +7,7 @@ import subprocess
 from bgp import attributes, wire
 from world import speaker
 from world.host import wait_until
-from world.pair import external, internal
+from world.pair import PEER_ASN, external, internal, peer_address
 
 RANGE, SERVICE, POD = "10.244.1.0/24", "192.0.2.1/32", "10.244.1.7/32"
 ORIGINATE = {"prefixes": [RANGE, {"prefix": SERVICE, "blackhole": False, "onDrain": "withdraw"}]}
@@ -71,6 +71,77 @@ def test_the_configuration_drains_as_well_and_an_order_does_not_undo_that(pair):
     assert status == 409 and b"/drain" in body
     pair.speaker.reload({**pair.speaker.document, "drain": False})
     outside.pump(lambda: attribute(outside, RANGE, attributes.COMMUNITIES) is None)
+    assert pair.speaker.neighbor("p1")["flaps"] == 0
+
+
+TOLD = "20.1.0.0/16"
+
+
+def local_prefs(pair):
+    """LOCAL_PREF of each neighbour's path to TOLD, as it is decided by."""
+    return {path["neighbor"]: path["localPref"] for path in pair.speaker.paths(TOLD)}
+
+
+def told_by_two(pair, **neighbor):
+    """Two external peers that told us of the same prefix, the first one of the shorter path."""
+    pair.start(external(1, **neighbor), external(2), originate=ORIGINATE)
+    peers = [pair.peer(number).establish() for number in (1, 2)]
+    for number, peer in enumerate(peers, 1):
+        peer.send(attributes.announce([TOLD], (PEER_ASN,) * number, peer_address(number)))
+        peer.send_end_of_rib()
+        peer.pump(lambda p=peer: {RANGE, SERVICE} <= p.rib.keys())
+    wait_until(lambda: len(pair.speaker.paths(TOLD)) == 2, 5, "both paths")
+    pair.speaker.wait_in_kernel(TOLD)
+    return peers
+
+
+def test_a_drained_node_uses_what_it_learns_last_as_well(pair):
+    told_by_two(pair)
+    before = local_prefs(pair)
+    assert pair.speaker.request("POST", "/v1/drain")[0] == 200
+    wait_until(lambda: local_prefs(pair) == {"p1": 0, "p2": 0}, 5, lambda: local_prefs(pair))
+    assert pair.speaker.in_kernel(TOLD), "last, but used"
+    assert pair.speaker.request("POST", "/v1/undrain")[0] == 200
+    wait_until(lambda: local_prefs(pair) == before, 5, lambda: local_prefs(pair))
+
+
+def test_one_drained_neighbor_is_used_last_both_ways_over_a_restart_until_undone(pair, bgpd):
+    ctl_binary = os.path.join(os.path.dirname(bgpd), "slash32ctl")
+    first, second = told_by_two(pair)
+    assert pair.speaker.best(TOLD)["neighbor"] == "p1"
+    status, said = ctl(pair, ctl_binary, "neighbor", "drain", "p1")
+    assert status == 0, said
+    first.pump(lambda: attribute(first, RANGE, attributes.COMMUNITIES) == TAG)
+    assert SERVICE in first.rib, "the node stays: its services are still there"
+    wait_until(lambda: pair.speaker.best(TOLD)["neighbor"] == "p2", 5)
+    assert attribute(second, RANGE, attributes.COMMUNITIES) is None
+    assert pair.speaker.neighbor("p1")["drained"] == "an operator's order"
+    assert pair.speaker.neighbor("p1")["flaps"] == 0
+    assert any("neighbor p1 drained" in why for why in pair.speaker.get("/v1/status")["conditions"])
+    assert pair.speaker.terminate() == 0
+    pair.speaker.start()
+    first = pair.peer(1).establish()
+    first.send(attributes.announce([TOLD], (PEER_ASN,), peer_address(1)))
+    first.pump(lambda: RANGE in first.rib and attribute(first, RANGE, attributes.COMMUNITIES) == TAG)
+    wait_until(lambda: local_prefs(pair).get("p1") == 0, 10, lambda: local_prefs(pair))
+    status, said = ctl(pair, ctl_binary, "neighbor", "undrain", "p1")
+    assert status == 0, said
+    first.pump(lambda: attribute(first, RANGE, attributes.COMMUNITIES) is None)
+    wait_until(lambda: local_prefs(pair)["p1"] is None, 5, lambda: local_prefs(pair))
+    assert "drained" not in pair.speaker.neighbor("p1")
+
+
+def test_the_configuration_drains_a_neighbor_as_well_and_an_order_does_not_undo_that(pair):
+    first, _ = told_by_two(pair)
+    drained = [{**one, "drain": True} if one["name"] == "p1" else one for one in pair.speaker.document["neighbors"]]
+    plain = pair.speaker.document["neighbors"]
+    pair.speaker.reload({**pair.speaker.document, "neighbors": drained})
+    first.pump(lambda: attribute(first, RANGE, attributes.COMMUNITIES) == TAG)
+    wait_until(lambda: pair.speaker.best(TOLD)["neighbor"] == "p2", 5)
+    status, body = pair.speaker.request("POST", "/v1/neighbors/p1/undrain")
+    assert status == 409 and b"drain" in body
+    pair.speaker.reload({**pair.speaker.document, "neighbors": plain})
+    first.pump(lambda: attribute(first, RANGE, attributes.COMMUNITIES) is None)
     assert pair.speaker.neighbor("p1")["flaps"] == 0
 
 

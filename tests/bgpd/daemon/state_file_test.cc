@@ -27,7 +27,8 @@ class StateFile : public testing::Test {
 
 TEST_F(StateFile, IsReadBackInTheSameBootOnly) {
   EXPECT_EQ(read_state_file(path_, "boot-a"), std::nullopt);
-  const EarlierLife life{.learned = {v4, v6}, .draining = true};
+  const EarlierLife life{
+      .learned = {v4, v6}, .draining = true, .drained = {IpAddress::v4(0x0A000001), *IpAddress::parse("fe80::1")}};
   ASSERT_TRUE(write_state_file(path_, "boot-a", life));
   EXPECT_EQ(read_state_file(path_, "boot-a"), life);
   EXPECT_EQ(read_state_file(path_, "boot-b"), std::nullopt);
@@ -55,7 +56,8 @@ TEST_F(StateFile, WhatALaterVersionAddsIsNoReasonForAColdStart) {
 
 TEST_F(StateFile, ADamagedOneIsNoEarlierLife) {
   path_ = folder_ + "/state";
-  for (const char* text : {"", "{", "[]", R"({"bootId": 1, "learned": []})", R"({"bootId": "b"})"}) {
+  for (const char* text : {"", "{", "[]", R"({"bootId": 1, "learned": []})", R"({"bootId": "b"})",
+                           R"({"bootId": "b", "learned": [], "drained": ["x"]})"}) {
     ASSERT_TRUE(write_atomic(path_, text));
     EXPECT_EQ(read_state_file(path_, "b"), std::nullopt) << text;
   }

@@ -89,6 +89,56 @@ TEST_F(Rfc8326, WhileDrainingAllThatIsSentSaysSoAndInternalPeersUseItLast) {
   for (const PeerId id : {2U, 3U}) EXPECT_EQ(w.heard[id].table, before.at(id).table) << "as before, peer " << id;
 }
 
+TEST_F(Rfc8326, WhileDrainingWhatIsLearnedIsUsedLastWhateverPolicyGivesIt) {
+  w.up(1, ebgp(1));
+  w.up(4, ibgp(4));
+  auto settings = World::settings();
+  settings.policies["all"][0].set.local_pref = 300;
+  w.rib.reconfigure(settings);
+  learn(1, {65001}, {});
+  w.say(4, announce({"10.4.0.0/16"}, but(route({65009}), [](auto& a) { a.local_pref = 200; })));
+  w.settle();
+  EXPECT_EQ(w.paths("10.1.0.0/16")[0].attributes->local_pref, 300U);
+  settings.draining = true;
+  w.rib.reconfigure(settings);
+  w.settle();
+  for (const char* prefix : {"10.1.0.0/16", "10.4.0.0/16"}) {
+    EXPECT_TRUE(w.paths(prefix)[0].best) << prefix << ": last, but used";
+    EXPECT_EQ(w.paths(prefix)[0].attributes->local_pref, 0U) << prefix;
+  }
+  settings.draining = false;
+  w.rib.reconfigure(settings);
+  w.settle();
+  EXPECT_EQ(w.paths("10.1.0.0/16")[0].attributes->local_pref, 300U);
+}
+
+TEST_F(Rfc8326, OneDrainedNeighborIsUsedLastBothWaysAndTheOthersAsBefore) {
+  RibPeer drained = ebgp(1);
+  w.up(1, drained);
+  w.up(2, ebgp(2));
+  w.up(3, ibgp(3));
+  w.rib.set_local_routes({{.prefix = net("10.244.1.0/24"), .communities = {}, .local_pref = {}, .med = {}}});
+  learn(1, {65001}, {});
+  learn(2, {65002, 65100, 65101}, {});
+  ASSERT_EQ(w.best("10.1.0.0/16"), 1U);
+  drained.draining = true;
+  w.rib.peer_changed(1, drained);
+  w.settle();
+  EXPECT_EQ(w.best("10.1.0.0/16"), 2U);
+  EXPECT_EQ(w.heard[1]["10.244.1.0/24"].communities, std::vector{community::kGracefulShutdown});
+  for (const PeerId id : {2U, 3U}) EXPECT_THAT(w.heard[id]["10.244.1.0/24"].communities, testing::IsEmpty()) << id;
+  learn(1, {65001, 65001}, {});
+  EXPECT_EQ(w.best("10.1.0.0/16"), 2U) << "also what it says while it is drained";
+  w.say(2, withdraw({"10.1.0.0/16"}));
+  w.settle();
+  EXPECT_EQ(w.heard[3]["10.1.0.0/16"].local_pref, 0U) << "so that our own AS uses it last as well";
+  drained.draining = false;
+  w.rib.peer_changed(1, drained);
+  w.settle();
+  EXPECT_THAT(w.heard[1]["10.244.1.0/24"].communities, testing::IsEmpty());
+  EXPECT_EQ(w.paths("10.1.0.0/16")[0].attributes->local_pref, std::nullopt);
+}
+
 TEST(Rfc9774_3, ARouteWithAnAsSetIsToldOnlyToThoseWhoMayHaveIt) {
   World w;
   w.up(1, ebgp(1));
