@@ -26,13 +26,14 @@ std::string node_identity() {
 
 }  // namespace
 
-Result<std::unique_ptr<Daemon>> Daemon::open(std::string conf_path, config::BgpdConf conf) {
+Result<std::unique_ptr<Daemon>> Daemon::open(std::string conf_path, StartConf start) {
+  const auto& conf = start.conf;
   UniqueFd lock;
   if (conf.kernel.install) lock = TRY(lock_kernel_table(conf.kernel.table));
   KernelWatch watch = TRY(KernelWatch::open(conf.kernel.table));
   const auto socket = conf.control.socket;
   FibSync fib = TRY(FibSync::open(fib_settings(conf.kernel)));
-  std::unique_ptr<Daemon> daemon(new Daemon(std::move(conf_path), std::move(conf), std::move(watch), std::move(fib)));
+  std::unique_ptr<Daemon> daemon(new Daemon(std::move(conf_path), std::move(start), std::move(watch), std::move(fib)));
   daemon->table_lock_ = std::move(lock);
   // FibSync only read so far. A second daemon on the same socket ends here and has changed nothing.
   daemon->control_ = TRY(daemon->open_control(socket));
@@ -40,9 +41,10 @@ Result<std::unique_ptr<Daemon>> Daemon::open(std::string conf_path, config::Bgpd
   return daemon;
 }
 
-Daemon::Daemon(std::string conf_path, config::BgpdConf conf, KernelWatch watch, FibSync fib)
+Daemon::Daemon(std::string conf_path, StartConf start, KernelWatch watch, FibSync fib)
     : conf_path_(std::move(conf_path)),
-      conf_(std::move(conf)),
+      conf_(std::move(start.conf)),
+      source_(std::move(start.source)),
       watch_(std::move(watch)),
       fib_(std::move(fib)),
       boot_id_(read_boot_id()),
@@ -57,6 +59,8 @@ Daemon::Daemon(std::string conf_path, config::BgpdConf conf, KernelWatch watch, 
       files_timer_(loop_),
       started_(loop_.now()) {
   router_id_ = choose_router_id();
+  if (!start.passed_over.empty()) log::warn("what was PUT is not taken", {{"why", start.passed_over}});
+  if (start.refused) refused_conf_ = start.passed_over;
 }
 
 Daemon::~Daemon() = default;
@@ -83,6 +87,7 @@ void Daemon::start() {
   if (found6 > 0) life_.learned.push_back(AddressFamily::IPv6);
   life_.draining = earlier && earlier->draining;
   if (earlier) life_.drained = earlier->drained;
+  if (!source_.put) remove_put_conf(source_.copy);  // passed over, or of another boot
   note_state();
 
   Seconds restart_time{120};
@@ -94,6 +99,7 @@ void Daemon::start() {
                          {"as", std::to_string(conf_.local_as.value)},
                          {"routerId", IpAddress::v4(router_id_.value).to_string()},
                          {"routerIdFrom", router_id_source_},
+                         {"configuration", source_.put ? "PUT, " + source_.copy : conf_path_},
                          {"restart", earlier ? "yes" : "no"},
                          {"routesFound", std::to_string(found4 + found6)}});
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "bgpd/bfd_sessions.h"
+#include "bgpd/conf_source.h"
 #include "bgpd/fib/fib_sync.h"
 #include "bgpd/fib/kernel_watch.h"
 #include "bgpd/listeners.h"
@@ -47,7 +48,7 @@ class Daemon {
  public:
   /// Opens sockets and dumps the kernel; nothing is sent and nothing of the kernel changed before that succeeded.
   /// Error: what could not be opened.
-  static Result<std::unique_ptr<Daemon>> open(std::string conf_path, config::BgpdConf conf);
+  static Result<std::unique_ptr<Daemon>> open(std::string conf_path, StartConf start);
   ~Daemon();
   /// Runs until a signal or a shutdown ends it.
   void run();
@@ -56,7 +57,7 @@ class Daemon {
   Status apply(config::BgpdConf conf);
 
  private:
-  Daemon(std::string conf_path, config::BgpdConf conf, KernelWatch watch, FibSync fib);
+  Daemon(std::string conf_path, StartConf start, KernelWatch watch, FibSync fib);
   RouterId choose_router_id();
 
   // ------------------------------------------------------------ work (daemon.cc)
@@ -89,6 +90,8 @@ class Daemon {
   void take_conf(config::BgpdConf conf);
   Taken take_text(const std::string& text);
   Taken take_file();
+  Taken take_put(const std::string& text);
+  void keep_put();
   Taken reload();
   bool draining() const { return conf_.drain || life_.draining; }
   Status order_drain(bool on);
@@ -100,6 +103,8 @@ class Daemon {
   control::HttpResponse answer(const control::HttpRequest& request);
   control::HttpResponse get(const control::HttpRequest& request);
   control::HttpResponse status();
+  nlohmann::ordered_json source_document() const;
+  control::HttpResponse put_config(const std::string& text);
   control::HttpResponse neighbors_list();
   control::HttpResponse neighbor(const std::string& name);
   nlohmann::ordered_json neighbor_document(const Neighbor& neighbor) const;
@@ -122,6 +127,8 @@ class Daemon {
   Loop loop_;
   std::string conf_path_;
   config::BgpdConf conf_;
+  ConfSource source_;            // of conf_
+  std::optional<PutConf> kept_;  // what is in force, where it was PUT in this life
   KernelWatch watch_;
   FibSync fib_;
   RouterId router_id_;
@@ -141,6 +148,7 @@ class Daemon {
   std::map<Prefix, std::string> aggregates_failed_;  // and why
   std::string last_problem_;                         // of the kernel, for show
   std::string kernel_trouble_;                       // why the kernel cannot be read at the moment; empty: it can
+  std::string put_trouble_;                          // why what was PUT could not be kept
   std::string state_trouble_;                        // why the state file could not be written
   std::string control_trouble_;                      // why the control socket, which somebody removed, is not back
   std::string metrics_trouble_;                      // why metrics.address is not served

@@ -111,7 +111,7 @@ HttpResponse Daemon::answer(const HttpRequest& request) {
   if (ended_ || !neighbors_) return error_response(503, "slash32-bgpd is not running yet, or is ending");
   if (request.path == "/v1/config") {
     if (request.method != "PUT") return wrong_method("PUT");
-    return taken_response(take_text(request.body));
+    return put_config(request.body);
   }
   if (request.path == "/v1/reload") {
     if (request.method != "POST") return wrong_method("POST");
@@ -155,6 +155,13 @@ HttpResponse Daemon::get(const HttpRequest& request) {
       "/v1/drain, /v1/undrain, /v1/shutdown, /v1/ready, /v1/live, /metrics");
 }
 
+HttpResponse Daemon::put_config(const std::string& text) {
+  const auto taken = take_put(text);
+  auto out = taken_response(taken);
+  if (!taken || put_trouble_.empty()) return out;
+  return json_response({{"state", "applied"}, {"changes", *taken}, {"notKept", put_trouble_}});
+}
+
 std::vector<std::string> Daemon::conditions() const {
   std::vector<std::string> out;
   for (const auto& [address, why] : listeners_.problems()) out.push_back("not listening: " + why);
@@ -175,6 +182,8 @@ std::vector<std::string> Daemon::conditions() const {
   if (fib.over_limit) out.push_back("kernel.maxRoutes is reached: further routes are not installed");
   if (fib.conflicts > 0)
     out.push_back(std::to_string(fib.conflicts) + " routes of others stand where ours would; last: " + last_problem_);
+  if (!put_trouble_.empty())
+    out.push_back("the configuration that was PUT is not kept for the next start: " + put_trouble_);
   if (!state_trouble_.empty()) out.push_back("no state file: " + state_trouble_);
   if (!control_trouble_.empty()) out.push_back("the control socket was removed: " + control_trouble_);
   if (!metrics_trouble_.empty()) out.push_back("metrics are not served: " + metrics_trouble_);
@@ -186,6 +195,17 @@ std::vector<std::string> Daemon::conditions() const {
       out.push_back("neighbor " + neighbor->conf.name + " drained, by " + by +
                     ": what it is told and what it tells is used last (RFC 8326)");
   if (!refused_conf_.empty()) out.push_back("the last configuration was refused: " + refused_conf_);
+  return out;
+}
+
+/// Which configuration is in force: {"source": "file" | "put", "file", "since", "sha256"}, and where what was PUT is
+/// kept.
+ordered_json Daemon::source_document() const {
+  ordered_json out = {{"source", source_.put ? "put" : "file"},
+                      {"file", conf_path_},
+                      {"since", time_text(source_.at)},
+                      {"sha256", source_.sha256}};
+  if (source_.put && put_trouble_.empty()) out["kept"] = source_.copy;
   return out;
 }
 
@@ -205,6 +225,7 @@ HttpResponse Daemon::status() {
                                   : deferring_ ? "restarting"
                                                : "running"},
                         {"draining", draining()},
+                        {"configuration", source_document()},
                         {"neighbors", {{"configured", neighbors_->all().size()}, {"established", established}}},
                         {"prefixes", rib_->prefixes()},
                         {"pods", pods_.size()},

@@ -8,6 +8,7 @@
 #include "bgpd/kernel_lock.h"
 #include "common/fd.h"
 #include "common/log.h"
+#include "common/sha256.h"
 
 namespace slash32::bgp {
 namespace {
@@ -59,6 +60,7 @@ void Daemon::look_after_files() {
     control_trouble_ = trouble;
   }
   if (!state_trouble_.empty()) note_state();
+  if (!put_trouble_.empty()) keep_put();
   try_metrics();
   let_askers_go(table_lock_);
   files_timer_.after(kFilesCheck, [this] { look_after_files(); });
@@ -79,9 +81,36 @@ Taken Daemon::take_file() {
   const auto text = read_file(conf_path_);
   if (!text) return std::unexpected(ConfRefused{false, {text.error()}});
   auto taken = take_text(*text);
-  if (taken) return taken;
+  if (taken) {  // it takes the place of what was PUT
+    remove_put_conf(source_.copy);
+    kept_.reset();
+    put_trouble_.clear();
+    source_ = {.put = false, .at = wall_clock(), .sha256 = sha256_hex(*text), .copy = put_conf_path(conf_.state_file)};
+    return taken;
+  }
   for (auto& error : taken.error().errors) error = in(conf_path_, std::move(error));
   return taken;
+}
+
+/// As long as this boot lasts and the file stays as it is now, the next life begins with it as well.
+Taken Daemon::take_put(const std::string& text) {
+  const auto file = read_file(conf_path_);
+  auto taken = take_text(text);
+  if (!taken) return taken;
+  source_.put = true;
+  source_.at = wall_clock();
+  source_.sha256 = sha256_hex(text);
+  kept_ = {.file = conf_path_, .file_sha256 = file ? sha256_hex(*file) : "", .at = source_.at, .text = text};
+  keep_put();
+  return taken;
+}
+
+void Daemon::keep_put() {
+  const auto good = write_put_conf(source_.copy, boot_id_, *kept_);
+  const auto trouble = good ? std::string{} : good.error().message;
+  if (!good && trouble != put_trouble_)
+    log::error("what was PUT is not kept for the next start; tried again", {{"why", trouble}});
+  put_trouble_ = trouble;
 }
 
 /// Reads the file again and takes it as a difference. A refusal is told in the log and in the status.
@@ -212,6 +241,7 @@ void Daemon::end() {
     if (final_) {  // now, whatever the control's clients still have to read
       fib_.remove_all();
       remove_state_file(conf_.state_file);
+      remove_put_conf(source_.copy);
     }
     control_.reset();
     metrics_.reset();

@@ -10,7 +10,9 @@
 #include <exception>
 #include <iostream>
 
+#include "bgpd/conf_source.h"
 #include "bgpd/daemon.h"
+#include "bgpd/state_file.h"
 #include "common/fd.h"
 #include "common/log.h"
 #include "config/bgpd_conf.h"
@@ -63,9 +65,13 @@ bool wait_for(const std::string& path) {
   return true;
 }
 
+struct ReadConf {
+  std::string text;
+  config::BgpdConf conf;
+};
 /// Reads the configuration; every mistake is printed as "FILE: /path: what".
-std::optional<config::BgpdConf> read_conf(const std::string& path) {
-  const auto text = read_file(path);
+std::optional<ReadConf> read_conf(const std::string& path) {
+  auto text = read_file(path);
   if (!text) {
     std::cerr << text.error().message << "\n";
     return std::nullopt;
@@ -73,26 +79,28 @@ std::optional<config::BgpdConf> read_conf(const std::string& path) {
   auto checked = config::check_bgpd_conf(*text);
   for (const auto& error : checked.errors) std::cerr << path << ": " << error.message << "\n";
   if (!checked.errors.empty()) return std::nullopt;
-  return std::move(checked.conf);
+  return ReadConf{*std::move(text), std::move(checked.conf)};
 }
 
 int check(const std::string& path) {
-  const auto conf = read_conf(path);
-  if (!conf) return kFailed;
-  std::cout << config::print_bgpd_conf(*conf);
+  const auto read = read_conf(path);
+  if (!read) return kFailed;
+  std::cout << config::print_bgpd_conf(read->conf);
   return kDone;
 }
 
 int run(const std::string& path, bool wait) {
   hold_signals();
   if (wait && !wait_for(path)) return kDone;
-  auto conf = read_conf(path);
-  if (!conf) return kFailed;
-  log::set_level(std::string_view(conf->log_level));
+  auto read = read_conf(path);
+  if (!read) return kFailed;
+  auto start = bgp::choose_start_conf(std::move(read->conf), path, read->text, bgp::read_boot_id(), bgp::wall_clock());
+  log::set_level(std::string_view(start.conf.log_level));
   raise_descriptor_limit();
-  auto daemon = bgp::Daemon::open(path, *std::move(conf));
+  const std::string taken = start.source.put ? "what was PUT, kept in " + start.source.copy : path;
+  auto daemon = bgp::Daemon::open(path, std::move(start));
   if (!daemon) {
-    log::error("cannot start", {{"why", daemon.error().message}});
+    log::error("cannot start", {{"why", daemon.error().message}, {"configuration", taken}});
     return kFailed;
   }
   (*daemon)->run();

@@ -1,6 +1,7 @@
 // What the control interface shows, as JSON. Pure: values in, documents out.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -11,6 +12,9 @@
 #include "config/bgpd_conf.h"
 
 namespace slash32::bgp {
+
+/// "2026-11-22T03:15:28Z".
+std::string time_text(std::chrono::sys_seconds at);
 
 /// "64512:100", or the name of a well-known community (RFC 1997).
 std::string community_text(Community community);

@@ -47,6 +47,15 @@ std::string condition_text(const json& condition) {
   return out.empty() ? numbers_text(condition) : out;
 }
 
+/// "/etc/slash32/bgpd.json, since 2026-11-22T03:15:28Z", or that it was PUT in the place of that file.
+std::string configuration_text(const json& one) {
+  const bool put = field_text(one, "source") == "put";
+  std::string out =
+      (put ? "PUT in the place of " : "") + field_text(one, "file") + ", since " + field_text(one, "since");
+  if (member(one, "kept").is_string()) out += ", kept in " + field_text(one, "kept");
+  return out;
+}
+
 }  // namespace
 
 std::string render_status(const json& document) {
@@ -62,6 +71,8 @@ std::string render_status(const json& document) {
       {"aggregates", aggregates_text(member(document, "aggregates"))},
       {"kernel", numbers_text(member(document, "fib"))},
   };
+  if (const json& source = member(document, "configuration"); source.is_object())
+    lines.insert(lines.begin() + 3, {"configured", configuration_text(source)});
   const json& conditions = member(document, "conditions");
   if (conditions.is_array()) {
     for (const json& one : conditions) lines.emplace_back("condition", condition_text(one));

@@ -134,6 +134,18 @@ TEST(RenderStatus, NamesWhatIsWrong) {
             "condition   clock jumped\n");
 }
 
+TEST(RenderStatus, SaysWhichConfigurationIsInForce) {
+  const auto line_of = [](const char* configuration) {
+    const auto text = render_status(json::parse(std::string(R"({"configuration":)") + configuration + "}"));
+    const auto at = text.find("configured");
+    return text.substr(at, text.find('\n', at) - at);
+  };
+  EXPECT_EQ(line_of(R"({"source":"file","file":"/etc/b.json","since":"2026-11-22T03:15:28Z","sha256":"ab"})"),
+            "configured  /etc/b.json, since 2026-11-22T03:15:28Z");
+  EXPECT_EQ(line_of(R"({"source":"put","file":"/etc/b.json","since":"2026-11-22T03:15:28Z","kept":"/run/s.put"})"),
+            "configured  PUT in the place of /etc/b.json, since 2026-11-22T03:15:28Z, kept in /run/s.put");
+}
+
 TEST(RoutesTarget, EncodesItsQuery) {
   EXPECT_EQ(routes_target({}), "/v1/routes");
   EXPECT_EQ(routes_target({.prefix = "fd00::/64", .neighbor = "a b&c", .family = "ipv6"}),

@@ -106,6 +106,66 @@ def test_whatever_becomes_of_the_file_a_reload_keeps_what_works(pair, damage):
     assert peer is not None
 
 
+# ---------------------------------------------------------------- what was PUT
+
+
+def put(speaker, document):
+    """(status, answer) of PUT /v1/config."""
+    status, body = speaker.request("PUT", "/v1/config", json.dumps(document).encode())
+    return status, json.loads(body)
+
+
+def source(speaker):
+    """Where the configuration in force comes from."""
+    return speaker.get("/v1/status")["configuration"]
+
+
+def test_what_was_put_comes_over_restarts_until_the_file_changes(pair):
+    pair.start(external(1))
+    speaker = pair.speaker
+    assert source(speaker)["source"] == "file"
+    status, answer = put(speaker, {**speaker.document, "neighbors": [external(1), external(2)]})
+    assert (status, answer["changes"]) == (200, [f"neighbor p2 ({peer_address(2)}) added"]), answer
+    for stop in (signal.SIGTERM, signal.SIGKILL):
+        speaker.process.send(stop)
+        speaker.process.wait(10)
+        speaker.start()
+        assert speaker.neighbor("p2"), stop
+        assert source(speaker)["source"] == "put" and source(speaker)["kept"].endswith(".put")
+    pair.peer(2).establish()
+    assert speaker.terminate() == 0
+    speaker.write({**speaker.document, "neighbors": [external(3)]})
+    speaker.start()
+    assert speaker.neighbor("p3") and not speaker.neighbor("p2")
+    assert source(speaker)["source"] == "file"
+    assert speaker.terminate() == 0
+    speaker.start()
+    assert speaker.neighbor("p3"), "the copy is gone"
+
+
+def test_a_reload_takes_the_file_in_the_place_of_what_was_put(pair):
+    pair.start(external(1))
+    speaker = pair.speaker
+    assert put(speaker, {**speaker.document, "neighbors": []})[0] == 200
+    kept = source(speaker)["kept"]
+    assert os.path.exists(kept)
+    status, answer = reload(speaker, speaker.document)
+    assert (status, answer["changes"]) == (200, [f"neighbor p1 ({peer_address(1)}) added"])
+    assert source(speaker)["source"] == "file" and not os.path.exists(kept)
+
+
+def test_a_put_that_is_refused_leaves_what_was_put_before(pair):
+    pair.start(external(1))
+    speaker = pair.speaker
+    assert put(speaker, {**speaker.document, "neighbors": [external(2)]})[0] == 200
+    before = source(speaker)
+    assert put(speaker, {**speaker.document, "localAs": 0})[0] == 400
+    assert source(speaker) == before
+    assert speaker.terminate() == 0
+    speaker.start()
+    assert speaker.neighbor("p2")
+
+
 # ---------------------------------------------------------------- signals
 
 

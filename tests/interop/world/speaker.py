@@ -71,11 +71,11 @@ class Speaker:
         except (OSError, http.client.HTTPException):
             return False
 
-    def request(self, method, target):
+    def request(self, method, target, body=None):
         """(status, body) of one request."""
         connection = _UnixConnection(self.socket)
         try:
-            connection.request(method, target)
+            connection.request(method, target, body)
             answer = connection.getresponse()
             return answer.status, answer.read()
         finally:
