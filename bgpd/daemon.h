@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "bgpd/bfd_sessions.h"
+#include "bgpd/conf_changes.h"
 #include "bgpd/conf_source.h"
 #include "bgpd/fib/fib_sync.h"
 #include "bgpd/fib/kernel_watch.h"
@@ -90,6 +91,7 @@ class Daemon {
   void take_conf(config::BgpdConf conf);
   Taken take_text(const std::string& text);
   Taken take_file();
+  Status can_apply(const config::BgpdConf& conf) const;
   Taken take_put(const std::string& text);
   void keep_put();
   Taken reload();
@@ -105,6 +107,9 @@ class Daemon {
   control::HttpResponse status();
   nlohmann::ordered_json source_document() const;
   control::HttpResponse put_config(const std::string& text);
+  control::HttpResponse check_config(const std::string& text);  // daemon_check.cc
+  control::HttpResponse check_file();
+  nlohmann::ordered_json change_document(const NeighborChange& change) const;
   control::HttpResponse neighbors_list();
   control::HttpResponse neighbor(const std::string& name);
   nlohmann::ordered_json neighbor_document(const Neighbor& neighbor) const;

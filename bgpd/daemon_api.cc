@@ -117,6 +117,10 @@ HttpResponse Daemon::answer(const HttpRequest& request) {
     if (request.method != "POST") return wrong_method("POST");
     return taken_response(reload());
   }
+  if (request.path == "/v1/config/check" || request.path == "/v1/reload/check") {
+    if (request.method != "POST") return wrong_method("POST");
+    return request.path == "/v1/reload/check" ? check_file() : check_config(request.body);
+  }
   if (request.path == "/v1/drain" || request.path == "/v1/undrain") {
     if (request.method != "POST") return wrong_method("POST");
     if (const auto done = order_drain(request.path == "/v1/drain"); !done)
@@ -152,6 +156,7 @@ HttpResponse Daemon::get(const HttpRequest& request) {
       404,
       "no such path; known: /v1/status, /v1/neighbors, /v1/neighbors/NAME, "
       "/v1/neighbors/NAME/advertised, (POST) /v1/neighbors/NAME/VERB, /v1/routes, /v1/config, /v1/reload, "
+      "/v1/config/check, /v1/reload/check, "
       "/v1/drain, /v1/undrain, /v1/shutdown, /v1/ready, /v1/live, /metrics");
 }
 

@@ -127,11 +127,17 @@ Taken Daemon::reload() {
   return taken;
 }
 
-/// What can fail comes first, and what it made goes away again with it: nothing is half-changed.
-Status Daemon::apply(config::BgpdConf conf) {
+/// What can be told before anything is tried.
+Status Daemon::can_apply(const config::BgpdConf& conf) const {
   if (stopping_) return fail(7, "slash32-bgpd is stopping");
   if (conf.kernel.table != conf_.kernel.table)
     return fail(7, "/kernel/table: cannot change while running; restart slash32-bgpd");
+  return ok();
+}
+
+/// What can fail comes first, and what it made goes away again with it: nothing is half-changed.
+Status Daemon::apply(config::BgpdConf conf) {
+  TRY(can_apply(conf));
   UniqueFd lock;
   if (conf.kernel.install && !conf_.kernel.install) lock = TRY(lock_kernel_table(conf.kernel.table));
   std::vector<Listener> listeners;

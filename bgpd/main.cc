@@ -10,6 +10,7 @@
 #include <exception>
 #include <iostream>
 
+#include "bgpd/check_client.h"
 #include "bgpd/conf_source.h"
 #include "bgpd/daemon.h"
 #include "bgpd/state_file.h"
@@ -23,11 +24,12 @@ namespace {
 constexpr int kDone = 0;
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
+constexpr int kResets = 3;
 constexpr rlim_t kDescriptors = 65536;  // a session takes one or two
 
 constexpr const char* kFooter =
     "Exit status: 0 ended by a signal or by `slash32ctl shutdown`, or the checked file is good; 1 it could not start,\n"
-    "or the file is wrong (the reason is on standard error); 2 wrong usage.\n";
+    "or the file is wrong (the reason is on standard error); 2 wrong usage; 3 with --against: a session would reset.\n";
 
 /// As many descriptors as the administrator allows: the soft limit, often 1024, is for programs that use select().
 void raise_descriptor_limit() {
@@ -89,6 +91,19 @@ int check(const std::string& path) {
   return kDone;
 }
 
+/// What the file would change in the daemon that answers on `socket`.
+int check_against(const std::string& path, const std::string& socket) {
+  const auto read = read_conf(path);
+  if (!read) return kFailed;
+  const auto answer = bgp::check_against(socket, read->text);
+  if (!answer) {
+    std::cerr << answer.error().message << "\n";
+    return kFailed;
+  }
+  std::cout << answer->text;
+  return answer->resets ? kResets : kDone;
+}
+
 int run(const std::string& path, bool wait) {
   hold_signals();
   if (wait && !wait_for(path)) return kDone;
@@ -110,18 +125,21 @@ int run(const std::string& path, bool wait) {
 int parse_and_run(int argc, char** argv) {
   CLI::App app{"slash32-bgpd: the BGP speaker of slash32. SIGTERM restarts (routes stay), SIGHUP reloads."};
   app.set_version_flag("--version", "slash32-bgpd " SLASH32_VERSION);
-  std::string conf_path, check_path;
+  std::string conf_path, check_path, against;
   auto* conf_flag = app.add_option("--config", conf_path, "configuration file; runs until a signal ends it");
   bool wait = false;
   app.add_flag("--wait", wait, "wait for the configuration file where there is none yet")->needs(conf_flag);
-  app.add_option("--check-config", check_path, "check this file and print it with every default")->excludes(conf_flag);
+  auto* check_flag = app.add_option("--check-config", check_path, "check this file and print it with every default");
+  check_flag->excludes(conf_flag);
+  app.add_option("--against", against, "say instead what it would change in the daemon with this control socket")
+      ->needs(check_flag);
   app.footer(kFooter);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {  // --help and --version come this way as well
     return app.exit(error) == 0 ? kDone : kUsage;
   }
-  if (!check_path.empty()) return check(check_path);
+  if (!check_path.empty()) return against.empty() ? check(check_path) : check_against(check_path, against);
   if (conf_path.empty()) {
     std::cerr << "give --config FILE or --check-config FILE\n";
     return kUsage;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "bgpd/conf_changes.h"
 #include "bgpd/wire/iana.h"
 #include "bgpd/wire/notification.h"
 #include "common/fd.h"
@@ -46,7 +47,7 @@ void Neighbors::configure(const config::BgpdConf& conf, RouterId id) {
       gone.push_back(peer);
     } else if (neighbor->conf.enabled && !wanted->enabled) {
       off.push_back(peer);
-    } else if (old_id != id || needs_reset(old_conf, neighbor->conf, conf, *wanted, id)) {
+    } else if (!reset_keys(old_conf, old_id, neighbor->conf, conf, id, *wanted).empty()) {
       reset.push_back(peer);
     } else {
       kept.insert(wanted->address);
@@ -56,7 +57,7 @@ void Neighbors::configure(const config::BgpdConf& conf, RouterId id) {
   for (const auto peer : gone) remove(peer, cease_with_text(cease::kPeerDeconfigured, ""));
   for (const auto peer : off) remove(peer, cease_with_text(cease::kAdministrativeShutdown, "disabled"));
   for (const auto peer : reset) remove(peer, cease_with_text(cease::kOtherConfigurationChange, ""));
-  configure_ranges(old_conf);
+  configure_ranges(old_conf, old_id);
   forget_drained();
   for (const auto& wanted : conf.neighbors)
     if (!kept.contains(wanted.address)) start(add(wanted));
@@ -85,20 +86,15 @@ ListenKeys Neighbors::listen_keys(const config::BgpdConf& conf) const {
 }
 
 /// Dynamic neighbours live as long as their range says the same; BFD's settings and a drain end no session.
-void Neighbors::configure_ranges(const config::BgpdConf& old_conf) {
+void Neighbors::configure_ranges(const config::BgpdConf& old_conf, RouterId old_id) {
   std::vector<PeerId> gone;
   for (const auto& [peer, neighbor] : neighbors_) {
     if (!neighbor->range) continue;
     const auto same_range = [&range = *neighbor->range](const auto& dynamic) { return dynamic.range == range; };
     const auto before = std::ranges::find_if(old_conf.dynamic_neighbors, same_range);
     const auto now = std::ranges::find_if(conf_.dynamic_neighbors, same_range);
-    const auto same_but_live = [](config::NeighborConf one, const config::NeighborConf& other) {
-      one.bfd = other.bfd;
-      one.drain = other.drain;
-      return one == other;
-    };
     if (now == conf_.dynamic_neighbors.end() || before == old_conf.dynamic_neighbors.end() ||
-        !same_but_live(before->settings, now->settings)) {
+        !range_reset_keys(old_conf, old_id, *before, conf_, id_, *now).empty()) {
       gone.push_back(peer);
     } else {
       apply_live_to_dynamic(*neighbor, now->settings);

@@ -140,14 +140,6 @@ FibSettings fib_settings(const config::KernelConf& kernel) {
   return out;
 }
 
-bool needs_reset(const config::BgpdConf& old_conf, const config::NeighborConf& old_neighbor,
-                 const config::BgpdConf& new_conf, const config::NeighborConf& new_neighbor, RouterId id) {
-  return old_neighbor.address != new_neighbor.address || old_neighbor.port != new_neighbor.port ||
-         old_neighbor.enabled != new_neighbor.enabled || old_neighbor.password_file != new_neighbor.password_file ||
-         peer_settings(old_conf, old_neighbor, id) != peer_settings(new_conf, new_neighbor, id) ||
-         socket_options(old_conf, old_neighbor, {}) != socket_options(new_conf, new_neighbor, {});
-}
-
 RouterId router_id_from(const std::string& node_identity) {
   const auto digest = sha256(node_identity);
   const auto value = std::uint32_t{digest[0]} << 24 | std::uint32_t{digest[1]} << 16 | std::uint32_t{digest[2]} << 8 |

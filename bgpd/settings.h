@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "bgpd/bfd/transport.h"
 #include "bgpd/fib/fib_sync.h"
@@ -49,7 +50,12 @@ RibPeer rib_peer(const config::BgpdConf& conf, const config::NeighborConf& neigh
 RibSettings rib_settings(const config::BgpdConf& conf, RouterId id, bool draining);
 FibSettings fib_settings(const config::KernelConf& kernel);
 
-/// Whether going from one to the other needs a new session ("reset" in config/README.md).
+/// The keys for which going from one to the other needs a new session ("reset" in config/README.md), those of the top
+/// level with a slash; none: the session goes on (reset_keys.cc). `old_id`, `new_id`: the router IDs in use.
+std::vector<std::string> reset_keys(const config::BgpdConf& old_conf, RouterId old_id,
+                                    const config::NeighborConf& old_neighbor, const config::BgpdConf& new_conf,
+                                    RouterId new_id, const config::NeighborConf& new_neighbor);
+/// Whether there are any, with one router ID.
 bool needs_reset(const config::BgpdConf& old_conf, const config::NeighborConf& old_neighbor,
                  const config::BgpdConf& new_conf, const config::NeighborConf& new_neighbor, RouterId id);
 

@@ -161,6 +161,9 @@ Result<bool> run_cleanup(const Options& options, const CleanupQuery& query, std:
 /// Has the daemon read its configuration file again. Error: every reason why nothing changed.
 Status run_reload(const Options& options, std::ostream& out);
 std::string render_reload(const nlohmann::json& document);
+/// What that would change. True: no session would be reset. Error: every reason why it would be refused.
+Result<bool> run_reload_check(const Options& options, std::ostream& out);
+std::string render_reload_check(const nlohmann::json& document);
 
 // ---------------------------------------------------------------- policy test
 

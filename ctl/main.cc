@@ -19,6 +19,7 @@ using namespace slash32;
 constexpr int kDone = 0;
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
+constexpr int kResets = 3;  // of a dry reload
 
 constexpr const char* kFooter =
     "Exit status: 0 done, 1 it could not be done (the reason is on standard error), 2 wrong usage.\n"
@@ -36,6 +37,7 @@ struct Invocation {
   ctl::RoutesQuery routes;
   ctl::NeighborOrder order;
   ctl::DrainOrder drain;
+  bool dry_reload = false;
   ctl::IpamShowQuery ipam{.data_dir = std::string{config::kDefaultDataDir}, .network = {}};
   ctl::PolicyTestQuery policy_test;
   ctl::IpamCheckQuery check{.data_dir = std::string{config::kDefaultDataDir},
@@ -73,6 +75,21 @@ void add_drain(CLI::App& app, Invocation& call) {
   undrain->callback([&call] { call.run = [&call] { return ctl::run_drain(call.options, {.on = false}, std::cout); }; });
 }
 
+void add_reload(CLI::App& app, Invocation& call) {
+  auto* reload = app.add_subcommand(
+      "reload", "Have the daemon read its configuration file again: what changed, or why nothing did (exit status 1)");
+  reload->add_flag("--dry-run", call.dry_reload,
+                   "Only say what would change (exit status 3: a session would be reset, or end for good)");
+  reload->callback([&call] {
+    call.run = [&call]() -> Status {
+      if (!call.dry_reload) return ctl::run_reload(call.options, std::cout);
+      const auto calm = TRY(ctl::run_reload_check(call.options, std::cout));
+      call.done = calm ? kDone : kResets;
+      return ok();
+    };
+  });
+}
+
 void add_bgp_commands(CLI::App& app, Invocation& call) {
   auto* status = app.add_subcommand("status", "The BGP speaker at a glance, and what is wrong");
   status->callback([&call] { call.run = [&call] { return ctl::run_status(call.options, std::cout); }; });
@@ -89,9 +106,7 @@ void add_bgp_commands(CLI::App& app, Invocation& call) {
   routes->add_option("--family", call.routes.family, "Only ipv4 or ipv6")->check(CLI::IsMember({"ipv4", "ipv6"}));
   routes->callback([&call] { call.run = [&call] { return ctl::run_routes(call.options, call.routes, std::cout); }; });
 
-  auto* reload = app.add_subcommand(
-      "reload", "Have the daemon read its configuration file again: what changed, or why nothing did (exit status 1)");
-  reload->callback([&call] { call.run = [&call] { return ctl::run_reload(call.options, std::cout); }; });
+  add_reload(app, call);
 
   add_drain(app, call);
   auto* shutdown = app.add_subcommand(

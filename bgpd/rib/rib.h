@@ -56,6 +56,7 @@ struct RibPeer {
   bool draining = false;                                    // used last both ways, as RibSettings has it for all
   bool allow_as_set = true;                                 // may be told of routes with an AS_SET (RFC 9774)
   std::uint16_t max_message_size = 4096;
+  bool operator==(const RibPeer&) const = default;
 };
 
 /// A route of our own: an aggregate, or a pod's /32 or /128.

@@ -186,6 +186,25 @@ TEST_F(CommandLine, ReloadPrintsWhatChanged) {
   EXPECT_EQ(first_line_of_request(), "POST /v1/reload HTTP/1.1");
 }
 
+TEST_F(CommandLine, ADryReloadAsksOnlyAndEndsWith3WhereASessionWouldReset) {
+  const auto answer = [](const std::string& body) {
+    return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  };
+  serve(answer(R"({"state": "checked", "changes": ["neighbor a (10.0.0.1) removed"], "resets": 1, "summary": "1 neighbor"})"));
+  Outcome outcome = ask("reload --dry-run");
+  EXPECT_EQ(outcome.status, 3);
+  EXPECT_EQ(outcome.output, "would be taken\n  neighbor a (10.0.0.1) removed\n1 neighbor\n");
+  EXPECT_EQ(first_line_of_request(), "POST /v1/reload/check HTTP/1.1");
+}
+
+TEST_F(CommandLine, ADryReloadThatResetsNothingEndsWith0) {
+  const std::string body = R"({"state": "checked", "changes": [], "resets": 0, "summary": "no session would reset"})";
+  serve("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+  const Outcome outcome = ask("reload --dry-run");
+  EXPECT_EQ(outcome.status, 0);
+  EXPECT_EQ(outcome.output, "nothing would change\nno session would reset\n");
+}
+
 TEST_F(CommandLine, ReloadEndsWith1AndEveryErrorWithItsPath) {
   const std::string body = R"({"error": "f: /a: x", "errors": ["f: /a: x", "f: /b/0: y"]})";
   serve("HTTP/1.1 400 Bad Request\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);

@@ -77,8 +77,8 @@ def test_reload_says_what_it_changed_and_every_mistake(pair):
     pair.start(external(1), originate={"prefixes": [RANGE]})
     document = pair.speaker.document
     changed = {**document, "neighbors": [external(1, description="tor"), external(2)]}
-    assert reload(pair.speaker, changed)[1]["changes"] == [f"neighbor p1 ({peer_address(1)}) changed",
-                                                           f"neighbor p2 ({peer_address(2)}) added"]
+    assert reload(pair.speaker, changed)[1]["changes"] == [
+        f"neighbor p1 ({peer_address(1)}) changed (description)", f"neighbor p2 ({peer_address(2)}) added"]
     status, answer = reload(pair.speaker, {**document, "localAs": 0, "kernel": {"metric": 1}})
     assert status == 400 and "/localAs" in answer["error"]
     assert any("/kernel/metric" in error for error in answer["errors"])

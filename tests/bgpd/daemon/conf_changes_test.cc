@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <utility>
+
 #include "bgpd/conf_changes.h"
 
 namespace slash32::bgp {
@@ -33,8 +36,9 @@ TEST(ConfChanges, TellsWhichNeighborsComeGoAndAreReset) {
   is.neighbors[1].hold_time = Seconds{30};
   is.neighbors[2].description = "uplink";
   EXPECT_THAT(conf_changes(was, kId, is, kId),
-              ElementsAre("neighbor gone (0.0.0.1) removed", "neighbor reset (0.0.0.3) changed; its session is reset",
-                          "neighbor live (0.0.0.2) changed", "neighbor new (0.0.0.5) added"));
+              ElementsAre("neighbor gone (0.0.0.1) removed",
+                          "neighbor reset (0.0.0.3) changed (holdTime); its session is reset",
+                          "neighbor live (0.0.0.2) changed (description)", "neighbor new (0.0.0.5) added"));
 }
 
 TEST(ConfChanges, NamesTheKeysByTheirPath) {
@@ -47,6 +51,143 @@ TEST(ConfChanges, NamesTheKeysByTheirPath) {
   EXPECT_THAT(conf_changes(was, kId, is, RouterId{2}),
               ElementsAre("/routerId changed", "/listen changed", "/originate changed", "/kernel changed",
                           "/policies changed", "/logLevel changed"));
+}
+
+const NeighborChange& only(const ConfChanges& changes) {
+  EXPECT_EQ(changes.neighbors.size(), 1U);
+  return changes.neighbors.at(0);
+}
+
+/// What becomes of tor1 when `change` is made to its settings.
+NeighborChange after(const std::function<void(config::NeighborConf&)>& change) {
+  config::BgpdConf was;
+  was.local_as = Asn{64512};
+  was.neighbors = {neighbor("tor1", 1)};
+  was.policies["p"] = {};
+  auto is = was;
+  change(is.neighbors[0]);
+  return only(compare_confs(was, kId, is, kId));
+}
+
+TEST(CompareConfs, TellsWhatBecomesOfASessionAndByWhichKey) {
+  const auto live = after([](auto& one) { one.description = "uplink"; });
+  EXPECT_EQ(live.effect, Effect::Live);
+  EXPECT_THAT(live.keys, ElementsAre("description"));
+  EXPECT_THAT(live.reset_by, IsEmpty());
+  const auto refresh = after([](auto& one) { one.import_policies = {"p"}; });
+  EXPECT_EQ(refresh.effect, Effect::Refresh);
+  EXPECT_THAT(refresh.keys, ElementsAre("import"));
+  const auto reset = after([](auto& one) {
+    one.description = "uplink";
+    one.hold_time = Seconds{30};
+    one.graceful_restart.long_lived = config::LongLivedConf{.stale_time4 = Seconds{5}};
+  });
+  EXPECT_EQ(reset.effect, Effect::Reset);
+  EXPECT_TRUE(reset.ends_sessions);
+  EXPECT_THAT(reset.reset_by, ElementsAre("holdTime", "gracefulRestart.longLived"));
+  EXPECT_THAT(reset.keys, testing::IsSupersetOf({"description", "holdTime", "gracefulRestart.longLived"}));
+}
+
+TEST(CompareConfs, EveryKeyThatResetsIsNamed) {
+  using Conf = config::NeighborConf;
+  const std::vector<std::pair<std::string, std::function<void(Conf&)>>> rows{
+      {"port", [](Conf& n) { n.port = 1790; }},
+      {"enabled", [](Conf& n) { n.enabled = false; }},
+      {"passwordFile", [](Conf& n) { n.password_file = "/k"; }},
+      {"localAs", [](Conf& n) { n.local_as = Asn{7}; }},
+      {"remoteAs", [](Conf& n) { n.remote_as.asn = Asn{7}; }},
+      {"passive", [](Conf& n) { n.passive = true; }},
+      {"holdTime", [](Conf& n) { n.hold_time = Seconds{30}; }},
+      {"keepaliveTime", [](Conf& n) { n.keepalive_time = Seconds{3}; }},
+      {"connectRetryTime", [](Conf& n) { n.connect_retry_time = Milliseconds{100}; }},
+      {"families", [](Conf& n) { n.families = {AddressFamily::IPv4}; }},
+      {"gracefulRestart.enabled", [](Conf& n) { n.graceful_restart.enabled = false; }},
+      {"gracefulRestart.restartTime", [](Conf& n) { n.graceful_restart.restart_time = Seconds{1}; }},
+      {"gracefulRestart.notification", [](Conf& n) { n.graceful_restart.notification = true; }},
+      {"gracefulRestart.staleTime", [](Conf& n) { n.graceful_restart.stale_time = Seconds{1}; }},
+      {"role", [](Conf& n) { n.role = BgpRole::Customer; }},
+      {"roleStrict", [](Conf& n) { n.role_strict = true; }},
+      {"addPath.receive", [](Conf& n) { n.add_path.receive = true; }},
+      {"addPath.send", [](Conf& n) { n.add_path.send = 2; }},
+      {"allowAsSet", [](Conf& n) { n.allow_as_set = true; }},
+      {"enhancedRouteRefresh", [](Conf& n) { n.enhanced_refresh = false; }},
+      {"extendedMessages", [](Conf& n) { n.extended_messages = true; }},
+      {"extendedNextHop", [](Conf& n) { n.extended_next_hop = true; }},
+      {"localAddress", [](Conf& n) { n.local_address = IpAddress::v4(9); }},
+      {"bindInterface", [](Conf& n) { n.bind_interface = "eth0"; }},
+      {"multihop", [](Conf& n) { n.multihop = 3; }},
+      {"ttlSecurity", [](Conf& n) { n.ttl_security = 1; }},
+  };
+  for (const auto& [key, change] : rows) {
+    const auto got = after(change);
+    EXPECT_EQ(got.effect, Effect::Reset) << key;
+    EXPECT_THAT(got.reset_by, ElementsAre(key));
+    EXPECT_THAT(got.keys, ElementsAre(key)) << "as the configuration has it";
+  }
+}
+
+TEST(CompareConfs, KeysOfTheTopLevelCountForTheNeighborsTheyConcern) {
+  config::BgpdConf was;
+  was.local_as = Asn{64512};
+  was.policies["p"] = {};
+  was.neighbors = {neighbor("with", 1), neighbor("without", 2)};
+  was.neighbors[0].export_policies = {"p"};
+  auto is = was;
+  is.policies["p"].emplace_back();
+  const auto with_policy = compare_confs(was, kId, is, kId);
+  EXPECT_THAT(with_policy.sections, ElementsAre("/policies"));
+  EXPECT_EQ(only(with_policy).name, "with");
+  EXPECT_EQ(only(with_policy).effect, Effect::Refresh);
+  EXPECT_THAT(only(with_policy).keys, ElementsAre("/policies/p"));
+  is = was;
+  is.drain = true;
+  for (const auto& one : compare_confs(was, kId, is, kId).neighbors) EXPECT_EQ(one.effect, Effect::Refresh) << one.name;
+  is = was;
+  is.local_as = Asn{64513};
+  is.neighbors[1].local_as = Asn{64512};
+  was.neighbors[1].local_as = Asn{64512};
+  const auto other_as = compare_confs(was, kId, is, kId);
+  ASSERT_EQ(other_as.neighbors.size(), 2U);
+  EXPECT_THAT(other_as.neighbors[0].reset_by, ElementsAre("/localAs"));
+  EXPECT_THAT(other_as.neighbors[1].reset_by, IsEmpty()) << "it shows this one its own AS";
+  EXPECT_THAT(compare_confs(was, kId, was, RouterId{2}).neighbors.at(0).reset_by, ElementsAre("/routerId"));
+}
+
+TEST(CompareConfs, ANeighborWithoutASessionLosesNone) {
+  config::BgpdConf was;
+  was.neighbors = {neighbor("off", 1), neighbor("gone", 2)};
+  was.neighbors[0].enabled = was.neighbors[1].enabled = false;
+  auto is = was;
+  is.neighbors.pop_back();
+  is.neighbors[0].hold_time = Seconds{30};
+  for (const auto& one : compare_confs(was, kId, is, kId).neighbors) EXPECT_FALSE(one.ends_sessions) << one.name;
+  is.neighbors[0].enabled = true;
+  EXPECT_FALSE(compare_confs(was, kId, is, kId).neighbors.back().ends_sessions);
+  EXPECT_TRUE(compare_confs(is, kId, was, kId).neighbors.back().ends_sessions == false) << "added, and disabled";
+}
+
+TEST(CompareConfs, OfARangeAllButBfdDrainAndLimitResets) {
+  config::BgpdConf was;
+  was.local_as = Asn{64512};
+  config::DynamicNeighborConf range{.range = *Prefix::parse("10.0.0.0/24", true), .settings = neighbor("rack", 0)};
+  was.dynamic_neighbors = {range};
+  auto is = was;
+  is.dynamic_neighbors[0].limit = 5;
+  is.dynamic_neighbors[0].settings.drain = true;
+  is.dynamic_neighbors[0].settings.bfd.emplace();
+  const auto live = only(compare_confs(was, kId, is, kId));
+  EXPECT_EQ(live.effect, Effect::Refresh) << "a drain";
+  EXPECT_THAT(live.keys, testing::UnorderedElementsAre("limit", "drain", "bfd"));
+  is = was;
+  is.dynamic_neighbors[0].settings.description = "racks";
+  const auto reset = only(compare_confs(was, kId, is, kId));
+  EXPECT_THAT(reset.reset_by, ElementsAre("description"));
+  EXPECT_THAT(conf_changes(was, kId, is, kId),
+              ElementsAre("range rack (10.0.0.0/24) changed (description); its sessions are reset"));
+  EXPECT_THAT(range_reset_keys(was, kId, was.dynamic_neighbors[0], was, RouterId{2}, was.dynamic_neighbors[0]),
+              ElementsAre("/routerId"));
+  is.dynamic_neighbors.clear();
+  EXPECT_TRUE(only(compare_confs(was, kId, is, kId)).ends_sessions);
 }
 
 }  // namespace
