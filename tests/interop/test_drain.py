@@ -1,13 +1,16 @@
 """RFC 8326 as the one who goes: a drained node is used last, and leaves when its last pod is gone."""
 
+import json
 import os
 import struct
 import subprocess
 
 from bgp import attributes, wire
-from world import speaker
+from test_features import over, start as start_with_router, wait_for_routes
+from world import matrix, routers, speaker
 from world.host import wait_until
 from world.pair import PEER_ASN, external, internal, peer_address
+from world.routers import PREFIX, PREFIX6
 
 RANGE, SERVICE, POD = "10.244.1.0/24", "192.0.2.1/32", "10.244.1.7/32"
 ORIGINATE = {"prefixes": [RANGE, {"prefix": SERVICE, "blackhole": False, "onDrain": "withdraw"}]}
@@ -159,3 +162,39 @@ def test_drain_then_shutdown_leaves_when_the_last_pod_is_gone_and_not_before(pai
     outside.expect_notification(wire.CEASE, 2)
     assert pair.speaker.process.wait(15) == 0
     assert pair.node.routes(133) == []
+
+
+# ---------------------------------------------------------------- other speakers
+
+
+def told(router, prefix):
+    """What a router says of our route, as (whether it carries GRACEFUL_SHUTDOWN, LOCAL_PREF or None)."""
+    if isinstance(router, routers.Bird):
+        said = router.birdc("show", "route", "all", prefix)
+        preference = [int(line.split(":")[1]) for line in said.splitlines() if "BGP.local_pref:" in line]
+        return "(65535,0)" in said.replace(" ", ""), next(iter(preference), None)
+    family = "ipv6" if ":" in prefix else "ipv4"
+    path = json.loads(router.vtysh(f"show bgp {family} unicast {prefix} json"))["paths"][0]
+    return "graceful-shutdown" in path.get("community", {}).get("string", "").lower(), path.get("locPrf")
+
+
+@matrix.proves(matrix.DRAIN)
+@over([routers.Bird, routers.Frr])
+def test_a_drained_router_sees_it_and_its_routes_are_used_last(pair, other):
+    router = start_with_router(pair, other, {})
+    wait_for_routes(pair, router)
+    ranges = ("10.244.1.0/24", "fd00:10:244:1::/64")
+    assert not any(told(router, prefix)[0] for prefix in ranges)
+    assert pair.speaker.request("POST", "/v1/neighbors/router/drain")[0] == 200
+    for prefix in ranges:
+        wait_until(lambda prefix=prefix: told(router, prefix)[0], 10, lambda prefix=prefix: told(router, prefix))
+        assert not other[1] or told(router, prefix)[1] == 0, told(router, prefix)
+    for prefix in (PREFIX, PREFIX6):
+        wait_until(lambda prefix=prefix: pair.speaker.best(prefix)["localPref"] == 0, 10,
+                   lambda prefix=prefix: pair.speaker.paths(prefix))
+        assert pair.speaker.in_kernel(prefix), "last, but used"
+    assert pair.speaker.request("POST", "/v1/neighbors/router/undrain")[0] == 200
+    for prefix in ranges:
+        wait_until(lambda prefix=prefix: not told(router, prefix)[0], 10, lambda prefix=prefix: told(router, prefix))
+    wait_until(lambda: pair.speaker.best(PREFIX)["localPref"] != 0, 10, lambda: pair.speaker.paths(PREFIX))
+    assert pair.speaker.neighbor("router")["flaps"] == 0

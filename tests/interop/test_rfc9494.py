@@ -5,7 +5,7 @@ import struct
 import pytest
 
 from bgp import attributes, wire
-from world import routers, speaker
+from world import matrix, routers, speaker
 from world.host import wait_until
 from world.pair import PEER_ASN, external, internal, peer_address
 from world.routers import PREFIX, PREFIX6, SELF
@@ -184,6 +184,7 @@ def far_router(request, pair):
     return made
 
 
+@matrix.proves(matrix.LONG_LIVED)
 def test_a_router_that_is_away_for_long_loses_no_kernel_route(pair, far):
     shown = pair.speaker.neighbor("router")["gracefulRestart"]["longLived"]
     assert shown["staleTime"] == {"ipv4": 600, "ipv6": 600}, shown
@@ -211,6 +212,7 @@ def is_marked(far, prefix):
     return "llgr-stale" in far.vtysh(f"show bgp {family} unicast {prefix}").lower()
 
 
+@matrix.proves(matrix.LONG_LIVED)
 def test_we_are_away_for_long_and_the_router_keeps_our_routes(pair, far):
     pair.speaker.terminate()
     for prefix in (RANGE, RANGE6):

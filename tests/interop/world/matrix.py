@@ -24,6 +24,8 @@ ADD_PATH_TO = "ADD-PATH: it gets all of ours (RFC 7911)"
 POLICY = "Import and export policies, seen at both ends"
 MAX_PREFIX = "It is told that it sent too many prefixes (RFC 4486)"
 SHUTDOWN = "Its GRACEFUL_SHUTDOWN makes its routes the last choice (RFC 8326)"
+DRAIN = "Drained, it sees GRACEFUL_SHUTDOWN and its routes are our last choice (RFC 8326)"
+LONG_LIVED = "Either side is away for long, and its routes stay as the last resort (RFC 9494)"
 BFD = "BFD by itself: up at 50 ms x 3, failure, AdminDown (RFC 5880, RFC 5881)"
 BFD_BGP = "BFD's failure ends the BGP session and its routes (RFC 5882)"
 MD5 = "TCP-MD5 (RFC 2385), and no session with another key"
@@ -31,7 +33,7 @@ GTSM = "GTSM (RFC 5082)"
 AS4 = "AS numbers of four octets (RFC 6793)"
 REFRESH = "It sends all again when asked (RFC 2918)"
 FEATURES = (ROUTES, PACKETS, MD5, GTSM, AS4, REFRESH, OUR_RESTART, NOTIFICATION_RESTART, ROLES, ADD_PATH_FROM, ADD_PATH_TO,
-            POLICY, MAX_PREFIX, SHUTDOWN, BFD, BFD_BGP)
+            POLICY, MAX_PREFIX, SHUTDOWN, DRAIN, LONG_LIVED, BFD, BFD_BGP)
 
 _UNTRIED = "not tried"
 _NO_FIB = "has no way into the kernel here"
@@ -50,6 +52,9 @@ ABSENT = {
     **{(MAX_PREFIX, name): _ONE for name in ("FRR 8.4", "GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
     **{(SHUTDOWN, name): "has no command for it; a policy there would be ours" for name in
        ("BIRD 2.0", "GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
+    **{(DRAIN, name): _ONE for name in ("GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
+    (LONG_LIVED, "GoBGP 3.10"): _UNTRIED,
+    **{(LONG_LIVED, name): _LACKS for name in ("OpenBGPD 7.7", "ExaBGP 4.2")},
     **{(feature, name): _LACKS for feature in (BFD, BFD_BGP) for name in ("GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
     (BFD_BGP, "FRR 8.4"): f"{_UNTRIED}: BFD by itself is",
 }
