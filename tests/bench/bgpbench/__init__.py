@@ -1,0 +1,1 @@
+"""bgp-bench's parts: the tester and its world, the daemons, the cases, the report."""

@@ -1,0 +1,87 @@
+// Level-triggered and without a clock of its own: it sleeps until a socket or the next KEEPALIVE wants something.
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cmath>
+
+#include "tests/bench/bgpbench/peers/session.h"
+
+namespace bench {
+namespace {
+
+constexpr double kKeepalive = 10;                      // seconds
+constexpr std::size_t kBuffer = std::size_t{1} << 20;  // one reading
+constexpr std::uint64_t kOther = 0xffffffff;           // epoll's word for what is no session
+
+}  // namespace
+
+Loop::Loop() : epoll_(::epoll_create1(EPOLL_CLOEXEC)), buffer_(kBuffer) {
+  if (!epoll_) die("epoll_create1", errno);
+}
+
+/// A closed descriptor leaves epoll by itself.
+void Loop::watch(Session& session) {
+  const auto number = static_cast<std::size_t>(std::ranges::find(sessions_, &session) - sessions_.begin());
+  watched_.resize(sessions_.size());
+  Watched& watched = watched_[number];
+  if (session.fd() < 0) {
+    watched = {};
+    return;
+  }
+  const bool write = session.wants_to_write();
+  const bool known = watched.life == session.life();
+  if (known && watched.write == write) return;
+  epoll_event event{.events = EPOLLIN | (write ? static_cast<std::uint32_t>(EPOLLOUT) : 0U), .data = {.u64 = number}};
+  if (::epoll_ctl(epoll_.get(), known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, session.fd(), &event) != 0)
+    die("epoll_ctl", errno);
+  watched = {session.life(), write};
+}
+
+/// One wait; whether `other` (a descriptor in the epoll set, or -1) can be read.
+bool Loop::step(double deadline, int other) {
+  const double time = now();
+  if (time >= next_keepalive_) {
+    for (Session* session : sessions_) session->keepalive();
+    next_keepalive_ = time + kKeepalive;
+  }
+  const double wait = std::min(deadline, next_keepalive_) - time;
+  std::array<epoll_event, 64> events{};
+  const int count = ::epoll_wait(epoll_.get(), events.data(), events.size(),
+                                 static_cast<int>(std::clamp(std::ceil(wait * 1e3), 0.0, 1e4)));
+  if (count < 0 && errno != EINTR) die("epoll_wait", errno);
+  bool readable = false;
+  for (int i = 0; i < count; ++i) {
+    const epoll_event& event = events[static_cast<std::size_t>(i)];
+    if (event.data.u64 == kOther) {
+      readable = other >= 0;
+      continue;
+    }
+    Session& session = *sessions_[event.data.u64];
+    if (session.fd() >= 0 && (event.events & EPOLLOUT) != 0) session.on_writable();
+    if (session.fd() >= 0 && (event.events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) session.on_readable(buffer_);
+    watch(session);
+  }
+  return readable;
+}
+
+bool Loop::run(const std::function<bool()>& done, double deadline) {
+  for (Session* session : sessions_) watch(*session);
+  while (!done()) {
+    if (now() >= deadline) return false;
+    step(deadline, -1);
+  }
+  return true;
+}
+
+void Loop::wait_for(int fd) {
+  for (Session* session : sessions_) watch(*session);
+  epoll_event event{.events = EPOLLIN, .data = {.u64 = kOther}};
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) die("epoll_ctl", errno);
+  while (!step(now() + kKeepalive, fd)) {
+  }
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr) != 0) die("epoll_ctl", errno);
+}
+
+}  // namespace bench
