@@ -16,6 +16,8 @@ std::uint8_t mask_byte(std::uint8_t length, std::size_t index) {
   return static_cast<std::uint8_t>(0xff << (8 - left));
 }
 
+std::uint32_t mask_v4(std::uint8_t length) { return length >= 32 ? ~0U : ~(~0U >> length); }
+
 IpAddress with_bytes(AddressFamily family, const std::array<std::uint8_t, 16>& bytes) {
   if (family == AddressFamily::IPv6) return IpAddress::v6(bytes);
   return IpAddress::v4(std::uint32_t{bytes[0]} << 24 | std::uint32_t{bytes[1]} << 16 | std::uint32_t{bytes[2]} << 8 |
@@ -88,10 +90,19 @@ std::string IpAddress::to_string() const {
   return text.data();
 }
 
-Prefix::Prefix(const IpAddress& address, std::uint8_t length) : length_(std::min(length, address.bits())) {
+// A table of routes makes many of these: no loop where one operation does.
+Prefix::Prefix(const IpAddress& address, std::uint8_t length)
+    : address_(address), length_(std::min(length, address.bits())) {
+  if (address.is_v4()) {
+    address_ = IpAddress::v4(address.v4_value() & mask_v4(length_));
+    return;
+  }
+  const std::size_t whole = length_ / 8;
   auto bytes = bytes_of(address);
-  for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] &= mask_byte(length_, i);
-  address_ = with_bytes(address.family(), bytes);
+  if (whole >= bytes.size()) return;
+  bytes[whole] &= mask_byte(length_, whole);
+  std::fill(bytes.begin() + static_cast<std::ptrdiff_t>(whole) + 1, bytes.end(), std::uint8_t{0});
+  address_ = IpAddress::v6(bytes);
 }
 
 Result<Prefix> Prefix::parse(std::string_view text, bool mask_host_bits) {
@@ -114,7 +125,12 @@ Result<Prefix> Prefix::parse(std::string_view text, bool mask_host_bits) {
 
 bool Prefix::contains(const IpAddress& address) const {
   if (address.family() != family()) return false;
-  return Prefix(address, length_).address_ == address_;
+  if (address.is_v4()) return ((address.v4_value() ^ address_.v4_value()) & mask_v4(length_)) == 0;
+  const std::size_t whole = length_ / 8;
+  const auto theirs = address.bytes();
+  const auto ours = address_.bytes();
+  if (std::memcmp(theirs.data(), ours.data(), whole) != 0) return false;
+  return length_ % 8 == 0 || ((theirs[whole] ^ ours[whole]) & mask_byte(length_, whole)) == 0;
 }
 
 bool Prefix::contains(const Prefix& other) const { return other.length_ >= length_ && contains(other.address_); }

@@ -47,6 +47,42 @@ TEST(Prefix, ContainsItselfAndMoreSpecificsOfItsFamilyOnly) {
   EXPECT_FALSE(net("fd00::/127").contains(ip("fd00::2")));
 }
 
+// Bit by bit, as slow as it is plain.
+bool bit_of(const IpAddress& address, unsigned i) { return (address.bytes()[i / 8] >> (7 - i % 8) & 1) != 0; }
+
+bool agree(const IpAddress& a, const IpAddress& b, unsigned length) {
+  for (unsigned i = 0; i < length; ++i)
+    if (bit_of(a, i) != bit_of(b, i)) return false;
+  return true;
+}
+
+TEST(Prefix, MasksAndContainsLikeABitByBitComparisonAtEveryLength) {
+  const char* addresses[] = {"0.0.0.0",
+                             "255.255.255.255",
+                             "10.1.2.3",
+                             "128.0.0.1",
+                             "10.1.130.3",
+                             "::",
+                             "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+                             "2001:db8::1",
+                             "2001:db8:8000::1",
+                             "8000::",
+                             "2001:db8:0:1:8:0:0:1"};
+  for (const char* one : addresses)
+    for (const char* other : addresses) {
+      const IpAddress a = ip(one);
+      const IpAddress b = ip(other);
+      for (unsigned length = 0; length <= a.bits(); ++length) {
+        const Prefix prefix{a, static_cast<std::uint8_t>(length)};
+        EXPECT_EQ(prefix.length(), length);
+        EXPECT_TRUE(agree(prefix.address(), a, length)) << prefix.to_string();
+        for (unsigned i = length; i < a.bits(); ++i) EXPECT_FALSE(bit_of(prefix.address(), i)) << prefix.to_string();
+        EXPECT_EQ(prefix.contains(b), a.family() == b.family() && agree(a, b, length))
+            << prefix.to_string() << " and " << other;
+      }
+    }
+}
+
 TEST(Prefix, KnowsItsLastAddress) {
   EXPECT_EQ(net("10.244.1.0/26").last_address(), ip("10.244.1.63"));
   EXPECT_EQ(net("10.244.1.7/32").last_address(), ip("10.244.1.7"));
