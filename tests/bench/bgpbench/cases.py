@@ -189,7 +189,7 @@ def _bare(world, base):
 
 def refresh(bench):
     """(g) A sink asks for everything again."""
-    kinds = bench.options.speakers
+    kinds = [kind for kind in bench.options.speakers if daemons.ALL[kind] is not daemons.Openbgpd]  # it sends nothing again
     for load in bench.tables():
         heading(f"route refresh: {load}; no FIB")
         rounds = Rounds("refresh", kinds)

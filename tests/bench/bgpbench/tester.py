@@ -35,7 +35,8 @@ def arguments(part, **options):
 class Tester:
     """The part "peers", at a host of its own."""
 
-    def __init__(self, program, host, **options):
+    def __init__(self, name, program, host, **options):
+        self._name = name
         argv = ["nsenter", f"--net=/proc/{host.holder_pid()}/ns/net", program, *arguments("peers", **options)]
         self._process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # pylint: disable=consider-using-with
         self.ready = self.answer(120)  # it makes its routes and messages first
@@ -48,10 +49,10 @@ class Tester:
     def answer(self, timeout):
         """The next answer."""
         if not select.select([self._process.stdout], [], [], timeout)[0]:
-            raise SystemExit(f"the tester said nothing for {timeout} s")
+            raise SystemExit(f"{self._name}: the tester said nothing for {timeout} s")
         line = self._process.stdout.readline()
         if not line:
-            raise SystemExit(f"the tester ended with {self._process.wait(10)}")
+            raise SystemExit(f"{self._name}: the tester ended with {self._process.wait(10)}")
         return json.loads(line)
 
     def order(self, verb, *words, timeout):
@@ -59,7 +60,7 @@ class Tester:
         self.ask(verb, *words, timeout)
         answer = self.answer(timeout * 3 + 30)
         if not answer["done"]:
-            raise SystemExit(f"{verb} was not done within {timeout} s: {answer}")
+            raise SystemExit(f"{self._name}: {verb} was not done within {timeout} s: {answer}")
         return answer
 
     def close(self):

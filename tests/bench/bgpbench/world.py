@@ -73,7 +73,7 @@ class World:
             self.daemon.start()
         if self.kind != BARE:
             speaker = {"speaker": "direct"} if self.kind == DIRECT else {"speaker": own, "speaker_asn": ASN}
-            self.tester = Tester(self._bench.tester, self.tester_host, base=BASE[self.load.family], sinks=self._sinks,
+            self.tester = Tester(self.kind, self._bench.tester, self.tester_host, base=BASE[self.load.family], sinks=self._sinks,
                                  raw=int(self.kind == RELAY), **speaker, **self.load.options())
             self._stack.callback(self.tester.close)
 

@@ -13,7 +13,6 @@
 #include <cerrno>
 #include <cstddef>
 #include <iterator>
-#include <optional>
 #include <vector>
 
 #include "common/fd.h"
@@ -160,14 +159,14 @@ Route read_route(const nlmsghdr* message, bool ipv6) {
 }
 
 void judge(const Route& route, const Hop& hop, const Index& index, std::vector<bool>& seen, Found& found) {
-  const auto number = index.find(route.key, index.slot(route.key));
-  if (!number) {
+  const std::uint32_t number = index.find(route.key);
+  if (number == kForeign) {
     ++found.foreign;
     return;
   }
-  const bool right = !seen[*number] && route.head.rtm_type == RTN_UNICAST && !route.multipath &&
+  const bool right = !seen[number] && route.head.rtm_type == RTN_UNICAST && !route.multipath &&
                      route.gateway == hop.gateway && route.index == hop.index;
-  seen[*number] = true;
+  seen[number] = true;
   ++(right ? found.right : found.wrong);
 }
 

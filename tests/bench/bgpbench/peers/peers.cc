@@ -46,23 +46,23 @@ Peers::Peers(const Options& options)
 }
 
 Session::Settings Peers::settings_of(std::uint32_t number, std::uint32_t asn) const {
-  const Address source = plus(base_, 1);
   return {.local = plus(base_, number),
           .remote = speaker_,
           .asn = asn,
           .router_id = 0x0a090100 + number,
           .ipv6 = ipv6_,
-          .raw = raw_,
-          .expected = {.speaker_asn = speaker_asn_, .next_hop = raw_ ? source : speaker_}};
+          .raw = raw_};
 }
 
 void Peers::make_sessions(const Options& options) {
   const auto sinks = static_cast<std::uint32_t>(options.number("sinks"));
+  const Expectation expected{.speaker_asn = speaker_asn_, .next_hop = raw_ ? plus(base_, 1) : speaker_};
+  reader_ = std::make_unique<Reader>(index_, ipv6_, expected, sinks > 1);
   for (std::uint32_t i = 0; i < (direct_ ? sinks : 1); ++i)
-    sources_.push_back(std::make_unique<Session>(settings_of(1, kSourceAsn), nullptr));
+    sources_.push_back(std::make_unique<Session>(settings_of(1, kSourceAsn), nullptr, nullptr));
   for (std::uint32_t i = 0; i < sinks; ++i) {
-    tables_.push_back(std::make_unique<Table>(index_, expected_));
-    sinks_.push_back(std::make_unique<Session>(settings_of(2 + i, kSinkAsn), tables_.back().get()));
+    tables_.push_back(std::make_unique<Table>(expected_));
+    sinks_.push_back(std::make_unique<Session>(settings_of(2 + i, kSinkAsn), tables_.back().get(), reader_.get()));
   }
   for (const auto& session : sources_) loop_.add(*session);
   for (const auto& session : sinks_) loop_.add(*session);

@@ -57,6 +57,7 @@ class Peers {
   std::uint32_t speaker_asn_ = 0;
   Address base_, speaker_;
   Stream announce_, withdraw_;
+  std::unique_ptr<Reader> reader_;
   std::vector<std::unique_ptr<Table>> tables_;
   std::vector<std::unique_ptr<Session>> sources_, sinks_;
   Loop loop_;

@@ -88,6 +88,7 @@ void Session::adopt(slash32::UniqueFd fd) {
   ++life_;
   set_blocking(fd_.get(), false);
   end_of_rib_ = false;
+  updates_ = 0;
   rest_.clear();
   pending_ = {};
   trouble_.clear();
@@ -165,16 +166,20 @@ void Session::on_message(std::span<const std::uint8_t> message) {
       trouble_ = "NOTIFICATION " + std::to_string(message[kHeader]) + "/" + std::to_string(message[kHeader + 1]);
       return;
     case Type::Update:
-      if (!read_update(message, settings_.ipv6, settings_.expected, routes_))
-        die("the speaker sent a malformed UPDATE");
-      if (routes_.end_of_rib) end_of_rib_ = true;
-      if (table_ == nullptr) return;
-      if (!routes_.withdrawn.empty()) table_->withdraw(routes_.withdrawn);
-      if (!routes_.announced.empty()) table_->announce(routes_.announced, routes_.hash);
+      on_update(message);
       return;
     case Type::RouteRefresh:
       return;
   }
+}
+
+void Session::on_update(std::span<const std::uint8_t> message) {
+  if (table_ == nullptr) return;
+  const Read* read = reader_->read(message, updates_);
+  if (read == nullptr) die("the speaker sent a malformed UPDATE");
+  if (read->end_of_rib) end_of_rib_ = true;
+  table_->apply(read->withdrawn, 0);
+  table_->apply(read->announced, read->hash);
 }
 
 }  // namespace bench

@@ -12,6 +12,7 @@
 
 #include "common/fd.h"
 #include "tests/bench/bgpbench/peers/message.h"
+#include "tests/bench/bgpbench/peers/reader.h"
 #include "tests/bench/bgpbench/peers/table.h"
 
 namespace bench {
@@ -27,10 +28,10 @@ class Session {
     std::uint32_t router_id = 0;
     bool ipv6 = false;
     bool raw = false;
-    Expectation expected;
   };
-  /// `table` (nothing: a source) must outlive it.
-  Session(Settings settings, Table* table) : settings_(std::move(settings)), table_(table) {}
+  /// A sink has a table and reads by `reader`; both must outlive it. A source has neither and heeds no UPDATE.
+  Session(Settings settings, Table* table, Reader* reader)
+      : settings_(std::move(settings)), table_(table), reader_(reader) {}
 
   /// Connects (blocking, for at most a second) and says OPEN. False: refused.
   bool connect(std::uint16_t port);
@@ -58,10 +59,13 @@ class Session {
 
  private:
   void on_message(std::span<const std::uint8_t> message);
+  void on_update(std::span<const std::uint8_t> message);
   void lost(const std::string& why);
 
   Settings settings_;
   Table* table_;
+  Reader* reader_;
+  std::size_t updates_ = 0;  // of this connection
   slash32::UniqueFd fd_;
   std::uint64_t life_ = 0;
   State state_ = State::Closed;
@@ -69,7 +73,6 @@ class Session {
   std::string trouble_;
   std::span<const std::uint8_t> pending_;
   Stream rest_;  // of a message not yet whole
-  Routes routes_;
 };
 
 /// Runs sessions. They must stay where they are.

@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -12,21 +11,24 @@
 
 namespace bench {
 
+inline constexpr std::uint32_t kForeign = 0xffffffff;  // the number of a prefix that is none of ours
+
 /// Prefix to number: an open hash table that is never changed.
 class Index {
  public:
   explicit Index(std::span<const Key> keys);
-  std::size_t slot(Key key) const { return Random{key}.next() & mask_; }
-  void prefetch(std::size_t slot) const { __builtin_prefetch(&slots_[slot]); }
-  /// The number of `key`, whose slot() is known; nothing for one that is not there.
-  std::optional<std::uint32_t> find(Key key, std::size_t slot) const;
+  /// The number of each key, in their order.
+  void resolve(std::span<const Key> keys, std::vector<std::uint32_t>& numbers) const;
+  std::uint32_t find(Key key) const { return find(key, slot(key)); }
 
  private:
   struct Slot {
     Key key = 0;
-    std::uint32_t number = kNone;
+    std::uint32_t number = kForeign;  // until it is taken
   };
-  static constexpr std::uint32_t kNone = 0xffffffff;
+  std::size_t slot(Key key) const { return Random{key}.next() & mask_; }
+  std::uint32_t find(Key key, std::size_t slot) const;
+
   std::size_t mask_ = 0;
   std::vector<Slot> slots_;
 };
@@ -34,10 +36,10 @@ class Index {
 /// One sink's table.
 class Table {
  public:
-  /// Both must outlive it. `expected`: the hash that each prefix should have in the end; 0: it should not be there.
-  Table(const Index& index, const std::vector<std::uint32_t>& expected);
-  void announce(std::span<const Key> keys, std::uint32_t hash);
-  void withdraw(std::span<const Key> keys);
+  /// `expected` must outlive it: the hash that each prefix should have in the end; 0: it should not be there.
+  explicit Table(const std::vector<std::uint32_t>& expected);
+  /// `hash` 0: withdrawn.
+  void apply(std::span<const std::uint32_t> numbers, std::uint32_t hash);
   /// Everything as after a lost session.
   void clear();
   /// After a change of what is expected.
@@ -53,12 +55,10 @@ class Table {
   std::uint64_t foreign() const { return foreign_; }  // not one of ours
 
  private:
-  void set(Key key, std::size_t slot, std::uint32_t hash);
+  void set(std::uint32_t number, std::uint32_t hash);
 
-  const Index* index_;
   const std::vector<std::uint32_t>* expected_;
   std::vector<std::uint32_t> states_;  // 0: not there
-  std::vector<std::size_t> slots_;     // of one message
   std::size_t present_ = 0;
   std::size_t right_ = 0;
   std::uint64_t announced_ = 0;
