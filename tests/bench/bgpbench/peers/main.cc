@@ -3,28 +3,13 @@
 //   bgp_bench_peers relay KEY=VALUE…           a TCP relay in the speaker's place (relay.h)
 //   bgp_bench_peers kernel-fill KEY=VALUE…     bare netlink: the same routes into the kernel (kernel_routes.h)
 //   bgp_bench_peers kernel-check KEY=VALUE…    a full dump of the kernel's routes, compared with what they must be
-#include <sys/resource.h>
-
 #include <string>
 
 #include "tests/bench/bgpbench/peers/kernel_routes.h"
 #include "tests/bench/bgpbench/peers/peers.h"
 #include "tests/bench/bgpbench/peers/relay.h"
 
-namespace {
-
-/// A thousand sinks are more descriptors than a shell's usual limit.
-void raise_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) bench::die("getrlimit", errno);
-  limit.rlim_cur = limit.rlim_max;
-  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) bench::die("setrlimit", errno);
-}
-
-}  // namespace
-
 int main(int argc, char** argv) {
-  raise_limit();
   const std::string part = argc > 1 ? argv[1] : "";
   const bench::Options options{argc, argv};
   if (part == "peers")

@@ -137,7 +137,8 @@ void Peers::connect(double timeout) {
     if (direct_) connect_directly();
     for (const auto* group : {&sources_, &sinks_})
       for (const auto& session : *group)
-        if (session->state() == State::Closed) (void)session->connect(port_);
+        if (session->state() == State::Closed && session->connect(port_))  // one by one: accept queues are short
+          (void)loop_.run([&] { return session->state() != State::Greeting; }, now() + 0.05);
     (void)loop_.run([&] { return settled(); }, std::min(now() + 5, start + timeout));
     if (up()) break;
     last = trouble();
