@@ -104,8 +104,8 @@ NeighborChange judge(const Confs& confs, const NeighborConf& was, const Neighbor
 }
 
 void compare_neighbors(const Confs& confs, std::vector<NeighborChange>& out) {
-  const auto find = [](const BgpdConf& conf, const IpAddress& address) {
-    const auto found = std::ranges::find(conf.neighbors, address, &NeighborConf::address);
+  const auto find = [](const BgpdConf& conf, const NeighborConf& neighbor) {
+    const auto found = std::ranges::find(conf.neighbors, config::key_of(neighbor), config::key_of);
     return found == conf.neighbors.end() ? nullptr : &*found;
   };
   const auto whole = [](const NeighborConf& one, Effect effect) {
@@ -118,9 +118,9 @@ void compare_neighbors(const Confs& confs, std::vector<NeighborChange>& out) {
                           .ends_sessions = effect == Effect::Removed && one.enabled};
   };
   for (const auto& was : confs.old_conf.neighbors)
-    if (!find(confs.new_conf, was.address)) out.push_back(whole(was, Effect::Removed));
+    if (!find(confs.new_conf, was)) out.push_back(whole(was, Effect::Removed));
   for (const auto& is : confs.new_conf.neighbors) {
-    const auto* was = find(confs.old_conf, is.address);
+    const auto* was = find(confs.old_conf, is);
     if (!was) {
       out.push_back(whole(is, Effect::Added));
       continue;

@@ -103,8 +103,8 @@ void Daemon::start() {
                          {"restart", earlier ? "yes" : "no"},
                          {"routesFound", std::to_string(found4 + found6)}});
 
-  rib_.emplace(rib_settings(conf_, router_id_, draining()), [this](const IpAddress& hop) {
-    const auto found = watch_.resolve(hop);
+  rib_.emplace(rib_settings(conf_, router_id_, draining()), [this](const NextHop& hop) {
+    const auto found = watch_.resolve(hop.address, hop.link);
     return NextHopState{.resolved = found.resolved, .oif = found.oif, .igp_cost = 0};
   });
   deferring_ = warm;

@@ -38,10 +38,15 @@ void Daemon::take_kernel(const KernelEvents& events) {
   }
   if (!events.pods.empty()) announce();
   if (!events.links_changed.empty()) fib_.heal(events.links_changed);
-  if (events.next_hops_may_have_changed) {
+  // A pod's link carries a link-local address as well: of those only the ones matter that sessions and next hops are
+  // on.
+  const auto moved = [&](IfIndex link) {
+    return std::ranges::find(events.links_changed, link) != events.links_changed.end();
+  };
+  if (events.next_hops_may_have_changed ||
+      std::ranges::any_of(rib_->next_hops(), [&](const NextHop& hop) { return moved(hop.link); }))
     resolve_again();
-    neighbors_->addresses_changed();
-  }
+  neighbors_->addresses_changed([&](IfIndex link) { return events.next_hops_may_have_changed || moved(link); });
 }
 
 void Daemon::audit_kernel() {

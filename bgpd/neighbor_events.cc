@@ -11,7 +11,7 @@ namespace slash32::bgp {
 
 SessionEvents Neighbors::events_for(PeerId id) {
   Neighbor* const neighbor = neighbors_.at(id).get();  // outlives its session
-  return {.up = [this, neighbor](const Session& s, const IpAddress& local) { on_up(*neighbor, s, local); },
+  return {.up = [this, neighbor](const Session& s, const Endpoint& local) { on_up(*neighbor, s, local); },
           .down = [this, neighbor](const act::SessionDown& down) { on_down(*neighbor, down); },
           .stale_expired =
               [this, neighbor](const std::vector<AddressFamily>& families) {
@@ -43,25 +43,31 @@ SessionEvents Neighbors::events_for(PeerId id) {
               }};
 }
 
-LocalAddresses Neighbors::addresses_beside(const IpAddress& local) const {
+LocalAddresses Neighbors::addresses_beside(const Neighbor& neighbor) const {
+  const IpAddress& local = neighbor.session_end.address;
+  const KernelWatch& watch = *deps_.watch;
   LocalAddresses out;
-  out.link_local = deps_.watch->link_local_beside(local);
-  if (local.is_v4()) {
-    out.v4 = local;
-    out.v6 = deps_.watch->address_beside(local, AddressFamily::IPv6);
-  } else {
-    out.v6 = local.is_link_local() ? deps_.watch->address_beside(local, AddressFamily::IPv6) : local;
-    out.v4 = deps_.watch->address_beside(local, AddressFamily::IPv4);
+  if (local.is_v6() && local.is_link_local()) {
+    // Nobody says that the neighbour shares one of our subnets, and speakers differ: BIRD 2 drops a route whose global
+    // next hop is on none of its own, whatever link-local one stands beside it. That alone is right for all of them.
+    out.link = neighbor.session_end.link;
+    out.v6 = out.link_local = local;
+    if (!neighbor.up->extended_next_hop) out.v4 = watch.address_beside(local, AddressFamily::IPv4, out.link);
+    return out;
   }
+  out.link = watch.resolve(neighbor.conf.address).oif;
+  if (out.link != IfIndex{}) out.link_local = watch.link_local_beside(local, out.link);
+  out.v4 = local.is_v4() ? local : watch.address_beside(local, AddressFamily::IPv4);
+  out.v6 = local.is_v6() ? local : watch.address_beside(local, AddressFamily::IPv6);
   return out;
 }
 
-void Neighbors::on_up(Neighbor& neighbor, const Session& session, const IpAddress& local) {
+void Neighbors::on_up(Neighbor& neighbor, const Session& session, const Endpoint& local) {
   neighbor.up = session;
   neighbor.was_up = true;
   neighbor.near_limit.clear();
   neighbor.session_end = local;
-  neighbor.local = addresses_beside(local);
+  neighbor.local = addresses_beside(neighbor);
   neighbor.session->set_restarting(false, session.families);
   log::info("session up", {{"peer", neighbor.conf.name},
                            {"address", neighbor.conf.address.to_string()},
@@ -99,7 +105,7 @@ void Neighbors::order_bfd(Neighbor& neighbor) {
   if (!neighbor.range)
     wanted = bfd_order(conf_, neighbor.conf, std::nullopt);
   else if (neighbor.up)
-    wanted = bfd_order(conf_, neighbor.conf, neighbor.session_end);
+    wanted = bfd_order(conf_, neighbor.conf, neighbor.session_end.address);
   if (wanted == neighbor.bfd_order) return;
   neighbor.bfd_order = wanted;
   if (!wanted) neighbor.bfd.reset();
@@ -186,10 +192,10 @@ bool Neighbors::has_output() const {
                              [&](const auto& entry) { return entry.second->up && deps_.rib->has_output(entry.first); });
 }
 
-void Neighbors::addresses_changed() {
+void Neighbors::addresses_changed(const std::function<bool(IfIndex)>& moved) {
   for (auto& [id, neighbor] : neighbors_) {
-    if (!neighbor->up) continue;
-    const auto now = addresses_beside(neighbor->session_end);
+    if (!neighbor->up || !moved(neighbor->local.link)) continue;
+    const auto now = addresses_beside(*neighbor);
     if (now == neighbor->local) continue;
     neighbor->local = now;
     deps_.rib->peer_changed(id, rib_peer_of(*neighbor));

@@ -12,7 +12,7 @@ namespace slash32::bgp {
 
 Status Neighbors::reset(PeerId id, const std::string& reason) {
   auto& neighbor = *neighbors_.at(id);
-  if (!neighbor.conf.enabled || disabled_.contains(neighbor.conf.address))
+  if (!neighbor.conf.enabled || disabled_.contains(config::key_of(neighbor.conf)))
     return fail(7, "it is disabled: there is nothing to reset");
   log::info("session reset by an operator", {{"peer", neighbor.conf.name}, {"why", reason}});
   if (neighbor.range) {  // it will call again, and then be a new one; also one that rests
@@ -43,7 +43,7 @@ Status Neighbors::refresh_out(PeerId id) {
 Status Neighbors::disable(PeerId id, const std::string& reason) {
   auto& neighbor = *neighbors_.at(id);
   if (!neighbor.conf.enabled) return fail(7, "it is disabled by configuration already");
-  auto& why = disabled_[neighbor.conf.address];
+  auto& why = disabled_[config::key_of(neighbor.conf)];
   why = "disabled by an operator" + (reason.empty() ? "" : ": " + reason);
   neighbor.retry.cancel();
   hold(neighbor, why, std::nullopt);  // first: a dynamic one that goes down is kept, as one that is held
@@ -54,7 +54,7 @@ Status Neighbors::disable(PeerId id, const std::string& reason) {
 Status Neighbors::enable(PeerId id) {
   auto& neighbor = *neighbors_.at(id);
   if (!neighbor.conf.enabled) return fail(7, "it is disabled by configuration: /neighbors/…/enabled");
-  if (disabled_.erase(neighbor.conf.address) == 0) return ok();
+  if (disabled_.erase(config::key_of(neighbor.conf)) == 0) return ok();
   log::info("enabled by an operator", {{"peer", neighbor.conf.name}});
   if (neighbor.range)
     remove(id, cease_with_text(cease::kPeerDeconfigured, ""));  // it may call again
@@ -68,11 +68,11 @@ Status Neighbors::enable(PeerId id) {
 Status Neighbors::drain(PeerId id, bool on) {
   auto& neighbor = *neighbors_.at(id);
   if (!on && neighbor.conf.drain) return fail(7, "it is drained by configuration: /neighbors/…/drain");
-  if (on == drained_.contains(neighbor.conf.address)) return ok();
+  if (on == drained_.contains(config::key_of(neighbor.conf))) return ok();
   if (on)
-    drained_.insert(neighbor.conf.address);
+    drained_.insert(config::key_of(neighbor.conf));
   else
-    drained_.erase(neighbor.conf.address);
+    drained_.erase(config::key_of(neighbor.conf));
   log::info(on ? "drained by an operator" : "no longer drained", {{"peer", neighbor.conf.name}});
   if (!neighbor.up) return ok();  // the next session begins so
   deps_.rib->peer_changed(id, rib_peer_of(neighbor));
@@ -82,22 +82,22 @@ Status Neighbors::drain(PeerId id, bool on) {
 
 std::string Neighbors::drained_by(const Neighbor& neighbor) const {
   if (neighbor.conf.drain) return "configuration";
-  return drained_.contains(neighbor.conf.address) ? "an operator's order" : "";
+  return drained_.contains(config::key_of(neighbor.conf)) ? "an operator's order" : "";
 }
 
 /// One that is taken out of the configuration is somebody new when it comes back. Dynamic ones come and go.
 void Neighbors::forget_drained() {
-  std::erase_if(drained_, [&](const IpAddress& address) {
-    const bool configured =
-        std::ranges::find(conf_.neighbors, address, &config::NeighborConf::address) != conf_.neighbors.end();
-    return !configured && std::ranges::none_of(conf_.dynamic_neighbors,
-                                               [&](const auto& dynamic) { return dynamic.range.contains(address); });
+  std::erase_if(drained_, [&](const config::NeighborKey& key) {
+    const bool configured = std::ranges::find(conf_.neighbors, key, config::key_of) != conf_.neighbors.end();
+    return !configured && std::ranges::none_of(conf_.dynamic_neighbors, [&](const auto& dynamic) {
+      return dynamic.range.contains(key.address);
+    });
   });
 }
 
 RibPeer Neighbors::rib_peer_of(const Neighbor& neighbor) const {
   auto out = rib_peer(conf_, neighbor.conf, *neighbor.up, neighbor.conf.address, neighbor.local);
-  out.draining = out.draining || drained_.contains(neighbor.conf.address);
+  out.draining = out.draining || drained_.contains(config::key_of(neighbor.conf));
   return out;
 }
 

@@ -1,5 +1,7 @@
 #include "bgpd/neighbors.h"
 
+#include <net/if.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -27,6 +29,16 @@ Result<std::string> read_key(const std::string& path) {
   return key;
 }
 
+bool is_of_link(const IpAddress& address) { return address.is_v6() && address.is_link_local(); }
+
+/// The name of the link that a link-local address came from; empty: it is gone, or it is no such address.
+std::string link_of(const Endpoint& remote) {
+  char name[IF_NAMESIZE] = {};
+  if (!is_of_link(remote.address) || ::if_indextoname(static_cast<unsigned>(remote.link.value), name) == nullptr)
+    return {};
+  return name;
+}
+
 }  // namespace
 
 Neighbors::Neighbors(Deps deps, std::optional<std::vector<AddressFamily>> preserved)
@@ -39,10 +51,10 @@ void Neighbors::configure(const config::BgpdConf& conf, RouterId id) {
   const auto old_conf = std::exchange(conf_, conf);
   const auto old_id = std::exchange(id_, id);
   std::vector<PeerId> gone, off, reset;
-  std::set<IpAddress> kept;
+  std::set<config::NeighborKey> kept;
   for (auto& [peer, neighbor] : neighbors_) {
     if (neighbor->range) continue;
-    const auto wanted = std::ranges::find(conf.neighbors, neighbor->conf.address, &config::NeighborConf::address);
+    const auto wanted = std::ranges::find(conf.neighbors, config::key_of(neighbor->conf), config::key_of);
     if (wanted == conf.neighbors.end()) {
       gone.push_back(peer);
     } else if (neighbor->conf.enabled && !wanted->enabled) {
@@ -50,7 +62,7 @@ void Neighbors::configure(const config::BgpdConf& conf, RouterId id) {
     } else if (!reset_keys(old_conf, old_id, neighbor->conf, conf, id, *wanted).empty()) {
       reset.push_back(peer);
     } else {
-      kept.insert(wanted->address);
+      kept.insert(config::key_of(*wanted));
       apply_live(*neighbor, *wanted);
     }
   }
@@ -60,7 +72,7 @@ void Neighbors::configure(const config::BgpdConf& conf, RouterId id) {
   configure_ranges(old_conf, old_id);
   forget_drained();
   for (const auto& wanted : conf.neighbors)
-    if (!kept.contains(wanted.address)) start(add(wanted));
+    if (!kept.contains(config::key_of(wanted))) start(add(wanted));
   expect_end_of_rib();
 }
 
@@ -73,7 +85,7 @@ ListenKeys Neighbors::listen_keys(const config::BgpdConf& conf) const {
   for (const auto& wanted : conf.neighbors) {
     if (!wanted.password_file) continue;
     const auto known = std::ranges::find_if(neighbors_, [&](const auto& entry) {
-      return !entry.second->range && entry.second->conf.address == wanted.address;
+      return !entry.second->range && config::key_of(entry.second->conf) == config::key_of(wanted);
     });
     add(Prefix::host(wanted.address), *wanted.password_file, known == neighbors_.end() ? "" : known->second->key);
   }
@@ -214,6 +226,11 @@ void Neighbors::remove(PeerId id, const Notification& cease) {
 Status Neighbors::take_key(Neighbor& neighbor) {
   if (!neighbor.conf.password_file || neighbor.range) return ok();  // a range's key stands on the listener
   neighbor.key = TRY(read_key(*neighbor.conf.password_file));
+  // The kernel keeps one key an address, whatever link a link-local one is on.
+  for (const auto& [id, other] : neighbors_)
+    if (other->conf.address == neighbor.conf.address && other->conf.password_file &&
+        other->conf.password_file != neighbor.conf.password_file && !other->key.empty() && other->key != neighbor.key)
+      return fail(7, "passwordFile: " + other->conf.name + " has the same address and another key");
   return deps_.set_listen_key(Prefix::host(neighbor.conf.address), neighbor.key);
 }
 
@@ -233,7 +250,7 @@ void Neighbors::start(Neighbor& neighbor) {
   neighbor.retry.cancel();
   order_bfd(neighbor);
   if (!neighbor.conf.enabled) return hold(neighbor, "disabled by configuration", std::nullopt);
-  if (const auto off = disabled_.find(neighbor.conf.address); off != disabled_.end())
+  if (const auto off = disabled_.find(config::key_of(neighbor.conf)); off != disabled_.end())
     return hold(neighbor, off->second, std::nullopt);
   if (const auto good = take_key(neighbor); !good) return hold(neighbor, good.error().message, kKeyRetry);
   neighbor.held.clear();
@@ -271,6 +288,7 @@ void Neighbors::accepted(UniqueFd fd, const Endpoint& remote) {
   if (ending_) return;
   for (auto& [id, neighbor] : neighbors_) {
     if (neighbor->conf.address != remote.address) continue;
+    if (is_of_link(remote.address) && neighbor->conf.bind_interface != link_of(remote)) continue;
     if (neighbor->session && neighbor->held.empty()) neighbor->session->accept(std::move(fd));
     return;  // a held one is closed without a word
   }
@@ -284,6 +302,8 @@ void Neighbors::accept_dynamic(UniqueFd fd, const Endpoint& remote) {
       best = &dynamic;
   if (!best || !best->settings.enabled) return;    // nobody we know: closed, no memory spent on it
   if (held_ranges_.contains(best->range)) return;  // without a key anybody could be there
+  const auto link = link_of(remote);
+  if (is_of_link(remote.address) && (link.empty() || best->settings.bind_interface.value_or(link) != link)) return;
   const auto have =
       std::ranges::count_if(neighbors_, [&](const auto& entry) { return entry.second->range == best->range; });
   if (static_cast<std::uint32_t>(have) >= best->limit && !make_room(best->range)) {
@@ -293,6 +313,10 @@ void Neighbors::accept_dynamic(UniqueFd fd, const Endpoint& remote) {
   auto conf = best->settings;
   conf.address = remote.address;
   conf.name += "-" + remote.address.to_string();
+  if (!link.empty()) {  // the same address may call from another link as well
+    conf.name += "-" + link;
+    conf.bind_interface = link;
+  }
   auto& neighbor = add(std::move(conf));
   neighbor.range = best->range;
   start(neighbor);

@@ -33,7 +33,7 @@ struct Neighbor {
   std::string key;                           // content of passwordFile
   LoopTimer retry;                           // while held for a reason that may pass
   std::optional<Session> up;                 // while Established
-  IpAddress session_end;                     // our end of the session
+  Endpoint session_end;                      // our end of the session
   LocalAddresses local;                      // what stands beside it, for next hops
   std::optional<BfdOrder> bfd_order;         // what was asked of BFD
   std::optional<BfdState> bfd;               // what BFD said last; nothing: not yet, or not asked for
@@ -71,8 +71,9 @@ class Neighbors {
   bool has_output() const;
   /// What BFD says of a neighbour. A failure ends the session now; its routes go ahead of what waits in the RIB.
   void bfd_told(PeerId id, const BfdState& state, bool failed);
-  /// The node's addresses changed: next hops self are derived again.
-  void addresses_changed();
+  /// The node's addresses changed: next hops self are derived again for sessions on a link that `moved`; asked with 0
+  /// for those on none.
+  void addresses_changed(const std::function<bool(IfIndex)>& moved);
   /// The start is over: OPENs no longer say that we restart.
   void restart_over();
 
@@ -95,8 +96,8 @@ class Neighbors {
   /// RFC 8326: both ways its routes are used last, until undone, over any configuration that has the neighbour.
   Status drain(PeerId id, bool on);
   /// Whom an operator ordered so, in order; for the next life. To be given back before configure().
-  std::vector<IpAddress> drained() const { return {drained_.begin(), drained_.end()}; }
-  void set_drained(const std::vector<IpAddress>& addresses) { drained_ = {addresses.begin(), addresses.end()}; }
+  std::vector<config::NeighborKey> drained() const { return {drained_.begin(), drained_.end()}; }
+  void set_drained(const std::vector<config::NeighborKey>& keys) { drained_ = {keys.begin(), keys.end()}; }
   /// Who says that the neighbour is drained: "configuration", "an operator's order"; empty: it is not.
   std::string drained_by(const Neighbor& neighbor) const;
 
@@ -128,12 +129,12 @@ class Neighbors {
   void expect_end_of_rib();
 
   SessionEvents events_for(PeerId id);
-  void on_up(Neighbor& neighbor, const Session& session, const IpAddress& local);
+  void on_up(Neighbor& neighbor, const Session& session, const Endpoint& local);
   void on_down(Neighbor& neighbor, const act::SessionDown& down);
   void on_update(Neighbor& neighbor, const Update& update);
   void note_near_limit(Neighbor& neighbor);
   void on_limit(Neighbor& neighbor, const PrefixLimitExceeded& limit);
-  LocalAddresses addresses_beside(const IpAddress& local) const;
+  LocalAddresses addresses_beside(const Neighbor& neighbor) const;
 
   Deps deps_;
   std::optional<std::vector<AddressFamily>> preserved_;
@@ -142,11 +143,11 @@ class Neighbors {
   PeerId next_id_ = 1;
   bool ending_ = false;
   std::map<PeerId, std::unique_ptr<Neighbor>> neighbors_;
-  std::map<Prefix, std::string> range_keys_;   // those the listeners have
-  std::map<Prefix, std::string> held_ranges_;  // why
-  std::map<IpAddress, std::string> disabled_;  // by an operator, and why
-  std::set<IpAddress> drained_;                // by an operator
-  LoopTimer range_retry_;                      // while there are held ones
+  std::map<Prefix, std::string> range_keys_;             // those the listeners have
+  std::map<Prefix, std::string> held_ranges_;            // why
+  std::map<config::NeighborKey, std::string> disabled_;  // by an operator, and why
+  std::set<config::NeighborKey> drained_;                // by an operator
+  LoopTimer range_retry_;                                // while there are held ones
 };
 
 }  // namespace slash32::bgp

@@ -104,6 +104,7 @@ RibPeer rib_peer(const config::BgpdConf& conf, const config::NeighborConf& neigh
   out.local_v4 = local.v4;
   out.local_v6 = local.v6;
   out.local_link_local = local.link_local;
+  out.link = local.link;
   out.route_reflector_client = neighbor.route_reflector_client;
   for (const auto family : session.add_path_out) out.add_path.at(index_of(family)) = neighbor.add_path.send;
   out.role = neighbor.role;

@@ -35,7 +35,9 @@ std::optional<BfdOrder> bfd_order(const config::BgpdConf& conf, const config::Ne
 
 /// Our addresses on a session: its own end, and what stands beside it.
 struct LocalAddresses {
-  std::optional<IpAddress> v4, v6, link_local;
+  std::optional<IpAddress> v4, v6;
+  std::optional<IpAddress> link_local{};  // only where the neighbour is on that link (RFC 2545 section 3)
+  IfIndex link{};                         // the one we share with the neighbour; 0: none
   bool operator==(const LocalAddresses&) const = default;
 };
 /// maxPrefixes.in, or the default for that type of peer; nothing: no limit.

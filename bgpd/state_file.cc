@@ -20,8 +20,11 @@ Result<EarlierLife> read_life(const std::string& text, const std::string& boot_i
   for (const auto& family : TRY(root.required("learned", json::texts)))
     out.learned.push_back(family == "ipv6" ? AddressFamily::IPv6 : AddressFamily::IPv4);
   out.draining = TRY(root.optional("draining", json::boolean, false));
-  for (const auto& address : TRY(root.optional("drained", json::texts, std::vector<std::string>{})))
-    out.drained.push_back(TRY(IpAddress::parse(address)));
+  for (const auto& text : TRY(root.optional("drained", json::texts, std::vector<std::string>{}))) {
+    const auto percent = std::min(text.find('%'), text.size());
+    out.drained.push_back({.address = TRY(IpAddress::parse(text.substr(0, percent))),
+                           .link = text.substr(std::min(percent + 1, text.size()))});
+  }
   return out;
 }
 
@@ -39,7 +42,8 @@ Status write_state_file(const std::string& path, const std::string& boot_id, con
   nlohmann::ordered_json document = {{"bootId", boot_id}, {"learned", nlohmann::ordered_json::array()}};
   for (const auto family : life.learned) document["learned"].push_back(family == AddressFamily::IPv4 ? "ipv4" : "ipv6");
   if (life.draining) document["draining"] = true;  // the version before the order refuses a file with the key
-  for (const auto& address : life.drained) document["drained"].push_back(address.to_string());
+  for (const auto& [address, link] : life.drained)
+    document["drained"].push_back(address.to_string() + (link.empty() ? "" : "%" + link));
   TRY(make_directories(std::filesystem::path(path).parent_path()));
   return write_atomic(path, document.dump() + "\n", 0600);
 }

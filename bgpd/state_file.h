@@ -1,7 +1,8 @@
 // What one life of the daemon leaves for the next in the same boot: which families had learned routes in the kernel,
 // and which drains an operator ordered. With the first the R and F bits of graceful restart (RFC 4724 section 3) are
 // set only when they are true.
-//   {"bootId": "…", "learned": ["ipv4"]}, and "draining": true, "drained": ["10.0.1.254"] where that was ordered
+//   {"bootId": "…", "learned": ["ipv4"]}, and "draining": true, "drained": ["10.0.1.254", "fe80::1%eth1"] where that
+//   was ordered; of an unnumbered neighbour "::%eth1"
 #pragma once
 
 #include <optional>
@@ -10,13 +11,14 @@
 
 #include "common/ip.h"
 #include "common/result.h"
+#include "config/bgpd_conf.h"
 
 namespace slash32::bgp {
 
 struct EarlierLife {
-  std::vector<AddressFamily> learned;  // families with learned routes in the kernel when it was last written
-  bool draining = false;               // ordered, and not taken back
-  std::vector<IpAddress> drained{};    // the same of neighbours
+  std::vector<AddressFamily> learned;          // families with learned routes in the kernel when it was last written
+  bool draining = false;                       // ordered, and not taken back
+  std::vector<config::NeighborKey> drained{};  // the same of neighbours
   bool operator==(const EarlierLife&) const = default;
 };
 

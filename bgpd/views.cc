@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "bgpd/rib/next_hops.h"
 #include "bgpd/rib/path.h"
 #include "config/policy_text.h"
 
@@ -109,7 +110,7 @@ std::string held_reason(const Neighbor& neighbor, AddressFamily family) {
   const bool over_v6 = family == AddressFamily::IPv4 && !neighbor.local.v4 && neighbor.up->extended_next_hop;
   const auto& own = family == AddressFamily::IPv4 && !over_v6 ? neighbor.local.v4 : neighbor.local.v6;
   if (own || neighbor.conf.next_hop == config::NextHopMode::Keep) return {};
-  return "no " + std::string(to_string(family)) + " address beside " + neighbor.session_end.to_string() +
+  return "no " + std::string(to_string(family)) + " address beside " + neighbor.session_end.address.to_string() +
          " to use as next hop";
 }
 
@@ -145,9 +146,7 @@ ordered_json policy_view(const config::NeighborConf& conf, bool external) {
 }
 
 std::string next_hop_text(const PathAttributes& attributes) {
-  auto global = attributes.next_hop.to_string();
-  if (!attributes.link_local) return global;
-  return attributes.next_hop.is_unspecified() ? attributes.link_local->to_string() : global;
+  return effective_next_hop(attributes).address.to_string();
 }
 
 ordered_json as_path_view(const AsPath& path) {
@@ -212,6 +211,7 @@ ordered_json neighbor_view(const config::BgpdConf& conf, const Neighbor& neighbo
   const auto status = neighbor.session ? neighbor.session->status() : PeerStatus{};
   const bool external = neighbor.up ? neighbor.up->external : is_external(conf, neighbor.conf);
   ordered_json out = {{"name", neighbor.conf.name}, {"address", neighbor.conf.address.to_string()}};
+  if (neighbor.conf.bind_interface) out["interface"] = *neighbor.conf.bind_interface;
   if (!neighbor.conf.description.empty()) out["description"] = neighbor.conf.description;
   if (neighbor.range) out["range"] = neighbor.range->to_string();
   if (neighbor.up)
@@ -239,7 +239,7 @@ ordered_json neighbor_view(const config::BgpdConf& conf, const Neighbor& neighbo
   if (neighbor.bfd_order) out["bfd"] = bfd_view(neighbor);
   if (!neighbor.up) return out;
   out["remoteId"] = IpAddress::v4(neighbor.up->remote.id.value).to_string();
-  out["localAddress"] = neighbor.session_end.to_string();
+  out["localAddress"] = neighbor.session_end.address.to_string();
   out["capabilities"] = capabilities_view(*neighbor.up);
   out["gracefulRestart"] = graceful_restart_view(*neighbor.up);
   out["families"] = counts_view(neighbor, rib);

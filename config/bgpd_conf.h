@@ -123,6 +123,14 @@ struct NeighborConf {
   bool operator==(const NeighborConf&) const = default;
 };
 
+/// Which neighbour it is, whatever its settings are. A link-local IPv6 address is one router's on its own link only.
+struct NeighborKey {
+  IpAddress address;
+  std::string link;
+  auto operator<=>(const NeighborKey&) const = default;
+};
+NeighborKey key_of(const NeighborConf& neighbor);
+
 /// dynamicNeighbors[]: everything a neighbour has, with a range in the address's place.
 struct DynamicNeighborConf {
   Prefix range;

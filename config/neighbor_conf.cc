@@ -200,6 +200,11 @@ void print_routes(const NeighborConf& n, ordered_json& out) {
 
 }  // namespace
 
+NeighborKey key_of(const NeighborConf& neighbor) {
+  const bool of_link = neighbor.address.is_v6() && neighbor.address.is_link_local();
+  return {neighbor.address, of_link ? neighbor.bind_interface.value_or("") : ""};
+}
+
 void check_groups(const JsonField& field, const NeighborContext& context, std::vector<Error>& errors) {
   if (const auto shape = field.is_object(); !shape) {
     errors.push_back(shape.error());
@@ -224,7 +229,7 @@ std::vector<NeighborConf> read_neighbors(const JsonField& field, const NeighborC
       continue;
     }
     for (const auto& other : out) {
-      if (other.address == neighbor->address)
+      if (key_of(other) == key_of(*neighbor))
         errors.push_back(element.child("address").bad_error("is the address of neighbour " + other.name + " as well"));
       else if (other.name == neighbor->name)
         errors.push_back(place_of(element, "name").bad_error("there is another neighbour \"" + other.name + "\""));

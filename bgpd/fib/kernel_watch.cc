@@ -150,14 +150,16 @@ Result<KernelEvents> KernelWatch::read() {
 
 Result<KernelEvents> KernelWatch::audit() { return impl_->load_again(); }
 
-Resolution KernelWatch::resolve(const IpAddress& next_hop) const { return impl_->state.resolve(next_hop); }
-
-std::optional<IpAddress> KernelWatch::address_beside(const IpAddress& local, AddressFamily family) const {
-  return impl_->state.address_beside(local, family);
+Resolution KernelWatch::resolve(const IpAddress& next_hop, IfIndex link) const {
+  return impl_->state.resolve(next_hop, link);
 }
 
-std::optional<IpAddress> KernelWatch::link_local_beside(const IpAddress& local) const {
-  return impl_->state.link_local_beside(local);
+std::optional<IpAddress> KernelWatch::address_beside(const IpAddress& local, AddressFamily family, IfIndex link) const {
+  return impl_->state.address_beside(local, family, link);
+}
+
+std::optional<IpAddress> KernelWatch::link_local_beside(const IpAddress& local, IfIndex link) const {
+  return impl_->state.link_local_beside(local, link);
 }
 
 std::optional<IpAddress> KernelWatch::own_v4(std::span<const IpAddress> neighbors) const {

@@ -54,12 +54,13 @@ class KernelWatch {
   Result<KernelEvents> audit();
 
   /// Connected resolution: the gateway is in the subnet of an address on an interface that is up with carrier. Never
-  /// through a learned route, never through a default route.
-  Resolution resolve(const IpAddress& next_hop) const;
+  /// through a learned route, never through a default route. A link-local IPv6 address is looked for on `link` alone,
+  /// which must have such an address itself; without a link it resolves nowhere.
+  Resolution resolve(const IpAddress& next_hop, IfIndex link = {}) const;
   /// A global address of `family` on the interface that carries `local` (the address of a session's socket): the next
-  /// hop self for the other family. Nothing where there is none.
-  std::optional<IpAddress> address_beside(const IpAddress& local, AddressFamily family) const;
-  std::optional<IpAddress> link_local_beside(const IpAddress& local) const;
+  /// hop self for the other family. Nothing where there is none. `link`: on that one alone; 0: on any.
+  std::optional<IpAddress> address_beside(const IpAddress& local, AddressFamily family, IfIndex link = {}) const;
+  std::optional<IpAddress> link_local_beside(const IpAddress& local, IfIndex link = {}) const;
   /// A global IPv4 address that is this node's alone, for the default router ID: the lowest in whose subnet one of the
   /// neighbours is, else the lowest on such a link, else the lowest on a link that is no bridge, tunnel or the like.
   /// Never a secondary or a host address (a VIP, which wanders), never docker0's 172.17.0.1 of every node.

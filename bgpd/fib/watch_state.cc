@@ -225,11 +225,20 @@ KernelEvents WatchState::take() {
 
 // ---------------------------------------------------------------- questions
 
-Resolution WatchState::resolve(const IpAddress& next_hop) const {
-  // The node itself is no way out (RFC 4271 section 5.1.3 calls such a next hop semantically incorrect); a link-local
-  // address means nothing without its interface.
+Resolution WatchState::resolve_on_link(const IpAddress& next_hop, IfIndex link) const {
+  const auto at = links_.find(link);
+  if (at == links_.end()) return {};
+  const LinkState& state = at->second;
+  const bool has_own = std::ranges::any_of(
+      state.addresses, [](const auto& a) { return a.first.is_v6() && a.first.is_link_local() && !a.second.duplicate; });
+  if (!state.up || !state.carrier || state.loopback || !has_own || state.addresses.contains(next_hop)) return {};
+  return {.resolved = true, .oif = link};
+}
+
+Resolution WatchState::resolve(const IpAddress& next_hop, IfIndex link) const {
+  if (next_hop.is_v6() && next_hop.is_link_local()) return resolve_on_link(next_hop, link);
+  // The node itself is no way out (RFC 4271 section 5.1.3 calls such a next hop semantically incorrect).
   if (is_local(next_hop) || next_hop.is_unspecified() || next_hop.is_multicast() || next_hop.is_loopback()) return {};
-  if (next_hop.is_v6() && next_hop.is_link_local()) return {};
   for (int length = next_hop.bits(); length > 0; --length) {
     const auto at = connected_.find(Prefix(next_hop, static_cast<std::uint8_t>(length)));
     if (at == connected_.end()) continue;
@@ -244,24 +253,25 @@ Resolution WatchState::resolve(const IpAddress& next_hop) const {
 }
 
 template <class Accept>
-std::optional<IpAddress> WatchState::lowest_beside(const IpAddress& local, Accept accept) const {
+std::optional<IpAddress> WatchState::lowest_beside(const IpAddress& local, IfIndex link, Accept accept) const {
   for (const auto& [index, state] : links_) {
-    if (!state.addresses.contains(local)) continue;
+    if ((link != IfIndex{} && index != link) || !state.addresses.contains(local)) continue;
     for (const auto& [address, value] : state.addresses)  // in order
       if (accept(value)) return address;
   }
   return std::nullopt;
 }
 
-std::optional<IpAddress> WatchState::address_beside(const IpAddress& local, AddressFamily family) const {
+std::optional<IpAddress> WatchState::address_beside(const IpAddress& local, AddressFamily family, IfIndex link) const {
   const auto good = [&](const netlink::Address& a) { return a.address.family() == family && is_global(a); };
-  if (const auto lasting = lowest_beside(local, [&](const auto& a) { return good(a) && !a.secondary; })) return lasting;
-  return lowest_beside(local, good);
+  const auto lasting = lowest_beside(local, link, [&](const auto& a) { return good(a) && !a.secondary; });
+  return lasting ? lasting : lowest_beside(local, link, good);
 }
 
-std::optional<IpAddress> WatchState::link_local_beside(const IpAddress& local) const {
-  return lowest_beside(
-      local, [](const netlink::Address& a) { return a.address.is_v6() && a.address.is_link_local() && is_usable(a); });
+std::optional<IpAddress> WatchState::link_local_beside(const IpAddress& local, IfIndex link) const {
+  return lowest_beside(local, link, [](const netlink::Address& a) {
+    return a.address.is_v6() && a.address.is_link_local() && is_usable(a);
+  });
 }
 
 std::optional<IpAddress> WatchState::own_v4(std::span<const IpAddress> neighbors) const {

@@ -42,9 +42,9 @@ class WatchState {
   KernelEvents take();
 
   // ------------------------------------------------------------ questions
-  Resolution resolve(const IpAddress& next_hop) const;
-  std::optional<IpAddress> address_beside(const IpAddress& local, AddressFamily family) const;
-  std::optional<IpAddress> link_local_beside(const IpAddress& local) const;
+  Resolution resolve(const IpAddress& next_hop, IfIndex link = {}) const;
+  std::optional<IpAddress> address_beside(const IpAddress& local, AddressFamily family, IfIndex link = {}) const;
+  std::optional<IpAddress> link_local_beside(const IpAddress& local, IfIndex link = {}) const;
   std::optional<IpAddress> own_v4(std::span<const IpAddress> neighbors) const;
   bool is_local(const IpAddress& address) const { return local_.contains(address); }
   std::size_t known_links() const { return links_.size(); }
@@ -75,8 +75,9 @@ class WatchState {
   void link_changed(IfIndex index, const LinkState& state);
   bool is_live(const Pod& pod) const;
   bool is_pod_route(const netlink::Route& route) const;
+  Resolution resolve_on_link(const IpAddress& next_hop, IfIndex link) const;
   template <class Accept>
-  std::optional<IpAddress> lowest_beside(const IpAddress& local, Accept accept) const;
+  std::optional<IpAddress> lowest_beside(const IpAddress& local, IfIndex link, Accept accept) const;
 
   TableId table_;
   std::unordered_map<IfIndex, LinkState> links_;

@@ -125,6 +125,7 @@ void apply_next_hop(const config::NextHopSet& set, const PolicyRoute& route, Pat
   if (!address) return;
   attributes.next_hop = *address;
   attributes.link_local.reset();  // RFC 2545 section 3: it was the old next hop's
+  attributes.marks.link = {};
   if (route.exported) attributes.marks.next_hop = PolicyMarks::NextHop::Given;
 }
 

@@ -76,6 +76,8 @@ bool names_ourselves(const ExportSettings& to, const ExportRoute& route) {
   const auto by_policy = route.attributes->marks.next_hop;
   if (by_policy != PolicyMarks::NextHop::AsUsual) return by_policy == PolicyMarks::NextHop::Self;
   if (route.source == RouteSource::Local) return true;
+  // RFC 2545 section 3: good on its own link only.
+  if (route.attributes->next_hop.is_v6() && route.attributes->next_hop.is_link_local()) return true;
   switch (to.next_hop) {
     case NextHopMode::Self:
       return true;
@@ -93,9 +95,7 @@ void set_next_hop(const ExportSettings& to, const ExportRoute& route, PathAttrib
     return;
   }
   out.next_hop = to.own_next_hop(route.prefix.family()).value_or(IpAddress{});
-  const bool v4 = out.next_hop.is_v4();
-  // RFC 2545 section 3: with a peer on the same link only, which internal peers need not be.
-  out.link_local = v4 || !to.external ? std::nullopt : to.local_link_local;
+  out.link_local = out.next_hop.is_v4() || out.next_hop.is_link_local() ? std::nullopt : to.local_link_local;
 }
 
 void to_external_peer(const ExportSettings& to, PathAttributes& out) {
@@ -160,7 +160,9 @@ ExportSettings export_settings(const RibPeer& peer, const RibSettings& rib) {
           .families = peer.families,
           .local_v4 = peer.local_v4,
           .local_v6 = peer.local_v6,
-          .local_link_local = peer.local_link_local,
+          // RFC 2545 section 3: with a peer on the same link only, which internal peers need not be.
+          .local_link_local =
+              peer.external || peer.address.is_link_local() ? peer.local_link_local : std::optional<IpAddress>{},
           .extended_next_hop = peer.extended_next_hop,
           .next_hop = peer.next_hop,
           .add_path = peer.add_path,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "bgpd/rib/next_hops.h"
 #include "bgpd/wire/iana.h"
 
 namespace slash32::bgp {
@@ -34,6 +35,15 @@ AttributesPtr with_otc(const RibPeer& peer, const AttributesPtr& attributes) {
   if (*peer.role == BgpRole::Provider || *peer.role == BgpRole::Rs) return attributes;
   auto marked = std::make_shared<PathAttributes>(*attributes);
   marked->only_to_customer = peer.remote_as;
+  return marked;
+}
+
+AttributesPtr with_link(const RibPeer& peer, AttributesPtr attributes) {
+  const auto is_of_link = [](const IpAddress& address) { return address.is_v6() && address.is_link_local(); };
+  const bool only = is_of_link(attributes->next_hop);
+  if (peer.link == IfIndex{} || (!only && !(attributes->link_local && is_of_link(peer.address)))) return attributes;
+  auto marked = std::make_shared<PathAttributes>(*attributes);
+  marked->marks.link = peer.link;
   return marked;
 }
 
@@ -77,6 +87,8 @@ Refusal check_attributes(const RibPeer& peer, const RibSettings& rib, const Path
   }
   // RFC 4271 section 6.3: "the IP address of the receiving speaker" cannot be the next hop.
   if (attributes.next_hop == peer.local_v4 || attributes.next_hop == peer.local_v6) return Refusal::OwnNextHop;
+  if (attributes.marks.link != IfIndex{} && effective_next_hop(attributes).address == peer.local_link_local)
+    return Refusal::OwnNextHop;
   if (is_leak(peer, attributes)) return Refusal::RouteLeak;
   return Refusal::None;
 }

@@ -19,6 +19,11 @@ PolicyRoute import_route(const RibPeer& peer, const Prefix& prefix);
 /// marked with its AS. The argument itself where nothing is to be added.
 AttributesPtr with_otc(const RibPeer& peer, const AttributesPtr& attributes);
 
+/// RFC 2545 section 3: a link-local next hop is marked with the link that we share with the peer. It is used where it
+/// is all there is, and on a session between link-local addresses, whose ends need not share another subnet. The
+/// argument itself where there is none, or no such link.
+AttributesPtr with_link(const RibPeer& peer, AttributesPtr attributes);
+
 /// RFC 8326 section 4: what an external peer is about to take down is used last. The argument itself where the
 /// community is not there (import policy may have taken it off), or not to be heeded.
 AttributesPtr with_graceful_shutdown(const RibPeer& peer, AttributesPtr attributes);

@@ -4,13 +4,15 @@
 
 namespace slash32::bgp {
 
-const IpAddress& effective_next_hop(const PathAttributes& attributes) {
-  return attributes.link_local && attributes.next_hop.is_unspecified() ? *attributes.link_local : attributes.next_hop;
+NextHop effective_next_hop(const PathAttributes& attributes) {
+  const auto& global = attributes.next_hop;
+  if (attributes.marks.link != IfIndex{}) return {attributes.link_local.value_or(global), attributes.marks.link};
+  return {attributes.link_local && global.is_unspecified() ? *attributes.link_local : global, {}};
 }
 
-std::uint32_t NextHops::acquire(const IpAddress& address) {
-  const auto found = by_address_.find(address);
-  if (found != by_address_.end()) {
+std::uint32_t NextHops::acquire(const NextHop& hop) {
+  const auto found = by_hop_.find(hop);
+  if (found != by_hop_.end()) {
     ++entries_[found->second].users;
     return found->second;
   }
@@ -22,35 +24,35 @@ std::uint32_t NextHops::acquire(const IpAddress& address) {
     id = free_.back();
     free_.pop_back();
   }
-  entries_[id].address = address;
-  entries_[id].state = resolve_(address);
+  entries_[id].hop = hop;
+  entries_[id].state = resolve_(hop);
   entries_[id].users = 1;
-  by_address_.emplace(address, id);
+  by_hop_.emplace(hop, id);
   return id;
 }
 
 void NextHops::release(std::uint32_t id) {
   if (id == 0 || --entries_[id].users != 0) return;
-  by_address_.erase(entries_[id].address);
+  by_hop_.erase(entries_[id].hop);
   entries_[id] = {};
   free_.push_back(id);
 }
 
-std::uint32_t NextHops::ask_again(const IpAddress& address) {
-  const auto found = by_address_.find(address);
-  if (found == by_address_.end()) return 0;
+std::uint32_t NextHops::ask_again(const NextHop& hop) {
+  const auto found = by_hop_.find(hop);
+  if (found == by_hop_.end()) return 0;
   Entry& entry = entries_[found->second];
-  const NextHopState state = resolve_(address);
+  const NextHopState state = resolve_(hop);
   if (state == entry.state) return 0;
   entry.state = state;
   return found->second;
 }
 
-std::vector<IpAddress> NextHops::all() const {
-  std::vector<IpAddress> addresses;
-  addresses.reserve(by_address_.size());
-  for (const auto& [address, id] : by_address_) addresses.push_back(address);
-  return addresses;
+std::vector<NextHop> NextHops::all() const {
+  std::vector<NextHop> hops;
+  hops.reserve(by_hop_.size());
+  for (const auto& [hop, id] : by_hop_) hops.push_back(hop);
+  return hops;
 }
 
 std::uint32_t FibGroups::intern(const FibRoute& route) {

@@ -12,27 +12,28 @@
 
 namespace slash32::bgp {
 
-/// The address to resolve: the next hop, or the link-local one where the global one is not given (RFC 2545).
-const IpAddress& effective_next_hop(const PathAttributes& attributes);
+/// What to resolve: the next hop, or its link-local address where that is to be used (import.h: with_link) or the
+/// global one is not given (RFC 2545).
+NextHop effective_next_hop(const PathAttributes& attributes);
 
 class NextHops {
  public:
   explicit NextHops(NextHopResolver resolve) : resolve_(std::move(resolve)) { entries_.emplace_back(); }
 
   /// The number of a next hop with one more user; asks the resolver when it is new. 0 is never given.
-  std::uint32_t acquire(const IpAddress& address);
+  std::uint32_t acquire(const NextHop& hop);
   void release(std::uint32_t id);
   const NextHopState& state(std::uint32_t id) const { return entries_[id].state; }
-  const IpAddress& address(std::uint32_t id) const { return entries_[id].address; }
+  const IpAddress& address(std::uint32_t id) const { return entries_[id].hop.address; }
   /// Where the prefixes are that may use it.
   BlockIndex& index(std::uint32_t id, std::size_t family) { return entries_[id].index[family]; }
   /// Asks again. The number when something changed, 0 otherwise or when nobody uses it.
-  std::uint32_t ask_again(const IpAddress& address);
-  std::vector<IpAddress> all() const;
+  std::uint32_t ask_again(const NextHop& hop);
+  std::vector<NextHop> all() const;
 
  private:
   struct Entry {
-    IpAddress address;
+    NextHop hop;
     NextHopState state;
     std::uint32_t users = 0;
     BlockIndex index[kFamilies];
@@ -40,7 +41,7 @@ class NextHops {
   NextHopResolver resolve_;
   std::vector<Entry> entries_;
   std::vector<std::uint32_t> free_;
-  std::unordered_map<IpAddress, std::uint32_t> by_address_;
+  std::unordered_map<NextHop, std::uint32_t> by_hop_;
 };
 
 /// What the kernel is to have for a prefix: a FibDelta without it.

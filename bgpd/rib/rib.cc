@@ -246,8 +246,8 @@ void Rib::peer_refreshes(PeerId id, const RouteRefresh& refresh) {
   else
     impl_->refresh_ends(*peer, index_of(refresh.family));
 }
-void Rib::next_hops_changed(const std::vector<IpAddress>& next_hops) { impl_->next_hops_changed(next_hops); }
-std::vector<IpAddress> Rib::next_hops() const { return impl_->next_hops.all(); }
+void Rib::next_hops_changed(const std::vector<NextHop>& next_hops) { impl_->next_hops_changed(next_hops); }
+std::vector<NextHop> Rib::next_hops() const { return impl_->next_hops.all(); }
 
 bool Rib::run(std::size_t budget) { return impl_->run(budget); }
 std::vector<FibDelta> Rib::take_fib_deltas() { return impl_->take_fib_deltas(); }

@@ -41,6 +41,7 @@ struct RibPeer {
   std::optional<IpAddress> local_v4;   // next hop self, per family; a family without one is held: nothing of it is sent
   std::optional<IpAddress> local_v6;
   std::optional<IpAddress> local_link_local;  // only where the peer is on that link (RFC 2545 section 3)
+  IfIndex link;  // the one we share with the peer: there its link-local next hops are; 0: none
   bool route_reflector_client = false;
   std::array<std::uint8_t, 2>
       add_path{};               // IPv4, IPv6: how many paths to a prefix it is told (RFC 7911); 0: one, no path id
@@ -68,6 +69,13 @@ struct LocalRoute {
   bool operator==(const LocalRoute&) const = default;
 };
 
+/// What is to be resolved: an address, and the link on which a link-local one is (RFC 4007); else 0.
+struct NextHop {
+  IpAddress address;
+  IfIndex link;
+  bool operator==(const NextHop&) const = default;
+};
+
 /// What the kernel can do with a next hop. `igp_cost` is RFC 4271 section 9.1.2.2 e)'s interior cost.
 struct NextHopState {
   bool resolved = false;
@@ -75,7 +83,7 @@ struct NextHopState {
   std::uint32_t igp_cost = 0;
   bool operator==(const NextHopState&) const = default;
 };
-using NextHopResolver = std::function<NextHopState(const IpAddress& next_hop)>;
+using NextHopResolver = std::function<NextHopState(const NextHop& next_hop)>;
 
 struct RibSettings {
   Asn local_as;
@@ -166,9 +174,9 @@ class Rib {
   /// How many places of prefixes End-of-RIBs and the peers' refreshes made us look at so far.
   std::uint64_t visits() const;
   /// These next hops resolve differently now; every route through them is evaluated again.
-  void next_hops_changed(const std::vector<IpAddress>& next_hops);
+  void next_hops_changed(const std::vector<NextHop>& next_hops);
   /// The next hops that some path uses, for tracking.
-  std::vector<IpAddress> next_hops() const;
+  std::vector<NextHop> next_hops() const;
   /// While on, learned routes are neither selected, installed nor sent on, and no End-of-RIB is sent; local routes are
   /// selected and sent at once (RFC 4724 section 4.1's deferral; announcing local prefixes first deviates on purpose).
   void set_deferral(bool on);
@@ -218,3 +226,10 @@ class Rib {
 };
 
 }  // namespace slash32::bgp
+
+template <>
+struct std::hash<slash32::bgp::NextHop> {
+  std::size_t operator()(const slash32::bgp::NextHop& hop) const noexcept {
+    return std::hash<slash32::IpAddress>{}(hop.address) ^ static_cast<std::size_t>(hop.link.value);
+  }
+};

@@ -136,7 +136,7 @@ struct Rib::Impl {
   void import_again(std::size_t family, PrefixId id);
   Imported as_last_resort(Imported imported);
   void release_set(SetId id);
-  void next_hops_changed(const std::vector<IpAddress>& addresses);
+  void next_hops_changed(const std::vector<NextHop>& changed);
 
   // ------------------------------------------------------------ rib_select.cc
   bool run(std::size_t budget);

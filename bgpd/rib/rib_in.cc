@@ -36,7 +36,7 @@ std::optional<PrefixLimitExceeded> Rib::Impl::update(RibPeerState& peer, const U
 void Rib::Impl::announce(RibPeerState& peer, const Update::Reach& reach) {
   if (reach.prefixes.empty() || !contains(peer.conf.families, reach.prefixes.front().family())) return;
   const std::size_t family = index_of(reach.prefixes.front().family());
-  const SetId received = sets.intern(with_otc(peer.conf, reach.attributes));
+  const SetId received = sets.intern(with_link(peer.conf, with_otc(peer.conf, reach.attributes)));
   const Refusal refusal = check_attributes(peer.conf, settings, sets.get(received));
   std::optional<Imported> shared;  // policy's answer, where it is the same for every prefix of the message
   const PathId* path_ids = reach.path_ids.empty() ? nullptr : reach.path_ids.data();
@@ -247,9 +247,9 @@ void Rib::Impl::release_set(SetId id) {
   sets.release(id);
 }
 
-void Rib::Impl::next_hops_changed(const std::vector<IpAddress>& addresses) {
-  for (const IpAddress& address : addresses) {
-    const std::uint32_t hop = next_hops.ask_again(address);
+void Rib::Impl::next_hops_changed(const std::vector<NextHop>& changed) {
+  for (const NextHop& one : changed) {
+    const std::uint32_t hop = next_hops.ask_again(one);
     if (hop == 0) continue;
     for (std::size_t family = 0; family < kFamilies; ++family)
       next_hops.index(hop, family).walk(tables[family].end(), [&](PrefixId id) {

@@ -150,7 +150,7 @@ void NeighborSession::session_up(const Session& session) {
     if (const auto good = set_user_timeout(found->second.fd(), session.hold_time); !good)
       log::warn("session keeps the kernel's own timeout", {{"why", good.error().message}});
   }
-  events_.up(session, local->address);
+  events_.up(session, *local);
 }
 
 void NeighborSession::run_one(Action action) {

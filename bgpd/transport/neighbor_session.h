@@ -22,7 +22,7 @@ namespace slash32::bgp {
 /// What a session has for its owner. Called from the loop or from inside a call of ours; in both cases calling back
 /// into the session is fine, but destroying it is not (post that).
 struct SessionEvents {
-  std::function<void(const Session&, const IpAddress& local)> up;  // `local`: our end of the connection
+  std::function<void(const Session&, const Endpoint& local)> up;  // `local`: our end of the connection
   std::function<void(const act::SessionDown&)> down;
   std::function<void(const std::vector<AddressFamily>&)> stale_expired;
   std::function<void(const std::vector<AddressFamily>&)> long_lived_stale;

@@ -28,7 +28,9 @@ Result<Endpoint> from_sockaddr(const sockaddr_storage& storage) {
   if (storage.ss_family != AF_INET6) return fail(5, "not an IP socket");
   sockaddr_in6 in{};
   std::memcpy(&in, &storage, sizeof in);
-  return Endpoint{TRY(IpAddress::from_bytes({in.sin6_addr.s6_addr, 16})), ntohs(in.sin6_port)};
+  const auto address = TRY(IpAddress::from_bytes({in.sin6_addr.s6_addr, 16}));
+  return Endpoint{address, ntohs(in.sin6_port),
+                  IfIndex{address.is_link_local() ? static_cast<int>(in.sin6_scope_id) : 0}};
 }
 
 Result<UniqueFd> tcp_socket(AddressFamily family) {

@@ -10,12 +10,14 @@
 #include "common/fd.h"
 #include "common/ip.h"
 #include "common/result.h"
+#include "common/strong.h"
 
 namespace slash32::bgp {
 
 struct Endpoint {
   IpAddress address;
   std::uint16_t port = 179;
+  IfIndex link{};  // of a link-local IPv6 address, as the kernel tells it; else 0
   bool operator==(const Endpoint&) const = default;
 };
 

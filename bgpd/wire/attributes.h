@@ -55,13 +55,15 @@ struct UnknownAttribute {
   bool operator==(const UnknownAttribute&) const = default;
 };
 
-/// What policy wants done with the route on this node. Part of a set as it is kept, never of a message.
+/// What policy wants done with the route on this node, and where a next hop of its link alone is. Part of a set as it
+/// is kept, never of a message.
 struct PolicyMarks {
   enum class NextHop : std::uint8_t { AsUsual, Self, Given };
   NextHop next_hop = NextHop::AsUsual;  // of export policy; Given: `PathAttributes::next_hop` is to be sent as it is
   bool blackhole = false;               // of import policy: the kernel discards (RFC 7999)
   std::uint32_t kernel_metric = 0;      // of import policy; 0: the configured one
   bool long_lived_stale = false;        // used last, and told to few (RFC 9494 section 4.3)
+  IfIndex link;                         // of import: the next hop is the link-local address, on this link
   bool operator==(const PolicyMarks&) const = default;
 };
 

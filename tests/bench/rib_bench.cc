@@ -86,7 +86,7 @@ int main(int argc, char** argv) {
   const std::size_t sets = argc > 2 ? std::strtoul(argv[2], nullptr, 10) : prefixes / 10;
   const std::size_t per_set = prefixes / sets;
   const double base = resident_mb("VmRSS:");
-  Rib rib{settings(), [](const IpAddress&) { return NextHopState{true, IfIndex{2}, 0}; }};
+  Rib rib{settings(), [](const NextHop&) { return NextHopState{true, IfIndex{2}, 0}; }};
   rib.peer_up(1, peer(1), {});
   rib.peer_up(2, peer(2), {});
   const auto turn = [&] {

@@ -140,6 +140,11 @@ INSTANTIATE_TEST_SUITE_P(
             "address_twice",
             R"({"localAs": 1, "neighbors": [{"address": "::1", "remoteAs": 2}, {"address": "0::1", "remoteAs": 2, "name": "b"}]})",
             "/neighbors/1/address: is the address of neighbour ::1"},
+        Mistake{"link_local_address_twice_on_a_link",
+                R"({"localAs": 1, "neighbors": [
+                    {"name": "a", "address": "fe80::1", "bindInterface": "eth0", "remoteAs": 2},
+                    {"name": "b", "address": "fe80::1", "bindInterface": "eth0", "remoteAs": 2}]})",
+                "/neighbors/1/address: is the address of neighbour a"},
         Mistake{
             "name_twice",
             R"({"localAs": 1, "neighbors": [{"address": "10.0.0.1", "remoteAs": 2, "name": "a"}, {"address": "10.0.0.2", "remoteAs": 2, "name": "a"}]})",

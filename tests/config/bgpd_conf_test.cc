@@ -124,6 +124,13 @@ TEST(BgpdConf, IsReadAgainAsItWasPrinted) {
   EXPECT_EQ(*again, conf) << printed;
 }
 
+TEST(BgpdConf, OneLinkLocalAddressOnTwoLinksIsTwoNeighbours) {
+  const auto conf = must_read(
+      R"({"localAs": 1, "neighbors": [{"name": "a", "address": "fe80::1", "bindInterface": "eth0", "remoteAs": 2},
+                                      {"name": "b", "address": "fe80::1", "bindInterface": "eth1", "remoteAs": 2}]})");
+  EXPECT_NE(key_of(conf.neighbors.at(0)), key_of(conf.neighbors.at(1)));
+}
+
 TEST(BgpdConf, TheNameOfARangeInAPolicyMeansAllWhoComeFromIt) {
   const auto conf = must_read(
       R"({"localAs": 1, "dynamicNeighbors": [{"name": "rack", "range": "10.9.0.0/16", "remoteAs": "external"}],

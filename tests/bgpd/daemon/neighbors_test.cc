@@ -29,7 +29,7 @@ class NeighborsTest : public testing::Test {
     range.settings.remote_as.asn = Asn{65002};
     range.settings.passive = true;
     conf_.dynamic_neighbors = {range};
-    rib_.emplace(rib_settings(conf_, RouterId{1}, false), [](const IpAddress&) { return NextHopState{}; });
+    rib_.emplace(rib_settings(conf_, RouterId{1}, false), [](const NextHop&) { return NextHopState{}; });
     neighbors_.emplace(Neighbors::Deps{.loop = &loop_,
                                        .rib = &*rib_,
                                        .watch = &*watch_,
@@ -258,7 +258,7 @@ TEST_F(NeighborsTest, ADynamicNeighborIsWatchedWhileEstablishedAndAFailureEndsIt
     fail_it();
   };
   client.emplace(loop_, peer_settings(theirs, them, RouterId{2}), *listener->bound(), SocketOptions{},
-                 SessionEvents{.up = [&](const Session&, const IpAddress&) { until_watched(); },
+                 SessionEvents{.up = [&](const Session&, const Endpoint&) { until_watched(); },
                                .down =
                                    [&](const act::SessionDown& down) {
                                      EXPECT_EQ(down.reason, "received Cease/Hard Reset (Cease/BFD Down)");
@@ -296,7 +296,7 @@ TEST_F(NeighborsTest, ADynamicNeighborThatSentTooManyPrefixesRests) {
   std::optional<NeighborSession> client;
   bool sent = false;
   client.emplace(loop_, peer_settings(theirs, them, RouterId{2}), *listener->bound(), SocketOptions{},
-                 SessionEvents{.up = [&](const Session&, const IpAddress&) { loop_.post([&] { client->pull(); }); },
+                 SessionEvents{.up = [&](const Session&, const Endpoint&) { loop_.post([&] { client->pull(); }); },
                                .down =
                                    [&](const act::SessionDown&) {
                                      ++downs;

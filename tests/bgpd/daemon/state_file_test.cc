@@ -27,8 +27,10 @@ class StateFile : public testing::Test {
 
 TEST_F(StateFile, IsReadBackInTheSameBootOnly) {
   EXPECT_EQ(read_state_file(path_, "boot-a"), std::nullopt);
-  const EarlierLife life{
-      .learned = {v4, v6}, .draining = true, .drained = {IpAddress::v4(0x0A000001), *IpAddress::parse("fe80::1")}};
+  const EarlierLife life{.learned = {v4, v6},
+                         .draining = true,
+                         .drained = {{.address = IpAddress::v4(0x0A000001), .link = ""},
+                                     {.address = *IpAddress::parse("fe80::1"), .link = "eth1"}}};
   ASSERT_TRUE(write_state_file(path_, "boot-a", life));
   EXPECT_EQ(read_state_file(path_, "boot-a"), life);
   EXPECT_EQ(read_state_file(path_, "boot-b"), std::nullopt);

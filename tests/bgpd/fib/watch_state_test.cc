@@ -204,6 +204,33 @@ TEST_F(WatchStateNextHops, AFailedDuplicateDetectionIsNoAddress) {
   EXPECT_FALSE(state.resolve(ip("2001:db8::1")).resolved);
 }
 
+TEST_F(WatchStateNextHops, ALinkLocalAddressIsLookedForOnItsLinkAlone) {
+  EXPECT_FALSE(state.resolve(ip("fe80::1"), IfIndex{2}).resolved) << "IPv6 is off there";
+  state.on_address(address(2, "fe80::10", 64), false);
+  EXPECT_EQ(state.resolve(ip("fe80::1"), IfIndex{2}), (Resolution{true, IfIndex{2}}));
+  EXPECT_FALSE(state.resolve(ip("fe80::1")).resolved);
+  EXPECT_FALSE(state.resolve(ip("fe80::1"), IfIndex{99}).resolved);
+  EXPECT_FALSE(state.resolve(ip("fe80::10"), IfIndex{2}).resolved) << "the node itself";
+  auto down = link(2);
+  down.carrier = false;
+  state.on_link(down, false);
+  EXPECT_FALSE(state.resolve(ip("fe80::1"), IfIndex{2}).resolved);
+}
+
+TEST_F(WatchStateNextHops, AddressesBesideALinkLocalOneAreThoseOfItsLink) {
+  for (const int index : {2, 3}) {
+    auto own = address(index, "fe80::10", 64);
+    own.scope = netlink::Scope::Link;
+    state.on_address(own, false);
+  }
+  state.on_address(address(2, "2001:db8:2::10", 64), false);
+  state.on_address(address(3, "2001:db8:3::10", 64), false);
+  EXPECT_EQ(state.address_beside(ip("fe80::10"), AddressFamily::IPv6, IfIndex{2}), ip("2001:db8:2::10"));
+  EXPECT_EQ(state.address_beside(ip("fe80::10"), AddressFamily::IPv6, IfIndex{3}), ip("2001:db8:3::10"));
+  EXPECT_EQ(state.link_local_beside(ip("2001:db8:2::10"), IfIndex{2}), ip("fe80::10"));
+  EXPECT_EQ(state.link_local_beside(ip("2001:db8:2::10"), IfIndex{3}), std::nullopt);
+}
+
 TEST_F(WatchStateNextHops, AddressesBesideASessionsOwn) {
   auto tentative = address(2, "2001:db8::1", 64);
   tentative.tentative = true;

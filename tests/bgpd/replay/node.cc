@@ -101,7 +101,7 @@ struct Node::Neighbor {
 Node::Node(config::BgpdConf conf, const std::map<std::string, std::string>& kernel)
     : conf_(std::move(conf)),
       rib_(rib_settings(conf_, *conf_.router_id, false),
-           [](const IpAddress&) { return NextHopState{.resolved = true, .oif = IfIndex{2}, .igp_cost = 0}; }),
+           [](const NextHop&) { return NextHopState{.resolved = true, .oif = IfIndex{2}, .igp_cost = 0}; }),
       clocks_(!kernel.empty(), Seconds{120}, now_),
       deferring_(!kernel.empty()) {
   for (const auto& [prefix, via] : kernel) kernel_[prefix] = {via, true};

@@ -105,13 +105,13 @@ TEST(Rib, KeepsButDoesNotUseAnUnresolvedNextHop) {
   EXPECT_TRUE(w.kernel.empty());
   EXPECT_EQ(w.why_not("10.1.0.0/16", 1), "next hop 203.0.113.9 is unresolved");
   EXPECT_EQ(w.rib.counts(1, AddressFamily::IPv4).accepted, 2U);
-  EXPECT_THAT(w.rib.next_hops(), testing::ElementsAre(ip("203.0.113.9")));
+  EXPECT_THAT(w.rib.next_hops(), testing::ElementsAre(NextHop{ip("203.0.113.9"), {}}));
   w.hops[ip("203.0.113.9")] = {true, IfIndex{7}, 3};
-  w.rib.next_hops_changed({ip("203.0.113.9"), ip("203.0.113.10")});
+  w.rib.next_hops_changed({{ip("203.0.113.9"), {}}, {ip("203.0.113.10"), {}}});
   w.settle();
   EXPECT_EQ(w.kernel[net("10.1.0.0/16")], (std::vector<FibNextHop>{{ip("203.0.113.9"), IfIndex{7}}}));
   w.hops[ip("203.0.113.9")] = {};
-  w.rib.next_hops_changed({ip("203.0.113.9")});
+  w.rib.next_hops_changed({{ip("203.0.113.9"), {}}});
   w.settle();
   EXPECT_TRUE(w.kernel.empty());
 }

@@ -110,7 +110,7 @@ class Model {
   void toggle_hop() {
     const IpAddress hop = ip(kHops[pick(4)]);
     world_.hops[hop] = NextHopState{pick(4) != 0, IfIndex{2}, pick(2)};
-    world_.rib.next_hops_changed({hop});
+    world_.rib.next_hops_changed({{hop, {}}});
   }
   void toggle_local() {
     local_.clear();
@@ -192,7 +192,7 @@ class Model {
     for (const auto& [id, peer] : peers_) {
       const auto path = peer.in.find(p);
       if (path == peer.in.end()) continue;
-      const NextHopState hop = world_.resolve(path->second.attributes.next_hop);
+      const NextHopState hop = world_.resolve({path->second.attributes.next_hop, {}});
       Candidate c;
       c.attributes = &path->second.attributes;
       c.external = peer.conf.external;

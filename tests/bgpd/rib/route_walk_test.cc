@@ -34,7 +34,7 @@ class RouteWalkTest : public testing::Test {
   }
 
   Rib rib_{RibSettings{.local_as = Asn{65001}, .router_id = RouterId{1}, .cluster_id = RouterId{1}, .policies = {}},
-           [](const IpAddress&) { return NextHopState{}; }};
+           [](const NextHop&) { return NextHopState{}; }};
 };
 
 TEST_F(RouteWalkTest, TellsEveryPrefixOnceAndInOrder) {

@@ -152,7 +152,7 @@ struct Listener {
 };
 
 struct World {
-  World() : rib(settings(), [this](const IpAddress& hop) { return resolve(hop); }) {}
+  World() : rib(settings(), [this](const NextHop& hop) { return resolve(hop); }) {}
 
   static RibSettings settings() {
     RibSettings settings;
@@ -163,9 +163,9 @@ struct World {
     settings.policies["all"] = {accept};
     return settings;
   }
-  NextHopState resolve(const IpAddress& hop) const {
-    const auto found = hops.find(hop);
-    return found != hops.end() ? found->second : NextHopState{true, IfIndex{2}, 0};
+  NextHopState resolve(const NextHop& hop) const {
+    const auto found = hops.find(hop.address);
+    return found != hops.end() ? found->second : NextHopState{true, hop.link == IfIndex{} ? IfIndex{2} : hop.link, 0};
   }
 
   void up(PeerId id, RibPeer peer, const std::vector<AddressFamily>& preserved = {}) {

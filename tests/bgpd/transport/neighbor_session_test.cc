@@ -90,7 +90,7 @@ struct DeafPeer {
     std::ranges::copy(encode_keepalive(), std::back_inserter(hello));
     ASSERT_EQ(::write(client.get(), hello.data(), hello.size()), static_cast<ssize_t>(hello.size()));
     SessionEvents events;
-    events.up = [this](const Session&, const IpAddress&) { loop.post([this] { session->pull(); }); };
+    events.up = [this](const Session&, const Endpoint&) { loop.post([this] { session->pull(); }); };
     events.down = [this](const act::SessionDown& how) {
       down = how;
       reader.emplace(loop, client.get(), [this] { read(); });

@@ -32,7 +32,8 @@ MD5 = "TCP-MD5 (RFC 2385), and no session with another key"
 GTSM = "GTSM (RFC 5082)"
 AS4 = "AS numbers of four octets (RFC 6793)"
 REFRESH = "It sends all again when asked (RFC 2918)"
-FEATURES = (ROUTES, PACKETS, MD5, GTSM, AS4, REFRESH, OUR_RESTART, NOTIFICATION_RESTART, ROLES, ADD_PATH_FROM, ADD_PATH_TO,
+LINK_LOCAL = "Sessions between link-local addresses, both families by link-local next hops (RFC 2545, RFC 8950)"
+FEATURES = (ROUTES, PACKETS, LINK_LOCAL, MD5, GTSM, AS4, REFRESH, OUR_RESTART, NOTIFICATION_RESTART, ROLES, ADD_PATH_FROM, ADD_PATH_TO,
             POLICY, MAX_PREFIX, SHUTDOWN, DRAIN, LONG_LIVED, BFD, BFD_BGP)
 
 _UNTRIED = "not tried"
@@ -41,6 +42,7 @@ _LACKS = "lacks it"
 _ONE = f"{_UNTRIED}: it is about us, and one other end is enough"
 _THIRD = f"{_UNTRIED}: it needs a speaker behind it"
 ABSENT = {
+    **{(LINK_LOCAL, name): _UNTRIED for name in ("GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
     **{(PACKETS, name): _NO_FIB for name in ("GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
     (REFRESH, "OpenBGPD 7.7"): "answers each request with “not negotiated”, though it offers the capability",
     (OUR_RESTART, "ExaBGP 4.2"): "keeps no routes of a neighbour that is away",
