@@ -110,7 +110,7 @@ void compare_neighbors(const Confs& confs, std::vector<NeighborChange>& out) {
   };
   const auto whole = [](const NeighborConf& one, Effect effect) {
     return NeighborChange{.name = one.name,
-                          .place = one.address.to_string(),
+                          .place = place_of(one),
                           .range = false,
                           .effect = effect,
                           .keys = {},
@@ -129,7 +129,7 @@ void compare_neighbors(const Confs& confs, std::vector<NeighborChange>& out) {
     add_differences(config::print_neighbor(*was), config::print_neighbor(is), "", differing);
     auto change = judge(confs, *was, is, std::move(differing),
                         reset_keys(confs.old_conf, confs.old_id, *was, confs.new_conf, confs.new_id, is));
-    change.place = is.address.to_string();
+    change.place = place_of(is);
     if (!change.keys.empty()) out.push_back(std::move(change));
   }
 }
@@ -173,6 +173,10 @@ std::string joined(const Keys& keys) {
 }
 
 }  // namespace
+
+std::string place_of(const config::NeighborConf& neighbor) {
+  return neighbor.interface.value_or(neighbor.address.to_string());
+}
 
 std::string_view to_string(Effect effect) {
   constexpr std::array<std::string_view, 5> kNames{"live", "refresh", "reset", "added", "removed"};

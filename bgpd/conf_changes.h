@@ -24,7 +24,7 @@ std::string_view to_string(Effect effect);  // "live", "refresh", "reset", "adde
 
 struct NeighborChange {
   std::string name;
-  std::string place;  // the address, or the range
+  std::string place;  // the address, an unnumbered one's interface, or the range
   bool range = false;
   Effect effect = Effect::Live;
   std::vector<std::string> keys;      // that changed: "holdTime", "bfd.minTx"; "/localAs" for one of the top level
@@ -47,6 +47,9 @@ std::vector<std::string> describe(const ConfChanges& changes);
 /// Both.
 std::vector<std::string> conf_changes(const config::BgpdConf& old_conf, RouterId old_id,
                                       const config::BgpdConf& new_conf, RouterId new_id);
+
+/// The address, or an unnumbered neighbour's interface.
+std::string place_of(const config::NeighborConf& neighbor);
 
 /// The keys for which the sessions that a range has must end; none: they go on.
 std::vector<std::string> range_reset_keys(const config::BgpdConf& old_conf, RouterId old_id,

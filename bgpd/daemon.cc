@@ -119,7 +119,8 @@ void Daemon::start() {
           .work = [this] { work(); },
           .set_listen_key = [this](const Prefix& peer,
                                    const std::string& key) { return listeners_.set_key(peer, key); },
-          .order_bfd = [this](PeerId peer, const std::optional<BfdOrder>& wanted) { order_bfd(peer, wanted); }},
+          .order_bfd = [this](PeerId peer, const std::optional<BfdOrder>& wanted) { order_bfd(peer, wanted); },
+          .discover = [this](const std::set<std::string>& interfaces) { discover(interfaces); }},
       std::move(preserved));
   neighbors_->set_drained(life_.drained);
   read_kernel();
@@ -162,6 +163,18 @@ void Daemon::order_bfd(PeerId peer, const std::optional<BfdOrder>& wanted) {
       if (neighbors_) neighbors_->bfd_told(id, state, failed);
     });
   bfd_->order(peer, wanted);
+}
+
+void Daemon::discover(const std::set<std::string>& interfaces) {
+  if (!discovery_ && interfaces.empty()) return;
+  if (!discovery_)
+    discovery_.emplace(
+        loop_,
+        Discovery::Events{.heard = [this](const std::string& interface,
+                                          const IpAddress& router) { neighbors_->router_heard(interface, router); },
+                          .trouble = [this](const std::string& interface,
+                                            const std::string& why) { neighbors_->router_trouble(interface, why); }});
+  discovery_->watch(interfaces);
 }
 
 void Daemon::run() {

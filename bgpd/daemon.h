@@ -13,6 +13,7 @@
 #include "bgpd/bfd_sessions.h"
 #include "bgpd/conf_changes.h"
 #include "bgpd/conf_source.h"
+#include "bgpd/discovery.h"
 #include "bgpd/fib/fib_sync.h"
 #include "bgpd/fib/kernel_watch.h"
 #include "bgpd/listeners.h"
@@ -66,6 +67,7 @@ class Daemon {
   bool own_routes_are_there() const;
   void meet_neighbors();
   void order_bfd(PeerId peer, const std::optional<BfdOrder>& wanted);
+  void discover(const std::set<std::string>& interfaces);
   void work();
   void turn();
   void check_clocks(bool rib_is_idle);
@@ -143,7 +145,8 @@ class Daemon {
   std::optional<StartClocks> clocks_;
   std::optional<Rib> rib_;
   std::optional<Neighbors> neighbors_;
-  std::optional<BfdSessions> bfd_;  // once a neighbour wants it
+  std::optional<BfdSessions> bfd_;      // once a neighbour wants it
+  std::optional<Discovery> discovery_;  // once there is an unnumbered one
   Listeners listeners_;
   UniqueFd table_lock_;  // while routes are installed
   std::optional<control::HttpServer> control_;

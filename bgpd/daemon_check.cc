@@ -33,20 +33,22 @@ std::string summary(std::size_t resets, std::size_t sessions) {
          std::to_string(sessions) + (sessions == 1 ? " session" : " sessions") + " of which now Established";
 }
 
+const char* kind_of_place(const NeighborChange& change) {
+  if (change.range) return "range";
+  return IpAddress::parse(change.place) ? "address" : "interface";
+}
+
 }  // namespace
 
-/// {"name", "address" or "range", "effect", "keys", "resetBy", "established": the names of those who have a session
-/// now}.
+/// {"name", "address", "interface" or "range", "effect", "keys", "resetBy", "established": the names of those who have
+/// a session now}.
 ordered_json Daemon::change_document(const NeighborChange& change) const {
-  ordered_json out = {{"name", change.name},
-                      {change.range ? "range" : "address", change.place},
-                      {"effect", to_string(change.effect)},
-                      {"keys", change.keys},
-                      {"resetBy", change.reset_by},
-                      {"established", ordered_json::array()}};
+  ordered_json out = {
+      {"name", change.name}, {kind_of_place(change), change.place}, {"effect", to_string(change.effect)},
+      {"keys", change.keys}, {"resetBy", change.reset_by},          {"established", ordered_json::array()}};
   for (const auto& [id, neighbor] : neighbors_->all()) {
     if (!neighbor->up || neighbor->range.has_value() != change.range) continue;
-    const auto place = change.range ? neighbor->range->to_string() : neighbor->conf.address.to_string();
+    const auto place = change.range ? neighbor->range->to_string() : place_of(neighbor->conf);
     if (place == change.place) out["established"].push_back(neighbor->conf.name);
   }
   return out;

@@ -46,6 +46,7 @@ void Daemon::take_kernel(const KernelEvents& events) {
   if (events.next_hops_may_have_changed ||
       std::ranges::any_of(rib_->next_hops(), [&](const NextHop& hop) { return moved(hop.link); }))
     resolve_again();
+  if (discovery_ && !events.links_changed.empty()) discovery_->links_changed(events.links_changed);
   neighbors_->addresses_changed([&](IfIndex link) { return events.next_hops_may_have_changed || moved(link); });
 }
 

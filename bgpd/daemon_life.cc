@@ -223,6 +223,7 @@ void Daemon::stop_when_flushed() {
 void Daemon::end() {
   if (ended_) return;
   ended_ = true;
+  discovery_.reset();
   if (bfd_) bfd_->say_admin_down();  // before TCP closes: our silence must not look like a failure
   if (final_) {
     neighbors_->leave("node leaves: slash32ctl shutdown");

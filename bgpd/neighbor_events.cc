@@ -195,6 +195,8 @@ bool Neighbors::has_output() const {
 void Neighbors::addresses_changed(const std::function<bool(IfIndex)>& moved) {
   for (auto& [id, neighbor] : neighbors_) {
     if (!neighbor->up || !moved(neighbor->local.link)) continue;
+    if (neighbor->conf.interface && !deps_.watch->resolve(neighbor->conf.address, neighbor->local.link).resolved)
+      neighbor->link_lost = true;
     const auto now = addresses_beside(*neighbor);
     if (now == neighbor->local) continue;
     neighbor->local = now;

@@ -50,12 +50,14 @@ Neighbors::~Neighbors() = default;
 void Neighbors::configure(const config::BgpdConf& conf, RouterId id) {
   const auto old_conf = std::exchange(conf_, conf);
   const auto old_id = std::exchange(id_, id);
+  auto wishes = conf.neighbors;
   std::vector<PeerId> gone, off, reset;
   std::set<config::NeighborKey> kept;
   for (auto& [peer, neighbor] : neighbors_) {
     if (neighbor->range) continue;
-    const auto wanted = std::ranges::find(conf.neighbors, config::key_of(neighbor->conf), config::key_of);
-    if (wanted == conf.neighbors.end()) {
+    auto wanted = std::ranges::find(wishes, config::key_of(neighbor->conf), config::key_of);
+    if (wanted != wishes.end()) wanted->address = neighbor->conf.address;  // an unnumbered one keeps what it found
+    if (wanted == wishes.end()) {
       gone.push_back(peer);
     } else if (neighbor->conf.enabled && !wanted->enabled) {
       off.push_back(peer);
@@ -74,6 +76,7 @@ void Neighbors::configure(const config::BgpdConf& conf, RouterId id) {
   for (const auto& wanted : conf.neighbors)
     if (!kept.contains(config::key_of(wanted))) start(add(wanted));
   expect_end_of_rib();
+  discover();
 }
 
 ListenKeys Neighbors::listen_keys(const config::BgpdConf& conf) const {
@@ -87,7 +90,9 @@ ListenKeys Neighbors::listen_keys(const config::BgpdConf& conf) const {
     const auto known = std::ranges::find_if(neighbors_, [&](const auto& entry) {
       return !entry.second->range && config::key_of(entry.second->conf) == config::key_of(wanted);
     });
-    add(Prefix::host(wanted.address), *wanted.password_file, known == neighbors_.end() ? "" : known->second->key);
+    const auto& address = known == neighbors_.end() ? wanted.address : known->second->conf.address;
+    if (address.is_unspecified()) continue;  // not found yet: nobody is accepted from there
+    add(Prefix::host(address), *wanted.password_file, known == neighbors_.end() ? "" : known->second->key);
   }
   for (const auto& dynamic : conf.dynamic_neighbors) {
     if (!dynamic.settings.password_file) continue;
@@ -210,7 +215,9 @@ void Neighbors::remove(PeerId id, const Notification& cease) {
   if (neighbor.session) neighbor.session->stop(cease);
   // Who comes back with a key keeps the one there is until then: no moment without.
   const auto stays = std::ranges::any_of(conf_.neighbors, [&](const config::NeighborConf& wanted) {
-    return wanted.address == neighbor.conf.address && wanted.password_file;
+    const bool same =
+        wanted.address == neighbor.conf.address || config::key_of(wanted) == config::key_of(neighbor.conf);
+    return same && wanted.password_file;
   });
   if (neighbor.conf.password_file && !neighbor.range && !stays)
     (void)deps_.set_listen_key(Prefix::host(neighbor.conf.address), "");  // a key too many harms nobody
@@ -248,10 +255,12 @@ void Neighbors::hold(Neighbor& neighbor, std::string why, std::optional<Seconds>
 
 void Neighbors::start(Neighbor& neighbor) {
   neighbor.retry.cancel();
+  const auto found = find_router(neighbor);
   order_bfd(neighbor);
   if (!neighbor.conf.enabled) return hold(neighbor, "disabled by configuration", std::nullopt);
   if (const auto off = disabled_.find(config::key_of(neighbor.conf)); off != disabled_.end())
     return hold(neighbor, off->second, std::nullopt);
+  if (!found) return hold(neighbor, found.error().message, std::nullopt);
   if (const auto good = take_key(neighbor); !good) return hold(neighbor, good.error().message, kKeyRetry);
   neighbor.held.clear();
   neighbor.over_limit = false;

@@ -37,6 +37,8 @@ struct Neighbor {
   LocalAddresses local;                      // what stands beside it, for next hops
   std::optional<BfdOrder> bfd_order;         // what was asked of BFD
   std::optional<BfdState> bfd;               // what BFD said last; nothing: not yet, or not asked for
+  std::optional<IpAddress> rival;            // unnumbered: another router heard while the session was up
+  bool link_lost = false;                    // unnumbered: whoever is heard next may be another router
   std::set<AddressFamily> near_limit;        // told already: maxPrefixes.warn was passed
   bool over_limit = false;                   // held for maxPrefixes.in
   bool was_up = false;                       // Established once in this life: no longer restarting towards this one
@@ -55,6 +57,8 @@ class Neighbors {
     std::function<Status(const Prefix& peer, const std::string& key)> set_listen_key;
     /// Begins, changes or (nothing) ends BFD with a neighbour; what comes of it comes back by bfd_told().
     std::function<void(PeerId, const std::optional<BfdOrder>&)> order_bfd;
+    /// Looks for routers on these interfaces and no others; they come back by router_heard().
+    std::function<void(const std::set<std::string>& interfaces)> discover;
   };
   /// `preserved`: families whose forwarding state survived a restart; nothing: this is no restart.
   Neighbors(Deps deps, std::optional<std::vector<AddressFamily>> preserved);
@@ -71,6 +75,11 @@ class Neighbors {
   bool has_output() const;
   /// What BFD says of a neighbour. A failure ends the session now; its routes go ahead of what waits in the RIB.
   void bfd_told(PeerId id, const BfdState& state, bool failed);
+  /// A router advertised itself on an interface: an unnumbered neighbour there is called at that address. While its
+  /// session is up and the link was never lost, another router's word changes nothing: it is noted.
+  void router_heard(const std::string& interface, const IpAddress& router);
+  /// Why no router can be heard there; empty: that is over.
+  void router_trouble(const std::string& interface, const std::string& why);
   /// The node's addresses changed: next hops self are derived again for sessions on a link that `moved`; asked with 0
   /// for those on none.
   void addresses_changed(const std::function<bool(IfIndex)>& moved);
@@ -126,6 +135,13 @@ class Neighbors {
   void accept_dynamic(UniqueFd fd, const Endpoint& remote);
   bool make_room(const Prefix& range);
   void drop_dynamic_later(PeerId id);
+  // ------------------------------------------------------------ unnumbered ones (neighbors_unnumbered.cc)
+  /// Tells the links to look at; a neighbour's link is one.
+  void discover();
+  Neighbor* find_unnumbered(const std::string& interface);
+  /// Takes the address of the router on the neighbour's link. Error: why there is none.
+  Status find_router(Neighbor& neighbor);
+  void follow(Neighbor& neighbor, const IpAddress& router);
   void expect_end_of_rib();
 
   SessionEvents events_for(PeerId id);
@@ -147,6 +163,8 @@ class Neighbors {
   std::map<Prefix, std::string> held_ranges_;            // why
   std::map<config::NeighborKey, std::string> disabled_;  // by an operator, and why
   std::set<config::NeighborKey> drained_;                // by an operator
+  std::map<std::string, IpAddress> routers_;             // by interface: who was heard there last
+  std::map<std::string, std::string> deaf_;              // and why nobody can be
   LoopTimer range_retry_;                                // while there are held ones
 };
 

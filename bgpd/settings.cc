@@ -64,7 +64,7 @@ SocketOptions socket_options(const config::BgpdConf& conf, const config::Neighbo
 
 std::optional<BfdOrder> bfd_order(const config::BgpdConf& conf, const config::NeighborConf& neighbor,
                                   const std::optional<IpAddress>& session_end) {
-  if (!neighbor.bfd || !neighbor.enabled) return std::nullopt;
+  if (!neighbor.bfd || !neighbor.enabled || neighbor.address.is_unspecified()) return std::nullopt;
   const auto& bfd = *neighbor.bfd;
   const auto hops = neighbor.ttl_security.value_or(socket_options(conf, neighbor, {}).ttl);
   BfdOrder out;

@@ -28,8 +28,8 @@ struct BfdOrder {
   bfd::Settings settings;
   bool operator==(const BfdOrder&) const = default;
 };
-/// Nothing where the neighbour has no `bfd` or is disabled. `session_end`: our end of the BGP session, for neighbours
-/// that are only known by it; nothing: `localAddress`, or the route's.
+/// Nothing where the neighbour has no `bfd`, is disabled or not found yet. `session_end`: our end of the BGP session,
+/// for neighbours that are only known by it; nothing: `localAddress`, or the route's.
 std::optional<BfdOrder> bfd_order(const config::BgpdConf& conf, const config::NeighborConf& neighbor,
                                   const std::optional<IpAddress>& session_end);
 

@@ -212,6 +212,8 @@ ordered_json neighbor_view(const config::BgpdConf& conf, const Neighbor& neighbo
   const bool external = neighbor.up ? neighbor.up->external : is_external(conf, neighbor.conf);
   ordered_json out = {{"name", neighbor.conf.name}, {"address", neighbor.conf.address.to_string()}};
   if (neighbor.conf.bind_interface) out["interface"] = *neighbor.conf.bind_interface;
+  if (neighbor.conf.interface) out["unnumbered"] = true;
+  if (neighbor.rival) out["anotherRouter"] = neighbor.rival->to_string();
   if (!neighbor.conf.description.empty()) out["description"] = neighbor.conf.description;
   if (neighbor.range) out["range"] = neighbor.range->to_string();
   if (neighbor.up)

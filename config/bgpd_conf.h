@@ -84,7 +84,8 @@ enum class NextHopMode : std::uint8_t { Auto, Self, Keep };  // Auto: RFC 4271 s
 
 struct NeighborConf {
   std::string name;
-  IpAddress address;
+  IpAddress address;                     // "::" of an unnumbered one until its router has advertised itself
+  std::optional<std::string> interface;  // unnumbered: its link, which is bind_interface as well
   RemoteAs remote_as;
   std::uint16_t port = 179;
   bool passive = false;
@@ -123,7 +124,8 @@ struct NeighborConf {
   bool operator==(const NeighborConf&) const = default;
 };
 
-/// Which neighbour it is, whatever its settings are. A link-local IPv6 address is one router's on its own link only.
+/// Which neighbour it is, whatever its settings are. A link-local IPv6 address is one router's on its own link only; an
+/// unnumbered neighbour is its link, whoever is there.
 struct NeighborKey {
   IpAddress address;
   std::string link;

@@ -1,5 +1,5 @@
 // The keys of bgpd.json, object by object. One home: the readers refuse what is not here, and config/README.md must
-// document what is. A key in kUnsupported is part of the design, but this version says so instead of ignoring it.
+// document what is.
 #pragma once
 
 #include <initializer_list>
@@ -87,8 +87,5 @@ inline const List kSet = {"localPref",
                           "nextHop",
                           "kernelMetric",
                           "blackhole"};
-
-/// Named by the design, refused clearly until they work. Paths as in bgpd_conf_keys().
-inline const List kUnsupported = {"neighbors[].interface"};
 
 }  // namespace slash32::config::keys

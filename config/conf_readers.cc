@@ -95,8 +95,4 @@ std::string print_family(AddressFamily family) { return family == AddressFamily:
 
 std::string print_router_id(RouterId id) { return IpAddress::v4(id.value).to_string(); }
 
-std::unexpected<Error> not_supported(const JsonField& field) {
-  return field.bad("not supported yet by this version; take it out");
-}
-
 }  // namespace slash32::config

@@ -29,9 +29,6 @@ std::string print_large_community(const LargeCommunity& community);
 std::string print_family(AddressFamily family);
 std::string print_router_id(RouterId id);
 
-/// An error for a key of the design that this version does not implement.
-std::unexpected<Error> not_supported(const JsonField& field);
-
 /// One of several words, as its value.
 template <class T>
 auto one_of(std::vector<std::pair<std::string_view, T>> words) {

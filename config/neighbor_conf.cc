@@ -78,14 +78,40 @@ Result<IpAddress> read_neighbor_address(const JsonField& field) {
   return host_address(field, {Special::Loopback, Special::LinkLocal});
 }
 
+/// A neighbour without an address: whoever advertises itself on the link (RFC 4861).
+Status read_unnumbered(const JsonField& field, NeighborConf& out) {
+  const auto place = field.child("interface");
+  if (field.has("address")) return place.bad("excludes address; beside a link-local one give bindInterface");
+  out.interface = TRY(read_interface_name(place));
+  out.address = IpAddress::v6({});
+  return ok();
+}
+
+/// What an unnumbered neighbour's settings can get wrong; `bindInterface` is its link.
+Status check_unnumbered(const JsonField& field, NeighborConf& out) {
+  if (out.bind_interface && out.bind_interface != out.interface)
+    return place_of(field, "bindInterface").bad("is another link than interface");
+  if (out.multihop.value_or(1) > 1) return place_of(field, "multihop").bad("cannot be: interface is one hop away");
+  if (out.bfd && out.bfd->multihop.value_or(false))
+    return place_of(field, "bfd").child("multihop").bad("cannot be: interface is one hop away");
+  if (out.local_address && !out.local_address->is_link_local())
+    return place_of(field, "localAddress").bad("must be a link-local address, as the neighbour's will be");
+  out.bind_interface = out.interface;
+  return ok();
+}
+
 Result<NeighborConf> read_neighbor(const JsonField& field, const NeighborContext& context) {
   TRY(field.only(keys::kNeighbor));
-  if (field.has("interface")) return not_supported(field.child("interface"));
   NeighborConf out;
-  out.address = TRY(field.required("address", read_neighbor_address));
+  if (field.has("interface"))
+    TRY(read_unnumbered(field, out));
+  else
+    out.address = TRY(field.required("address", read_neighbor_address));
   TRY(apply_group(field, context, out));
   TRY(apply_settings(field, context, out));
-  out.name = TRY(field.optional("name", read_name, out.address.to_string()));
+  if (out.interface) TRY(check_unnumbered(field, out));
+  out.name = TRY(field.has("name") || !out.interface ? field.optional("name", read_name, out.address.to_string())
+                                                     : read_name(field.child("interface")));
   if (out.address.is_v6() && out.address.is_link_local() && !out.bind_interface)
     return field.child("address").bad("is link-local: give bindInterface as well");
   if (out.address.is_link_local() && out.bfd && out.bfd->multihop.value_or(false))
@@ -164,7 +190,7 @@ void print_session(const NeighborConf& n, ordered_json& out) {
   out["enabled"] = n.enabled;
   if (!n.description.empty()) out["description"] = n.description;
   if (n.local_address) out["localAddress"] = n.local_address->to_string();
-  if (n.bind_interface) out["bindInterface"] = *n.bind_interface;
+  if (n.bind_interface && !n.interface) out["bindInterface"] = *n.bind_interface;
   if (n.password_file) out["passwordFile"] = *n.password_file;
   out["holdTime"] = n.hold_time.count();
   if (n.keepalive_time) out["keepaliveTime"] = n.keepalive_time->count();
@@ -202,6 +228,7 @@ void print_routes(const NeighborConf& n, ordered_json& out) {
 
 NeighborKey key_of(const NeighborConf& neighbor) {
   const bool of_link = neighbor.address.is_v6() && neighbor.address.is_link_local();
+  if (neighbor.interface) return {IpAddress::v6({}), *neighbor.interface};
   return {neighbor.address, of_link ? neighbor.bind_interface.value_or("") : ""};
 }
 
@@ -229,7 +256,9 @@ std::vector<NeighborConf> read_neighbors(const JsonField& field, const NeighborC
       continue;
     }
     for (const auto& other : out) {
-      if (key_of(other) == key_of(*neighbor))
+      if (key_of(other) == key_of(*neighbor) && other.interface)
+        errors.push_back(element.child("interface").bad_error("is that of neighbour " + other.name + " as well"));
+      else if (key_of(other) == key_of(*neighbor))
         errors.push_back(element.child("address").bad_error("is the address of neighbour " + other.name + " as well"));
       else if (other.name == neighbor->name)
         errors.push_back(place_of(element, "name").bad_error("there is another neighbour \"" + other.name + "\""));
@@ -262,7 +291,11 @@ std::vector<DynamicNeighborConf> read_dynamic_neighbors(const JsonField& field, 
 }
 
 ordered_json print_neighbor(const NeighborConf& neighbor) {
-  ordered_json out = {{"name", neighbor.name}, {"address", neighbor.address.to_string()}};
+  ordered_json out = {{"name", neighbor.name}};
+  if (neighbor.interface)
+    out["interface"] = *neighbor.interface;
+  else
+    out["address"] = neighbor.address.to_string();
   print_session(neighbor, out);
   print_routes(neighbor, out);
   return out;

@@ -43,6 +43,8 @@ Result<Milliseconds> read_retry_time(const JsonField& field) {
   return Milliseconds{static_cast<std::int64_t>(std::lround(seconds * 1000))};
 }
 
+}  // namespace
+
 Result<std::string> read_interface_name(const JsonField& field) {
   auto name = TRY(json::non_empty_text(field));
   const auto plain = [](unsigned char c) { return c > 0x20 && c != 0x7f && c != '/' && c != ':'; };  // as the kernel
@@ -50,6 +52,8 @@ Result<std::string> read_interface_name(const JsonField& field) {
     return field.bad("must be an interface name (at most 15 characters, no slash, colon, space or control character)");
   return name;
 }
+
+namespace {
 
 Result<std::vector<AddressFamily>> read_families(const JsonField& field) {
   auto families = TRY(field.each(address_family));
@@ -180,11 +184,6 @@ auto policy_names(const NeighborContext& context) {
 
 // ---------------------------------------------------------------- a neighbour's settings
 
-Status refuse_unsupported(const JsonField& field) {
-  if (field.has("interface")) return not_supported(field.child("interface"));
-  return ok();
-}
-
 Status apply_session(const JsonField& field, NeighborConf& out) {
   out.remote_as = TRY(field.optional("remoteAs", read_remote_as, out.remote_as));
   out.port = TRY(field.optional("port", json::integer<std::uint16_t>(1), out.port));
@@ -233,7 +232,6 @@ Status apply_routes(const JsonField& field, const NeighborContext& context, Neig
 }  // namespace
 
 Status apply_settings(const JsonField& field, const NeighborContext& context, NeighborConf& out) {
-  TRY(refuse_unsupported(field));
   TRY(apply_session(field, out));
   return apply_routes(field, context, out);
 }

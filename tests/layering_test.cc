@@ -37,9 +37,10 @@ const std::map<std::string, Folders> kMayInclude = {
     {"bgpd/fib", {"common", "common/netlink"}},
     {"bgpd/transport", {"bgpd/peer", "bgpd/wire", "common"}},
     {"bgpd/bfd", {"common"}},
+    {"bgpd/ndp", {"common"}},
     {"bgpd",
      {"bgpd/wire", "bgpd/policy", "bgpd/fsm", "bgpd/peer", "bgpd/rib", "bgpd/fib", "bgpd/transport", "common/control",
-      "bgpd/bfd", "config", "common", "common/netlink"}},
+      "bgpd/bfd", "bgpd/ndp", "config", "common", "common/netlink"}},
     // The agent's core: objects of the API and what follows from them. No socket, no file.
     {"agent/model", {"config", "common"}},
     {"agent/plan", {"agent/model", "config", "common"}},
@@ -69,18 +70,19 @@ const std::vector<Library> kLibraries = {
     {"yaml-cpp/", {"agent/kube"}},
     {"CLI/", {"bgpd", "agent", "ctl"}},
     {"sys/socket.h",
-     {"common", "common/cni", "common/netlink", "plugin", "bgpd/transport", "common/control", "bgpd/bfd", "bgpd",
-      "agent/kube", "ctl"}},
+     {"common", "common/cni", "common/netlink", "plugin", "bgpd/transport", "common/control", "bgpd/bfd", "bgpd/ndp",
+      "bgpd", "agent/kube", "ctl"}},
 };
 // The protocol core is pure: no socket, clock, file, log, thread.
-const Folders kPure = {"bgpd/wire", "bgpd/policy", "bgpd/fsm",   "bgpd/peer", "bgpd/rib",
-                       "bgpd/bfd",  "agent/model", "agent/plan", "agent/kube"};
+const Folders kPure = {"bgpd/wire", "bgpd/policy", "bgpd/fsm",    "bgpd/peer",  "bgpd/rib",
+                       "bgpd/bfd",  "bgpd/ndp",    "agent/model", "agent/plan", "agent/kube"};
 // The thin shell that stands in a pure folder.
-const Folders kShells = {"bgpd/bfd/transport.h",    "bgpd/bfd/transport.cc",    "bgpd/bfd/udp.h",
-                         "bgpd/bfd/udp.cc",         "agent/kube/tls.h",         "agent/kube/tls.cc",
-                         "agent/kube/connection.h", "agent/kube/connection.cc", "agent/kube/client.h",
-                         "agent/kube/client.cc",    "agent/kube/watcher.h",     "agent/kube/watcher.cc",
-                         "agent/kube/access.h",     "agent/kube/credentials.h", "agent/kube/credentials.cc"};
+const Folders kShells = {"bgpd/bfd/transport.h",     "bgpd/bfd/transport.cc",    "bgpd/bfd/udp.h",
+                         "bgpd/bfd/udp.cc",          "bgpd/ndp/socket.h",        "bgpd/ndp/socket.cc",
+                         "agent/kube/tls.h",         "agent/kube/tls.cc",        "agent/kube/connection.h",
+                         "agent/kube/connection.cc", "agent/kube/client.h",      "agent/kube/client.cc",
+                         "agent/kube/watcher.h",     "agent/kube/watcher.cc",    "agent/kube/access.h",
+                         "agent/kube/credentials.h", "agent/kube/credentials.cc"};
 const std::vector<std::string> kImpure = {"boost/", "sys/",       "unistd.h",     "fcntl.h", "fstream",  "iostream",
                                           "thread", "mutex",      "common/log.h", "time.h",  "netlink/", "libmnl/",
                                           "net/",   "filesystem", "common/fd.h",  "random",  "poll.h",   "signal.h"};

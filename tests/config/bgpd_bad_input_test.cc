@@ -24,6 +24,7 @@ TEST_P(BgpdBadInput, IsToldWithItsPlace) {
 }
 
 #define NEIGHBOR(settings) R"({"localAs": 1, "neighbors": [{"address": "10.0.0.1", "remoteAs": 2, )" settings "}]}"
+#define UNNUMBERED(settings) R"({"localAs": 1, "neighbors": [{"remoteAs": 2, )" settings "}]}"
 
 INSTANTIATE_TEST_SUITE_P(
     Top, BgpdBadInput,
@@ -178,7 +179,29 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"policy", NEIGHBOR(R"("import": ["nope"])"), "/neighbors/0/import/0: no policy \"nope\""},
         Mistake{"group", NEIGHBOR(R"("group": "nope")"), "/neighbors/0/group: no group \"nope\""},
         Mistake{"allow", NEIGHBOR(R"("allow": ["all"])"), "/neighbors/0/allow/0: "},
-        Mistake{"interface", NEIGHBOR(R"("interface": "eth0")"), "/neighbors/0/interface: not supported yet"},
+        Mistake{"interface_beside_an_address", NEIGHBOR(R"("interface": "eth0")"),
+                "/neighbors/0/interface: excludes address; beside a link-local one give bindInterface"},
+        Mistake{"unnumbered_name", UNNUMBERED(R"("name": "a", "interface": "an-interface-name")"),
+                "/neighbors/0/interface: must be an interface name"},
+        Mistake{"unnumbered_nameless", UNNUMBERED(R"("interface": "eth@0")"),
+                "/neighbors/0/interface: must be 1 to 64"},
+        Mistake{"unnumbered_as", R"({"localAs": 1, "neighbors": [{"interface": "eth0"}]})", "/neighbors/0/remoteAs: "},
+        Mistake{"unnumbered_bind", UNNUMBERED(R"("interface": "eth0", "bindInterface": "eth1")"),
+                "/neighbors/0/bindInterface: is another link than interface"},
+        Mistake{"unnumbered_multihop", UNNUMBERED(R"("interface": "eth0", "multihop": 2)"),
+                "/neighbors/0/multihop: cannot be: interface is one hop away"},
+        Mistake{"unnumbered_bfd", UNNUMBERED(R"("interface": "eth0", "bfd": {"multihop": true})"),
+                "/neighbors/0/bfd/multihop: cannot be: interface is one hop away"},
+        Mistake{"unnumbered_local", UNNUMBERED(R"("interface": "eth0", "localAddress": "2001:db8::1")"),
+                "/neighbors/0/localAddress: must be a link-local address"},
+        Mistake{"unnumbered_local_v4", UNNUMBERED(R"("interface": "eth0", "localAddress": "169.254.0.1")"),
+                "/neighbors/0/localAddress: must be an IPv6 address"},
+        Mistake{"unnumbered_twice",
+                R"({"localAs": 1, "neighbors": [{"interface": "eth0", "remoteAs": 2},
+                    {"name": "b", "interface": "eth0", "remoteAs": 2}]})",
+                "/neighbors/1/interface: is that of neighbour eth0 as well"},
+        Mistake{"unnumbered_group", R"({"localAs": 1, "peerGroups": {"g": {"interface": "eth0"}}})",
+                "/peerGroups/g/interface: belongs to"},
         Mistake{"bfd", NEIGHBOR(R"("bfd": "on")"), "/neighbors/0/bfd: must be an object"},
         Mistake{"bfd_key", NEIGHBOR(R"("bfd": {"interval": 50})"), "/neighbors/0/bfd/interval: unknown key"},
         Mistake{"bfd_tx", NEIGHBOR(R"("bfd": {"minTx": 9})"), "/neighbors/0/bfd/minTx: "},

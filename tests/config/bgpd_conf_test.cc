@@ -124,6 +124,28 @@ TEST(BgpdConf, IsReadAgainAsItWasPrinted) {
   EXPECT_EQ(*again, conf) << printed;
 }
 
+TEST(BgpdConf, AnUnnumberedNeighborIsItsLinkAndIsReadAgainAsItWasPrinted) {
+  const auto conf = must_read(
+      R"({"localAs": 1, "peerGroups": {"tors": {"remoteAs": "external", "bfd": {}}},
+          "neighbors": [{"interface": "eth0", "group": "tors"}, {"name": "b", "interface": "eth1", "group": "tors"}]})");
+  const auto& one = conf.neighbors.at(0);
+  EXPECT_EQ(one.name, "eth0");
+  EXPECT_EQ(one.bind_interface, "eth0");
+  EXPECT_TRUE(one.address.is_unspecified());
+  auto found = one;
+  found.address = *IpAddress::parse("fe80::1");
+  EXPECT_EQ(key_of(found), key_of(one)) << "whoever is there";
+  EXPECT_NE(key_of(conf.neighbors.at(1)), key_of(one));
+  const auto printed = print_bgpd_conf(conf);
+  const auto again = read_bgpd_conf(printed);
+  ASSERT_TRUE(again) << again.error().message << "\n" << printed;
+  for (std::size_t i = 0; i < 2; ++i) {
+    auto expected = conf.neighbors.at(i);
+    expected.group.clear();  // what it says is printed with each neighbour
+    EXPECT_EQ(again->neighbors.at(i), expected) << printed;
+  }
+}
+
 TEST(BgpdConf, OneLinkLocalAddressOnTwoLinksIsTwoNeighbours) {
   const auto conf = must_read(
       R"({"localAs": 1, "neighbors": [{"name": "a", "address": "fe80::1", "bindInterface": "eth0", "remoteAs": 2},

@@ -226,7 +226,8 @@ def made(kind, pair, asn):
 
 
 @matrix.proves(matrix.LINK_LOCAL)
-@pytest.mark.parametrize("router", [(kind, internal) for kind in (LinkLocalBird, LinkLocalFrr) for internal in (False, True)],
+@pytest.mark.parametrize("router", [(kind, internal) for kind in (LinkLocalBird, LinkLocalFrr)
+                                    for internal in (False, True)],
                          ids=["bird-ebgp", "bird-ibgp", "frr-ebgp", "frr-ibgp"])
 @pytest.mark.parametrize("globals_too", [False, True], ids=["link-local-only", "global-on-our-side"])
 def test_both_families_go_both_ways_between_link_local_addresses(pair, router, globals_too):

@@ -44,7 +44,8 @@ class NeighborsTest : public testing::Test {
                                        .order_bfd =
                                            [this](PeerId peer, const std::optional<BfdOrder>& wanted) {
                                              bfd_orders_.emplace_back(peer, wanted);
-                                           }},
+                                           },
+                                       .discover = [this](const auto& interfaces) { looked_at_ = interfaces; }},
                        std::nullopt);
   }
   ~NeighborsTest() override { std::filesystem::remove_all(folder_); }
@@ -58,6 +59,16 @@ class NeighborsTest : public testing::Test {
     one.passive = true;
     one.password_file = password_file;
   }
+  void add_unnumbered() {
+    auto& one = conf_.neighbors.emplace_back();
+    one.name = one.interface.emplace("eth9");
+    one.bind_interface = one.interface;
+    one.address = IpAddress::v6({});
+    one.remote_as.asn = Asn{65002};
+    one.passive = true;
+    one.bfd.emplace();
+  }
+  const Neighbor& only() const { return *neighbors_->all().begin()->second; }
   void configure() { neighbors_->configure(conf_, RouterId{1}); }
   /// One connection from the loopback, as the listener hands it out.
   void call() {
@@ -79,10 +90,108 @@ class NeighborsTest : public testing::Test {
   std::map<Prefix, std::string> keys_;
   std::vector<std::string> key_calls_;
   std::vector<std::pair<PeerId, std::optional<BfdOrder>>> bfd_orders_;
+  std::set<std::string> looked_at_;
   bool takes_no_key_ = false;
   std::optional<Rib> rib_;
   std::optional<Neighbors> neighbors_;
 };
+
+// ---------------------------------------------------------------- unnumbered ones
+
+const IpAddress kRouter = *IpAddress::parse("fe80::1"), kOtherRouter = *IpAddress::parse("fe80::2");
+
+TEST_F(NeighborsTest, AnUnnumberedNeighborWaitsUntilARouterIsHeardOnItsLink) {
+  add_unnumbered();
+  configure();
+  EXPECT_EQ(looked_at_, std::set<std::string>{"eth9"});
+  EXPECT_EQ(only().held, "waits for a router to advertise itself on eth9");
+  EXPECT_TRUE(bfd_orders_.empty()) << "with nobody yet";
+  neighbors_->router_heard("eth8", kRouter);
+  EXPECT_FALSE(only().session);
+  neighbors_->router_trouble("eth9", "interface eth9: there is none");
+  EXPECT_EQ(only().held, "interface eth9: there is none");
+  neighbors_->router_trouble("eth9", "");
+  EXPECT_EQ(only().held, "waits for a router to advertise itself on eth9");
+  neighbors_->router_heard("eth9", kRouter);
+  EXPECT_EQ(only().held, "");
+  EXPECT_EQ(only().conf.address, kRouter);
+  ASSERT_TRUE(only().session);
+  EXPECT_EQ(only().session->remote().address, kRouter);
+  EXPECT_TRUE(only().session->settings().extended_next_hop);
+  ASSERT_EQ(bfd_orders_.size(), 1U);
+  EXPECT_EQ(bfd_orders_[0].second->target.remote, kRouter);
+  EXPECT_EQ(bfd_orders_[0].second->target.interface, "eth9");
+}
+
+TEST_F(NeighborsTest, AnotherRouterOnTheLinkTakesThePlaceOfOneWhoseSessionIsNotUp) {
+  add_unnumbered();
+  configure();
+  neighbors_->router_heard("eth9", kRouter);
+  const auto before = only().id;
+  neighbors_->router_heard("eth9", kRouter);
+  EXPECT_EQ(only().id, before) << "said again";
+  neighbors_->router_heard("eth9", kOtherRouter);
+  ASSERT_EQ(neighbors_->all().size(), 1U);
+  EXPECT_EQ(only().conf.address, kOtherRouter);
+  EXPECT_NE(only().id, before) << "its next hops are others";
+}
+
+TEST_F(NeighborsTest, ARouterThatIsConfiguredByItsAddressIsNoUnnumberedNeighborAsWell) {
+  add_unnumbered();
+  add_static({});
+  conf_.neighbors.back().address = kRouter;
+  conf_.neighbors.back().bind_interface = "eth9";
+  configure();
+  neighbors_->router_heard("eth9", kRouter);
+  EXPECT_TRUE(only().conf.address.is_unspecified());
+  neighbors_->router_heard("eth9", kOtherRouter);
+  EXPECT_EQ(only().conf.address, kOtherRouter);
+}
+
+TEST_F(NeighborsTest, AReloadKeepsTheRouterThatWasFound) {
+  add_unnumbered();
+  configure();
+  neighbors_->router_heard("eth9", kRouter);
+  const auto before = only().id;
+  configure();
+  EXPECT_EQ(only().id, before) << "nothing changed";
+  conf_.neighbors[0].description = "live";
+  configure();
+  EXPECT_EQ(only().id, before);
+  EXPECT_EQ(only().conf.address, kRouter);
+  conf_.neighbors[0].hold_time = Seconds{30};
+  configure();
+  EXPECT_NE(only().id, before) << "a reset";
+  EXPECT_EQ(only().conf.address, kRouter) << "without another advertisement";
+  conf_.neighbors.clear();
+  configure();
+  EXPECT_TRUE(looked_at_.empty());
+  EXPECT_TRUE(neighbors_->all().empty());
+}
+
+TEST_F(NeighborsTest, ADisabledUnnumberedNeighborIsWokenByNobody) {
+  add_unnumbered();
+  configure();
+  ASSERT_TRUE(neighbors_->disable(only().id, "maintenance"));
+  neighbors_->router_heard("eth9", kRouter);
+  EXPECT_EQ(only().held, "disabled by an operator: maintenance");
+  EXPECT_FALSE(only().session);
+  ASSERT_TRUE(neighbors_->enable(only().id));
+  EXPECT_EQ(only().conf.address, kRouter);
+  EXPECT_TRUE(only().session);
+}
+
+TEST_F(NeighborsTest, TheKeyOfAnUnnumberedNeighborIsSetForTheRouterThatWasFound) {
+  ASSERT_TRUE(write_atomic(folder_ + "/key", "secret"));
+  add_unnumbered();
+  conf_.neighbors[0].password_file = folder_ + "/key";
+  configure();
+  EXPECT_TRUE(neighbors_->listen_keys(conf_).empty());
+  EXPECT_TRUE(keys_.empty());
+  neighbors_->router_heard("eth9", kRouter);
+  EXPECT_EQ(keys_[Prefix::host(kRouter)], "secret");
+  EXPECT_EQ(neighbors_->listen_keys(conf_), (ListenKeys{{Prefix::host(kRouter), "secret"}}));
+}
 
 TEST_F(NeighborsTest, ARangeWhosePasswordFileIsMissingAcceptsNobodyUntilItIsThere) {
   settings().password_file = folder_ + "/key";

@@ -33,8 +33,9 @@ GTSM = "GTSM (RFC 5082)"
 AS4 = "AS numbers of four octets (RFC 6793)"
 REFRESH = "It sends all again when asked (RFC 2918)"
 LINK_LOCAL = "Sessions between link-local addresses, both families by link-local next hops (RFC 2545, RFC 8950)"
-FEATURES = (ROUTES, PACKETS, LINK_LOCAL, MD5, GTSM, AS4, REFRESH, OUR_RESTART, NOTIFICATION_RESTART, ROLES, ADD_PATH_FROM, ADD_PATH_TO,
-            POLICY, MAX_PREFIX, SHUTDOWN, DRAIN, LONG_LIVED, BFD, BFD_BGP)
+UNNUMBERED = "Unnumbered: found by router advertisement, both families by link-local next hops (RFC 4861)"
+FEATURES = (ROUTES, PACKETS, LINK_LOCAL, UNNUMBERED, MD5, GTSM, AS4, REFRESH, OUR_RESTART, NOTIFICATION_RESTART, ROLES,
+            ADD_PATH_FROM, ADD_PATH_TO, POLICY, MAX_PREFIX, SHUTDOWN, DRAIN, LONG_LIVED, BFD, BFD_BGP)
 
 _UNTRIED = "not tried"
 _NO_FIB = "has no way into the kernel here"
@@ -42,7 +43,8 @@ _LACKS = "lacks it"
 _ONE = f"{_UNTRIED}: it is about us, and one other end is enough"
 _THIRD = f"{_UNTRIED}: it needs a speaker behind it"
 ABSENT = {
-    **{(LINK_LOCAL, name): _UNTRIED for name in ("GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
+    **{(feature, name): _UNTRIED for feature in (LINK_LOCAL, UNNUMBERED) for name in
+       ("GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
     **{(PACKETS, name): _NO_FIB for name in ("GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
     (REFRESH, "OpenBGPD 7.7"): "answers each request with “not negotiated”, though it offers the capability",
     (OUR_RESTART, "ExaBGP 4.2"): "keeps no routes of a neighbour that is away",

@@ -1,0 +1,1 @@
+slash32_test(bgp_ndp_tests bgpd/ndp bgp_ndp)
