@@ -225,8 +225,22 @@ void Daemon::feed_fib() {
     life_.learned.push_back(family);
     news = true;
   }
-  if (news && conf_.kernel.install) note_state();
+  if (!conf_.kernel.install) return;  // switch_fib() tells it all when that changes
+  if (news) note_state();
   fib_.apply(std::move(deltas));
+}
+
+/// `kernel.install` changed: the whole table goes to the kernel's worker, or nothing of it stays there.
+void Daemon::switch_fib() {
+  auto late = rib_->take_fib_deltas();
+  auto all = rib_->fib();
+  if (conf_.kernel.install) {
+    note_state();
+  } else {
+    fib_.apply(std::move(late));
+    for (auto& delta : all) delta = {.prefix = delta.prefix, .next_hops = {}};
+  }
+  fib_.apply(std::move(all));
 }
 
 void Daemon::check_clocks(bool rib_is_idle) {

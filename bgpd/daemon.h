@@ -72,6 +72,7 @@ class Daemon {
   void turn();
   void check_clocks(bool rib_is_idle);
   void feed_fib();
+  void switch_fib();
 
   // ------------------------------------------------------------ kernel (daemon_kernel.cc)
   void read_kernel();

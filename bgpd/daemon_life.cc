@@ -169,6 +169,7 @@ void Daemon::take_conf(config::BgpdConf conf) {
   log::set_level(std::string_view(conf_.log_level));
   if (conf_.router_id) router_id_ = *conf_.router_id;
   if (conf_.kernel != old.kernel) fib_.reconfigure(fib_settings(conf_.kernel));
+  if (conf_.kernel.install != old.kernel.install) switch_fib();
   if (conf_.state_file != old.state_file) {
     note_state();
     if (state_trouble_.empty()) remove_state_file(old.state_file);

@@ -9,8 +9,9 @@ import time
 
 import pytest
 
+from bgp import attributes
 from world.host import wait_until
-from world.pair import connect, external, peer_address
+from world.pair import PEER_ASN, connect, external, peer_address
 from world.speaker import ADDRESS, Speaker
 
 RANGE = "10.244.1.0/24"
@@ -201,7 +202,7 @@ def test_any_signals_in_a_row_end_it_once_and_the_routes_stay(pair, signals):
 # ---------------------------------------------------------------- what stands in the way
 
 
-def test_a_second_daemon_for_the_same_routes_ends_and_touches_nothing(pair, bgpd):
+def test_a_otherdaemon_for_the_same_routes_ends_and_touches_nothing(pair, bgpd):
     pair.start(external(1), originate={"prefixes": [RANGE]})
     pair.speaker.wait_in_kernel(RANGE, 133)
     said = does_not_start(pair, bgpd, second(pair, bgpd))
@@ -247,7 +248,7 @@ def test_many_that_asked_for_the_lock_leave_room_for_one_more(pair, bgpd):
     assert f"(pid {pair.speaker.process.pid})" in does_not_start(pair, bgpd, second(pair, bgpd))
 
 
-def test_a_second_daemon_that_installs_nothing_may_run_until_it_wants_to(pair, bgpd):
+def test_a_otherdaemon_that_installs_nothing_may_run_until_it_wants_to(pair, bgpd):
     pair.start(external(1))
     other = second(pair, bgpd, kernel={"install": False}).start()
     status, answer = reload(other, {**other.document, "kernel": {"install": True}})
@@ -323,6 +324,32 @@ def test_help_tells_the_exit_statuses_and_an_unreadable_file_ends_with_1(pair, b
 
 
 # ---------------------------------------------------------------- while it runs
+
+
+def test_the_kernel_has_all_learned_routes_or_none_as_install_is_switched(pair):
+    """What comes and goes while it is off is neither forgotten nor remembered."""
+    pair.start(external(1), kernel={"install": False})
+    peer = pair.peer(1).establish()
+    prefixes = first, other, third = "20.1.0.0/16", "20.2.0.0/16", "20.3.0.0/16"
+    announce = lambda *some: peer.send(attributes.announce(some, (PEER_ASN,), peer_address(1)))
+    accepted = lambda count: wait_until(
+        lambda: pair.speaker.neighbor("p1")["families"]["ipv4"]["accepted"] == count, 10)
+    standing = lambda: {route["dst"] for route in pair.node.routes(family=4) if route["dst"] in prefixes}
+    switch = lambda on: reload(pair.speaker, {**pair.speaker.document, "kernel": {"install": on}})
+    announce(first, other)
+    accepted(2)
+    assert standing() == set() and pair.speaker.get("/v1/status")["fib"]["desired"] == 0
+    assert switch(True)[0] == 200
+    wait_until(lambda: standing() == {first, other}, 10)
+    assert switch(False)[0] == 200
+    wait_until(lambda: standing() == set(), 10)
+    peer.send(attributes.withdraw(first))
+    announce(third)
+    pair.speaker.wait_best(third)
+    pair.speaker.wait_gone(first)
+    assert standing() == set()
+    assert switch(True)[0] == 200
+    wait_until(lambda: standing() == {other, third}, 10)
 
 
 def test_a_control_socket_that_was_removed_comes_back(pair):
