@@ -2,6 +2,7 @@
 // bounded work, so keepalives never wait for routes.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <nlohmann/json_fwd.hpp>
@@ -22,6 +23,7 @@
 #include "bgpd/start_clocks.h"
 #include "bgpd/state_file.h"
 #include "bgpd/transport/loop.h"
+#include "bgpd/view_text.h"
 #include "common/control/http_server.h"
 #include "common/control/metrics_text.h"
 #include "common/fd.h"
@@ -115,7 +117,7 @@ class Daemon {
   nlohmann::ordered_json change_document(const NeighborChange& change) const;
   control::HttpResponse neighbors_list();
   control::HttpResponse neighbor(const std::string& name);
-  nlohmann::ordered_json neighbor_document(const Neighbor& neighbor) const;
+  nlohmann::ordered_json neighbor_document(const Neighbor& neighbor, ErrorDetail detail) const;
   control::HttpResponse routes(const control::HttpRequest& request);
   control::HttpResponse advertised(const std::string& name);
   control::HttpResponse neighbor_verb(const control::HttpRequest& request);  // daemon_verbs.cc
@@ -128,6 +130,7 @@ class Daemon {
   void put_neighbor_metrics(control::MetricsText& out) const;
   void put_table_metrics(control::MetricsText& out) const;
 
+  ViewTime view_time() const { return {loop_.now(), std::chrono::system_clock::now()}; }
   std::string route_text(const PathView& path);
   std::function<std::optional<std::vector<Prefix>>()> prefixes_of(const RouteFilter& filter) const;
   std::vector<std::string> conditions() const;

@@ -247,18 +247,18 @@ HttpResponse Daemon::status() {
 
 HttpResponse Daemon::neighbors_list() {
   ordered_json list = ordered_json::array();
-  for (const auto& [id, neighbor] : neighbors_->all()) list.push_back(neighbor_document(*neighbor));
+  for (const auto& [id, neighbor] : neighbors_->all()) list.push_back(neighbor_document(*neighbor, ErrorDetail::Summary));
   return json_response({{"neighbors", std::move(list)}});
 }
 
 HttpResponse Daemon::neighbor(const std::string& name) {
   const auto* found = neighbors_->find(name);
   if (!found) return error_response(404, "no neighbor \"" + name + "\"");
-  return json_response(neighbor_document(*found));
+  return json_response(neighbor_document(*found, ErrorDetail::Messages));
 }
 
-ordered_json Daemon::neighbor_document(const Neighbor& neighbor) const {
-  auto out = neighbor_view(conf_, neighbor, *rib_, loop_.now());
+ordered_json Daemon::neighbor_document(const Neighbor& neighbor, ErrorDetail detail) const {
+  auto out = neighbor_view(conf_, neighbor, *rib_, view_time(), detail);
   if (const auto by = neighbors_->drained_by(neighbor); !by.empty()) out["drained"] = by;
   return out;
 }

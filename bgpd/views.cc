@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstdio>
 
 #include "bgpd/rib/next_hops.h"
 #include "bgpd/rib/path.h"
@@ -207,7 +206,9 @@ std::string community_text(Community community) {
   }
 }
 
-ordered_json neighbor_view(const config::BgpdConf& conf, const Neighbor& neighbor, const Rib& rib, Instant now) {
+ordered_json neighbor_view(const config::BgpdConf& conf, const Neighbor& neighbor, const Rib& rib, const ViewTime& time,
+                           ErrorDetail detail) {
+  const Instant now = time.now;
   const auto status = neighbor.session ? neighbor.session->status() : PeerStatus{};
   const bool external = neighbor.up ? neighbor.up->external : is_external(conf, neighbor.conf);
   ordered_json out = {{"name", neighbor.conf.name}, {"address", neighbor.conf.address.to_string()}};
@@ -236,6 +237,7 @@ ordered_json neighbor_view(const config::BgpdConf& conf, const Neighbor& neighbo
   out["messages"] = {{"in", status.messages_in}, {"out", status.messages_out}, {"updatesIn", status.updates_in}};
   out["malformedUpdates"] = neighbor.complaints;
   if (!neighbor.last_complaint.empty()) out["lastMalformed"] = neighbor.last_complaint;
+  out["errors"] = errors_view(status.errors, time, detail);
   out["policy"] = policy_view(neighbor.conf, external);
   if (!status.stale.empty()) out["stale"] = stale_view(status.stale, now);
   if (neighbor.bfd_order) out["bfd"] = bfd_view(neighbor);

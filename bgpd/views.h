@@ -6,9 +6,10 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "bgpd/error_views.h"
 #include "bgpd/neighbors.h"
 #include "bgpd/rib/rib.h"
-#include "common/clock.h"
+#include "bgpd/view_text.h"
 #include "config/bgpd_conf.h"
 
 namespace slash32::bgp {
@@ -20,7 +21,7 @@ std::string time_text(std::chrono::sys_seconds at);
 std::string community_text(Community community);
 
 nlohmann::ordered_json neighbor_view(const config::BgpdConf& conf, const Neighbor& neighbor, const Rib& rib,
-                                     Instant now);
+                                     const ViewTime& time, ErrorDetail detail);
 
 /// What a route's view needs beside the route.
 struct RouteContext {

@@ -4,6 +4,7 @@
 
 #include "ctl/commands.h"
 #include "ctl/document.h"
+#include "ctl/errors_text.h"
 #include "ctl/http_client.h"
 #include "ctl/text.h"
 
@@ -113,8 +114,9 @@ Status show_one(const Options& options, const std::string& name, std::ostream& o
   if (neighbor == nullptr) {
     return fail(3, "no neighbor has the name or address \"" + name + "\"", "`slash32ctl neighbors` lists them");
   }
-  print_line(out, options.json ? neighbor->dump(2) : render_neighbor(*neighbor));
-  return ok();
+  // The list leaves out what is long: the messages that were at fault.
+  const std::string target = "/v1/neighbors/" + percent_encoded(field_text(*neighbor, "name"));
+  return show(options, target, out, render_neighbor);
 }
 
 }  // namespace
@@ -170,7 +172,7 @@ std::string render_neighbor(const json& neighbor) {
     }
     lines.emplace_back(family, text);
   }
-  return titled_lines(lines);
+  return titled_lines(lines) + errors_text(member(neighbor, "errors"));
 }
 
 Status run_neighbors(const Options& options, const NeighborsQuery& query, std::ostream& out) {

@@ -14,7 +14,8 @@ namespace slash32::bgp {
 
 struct Frame {
   MessageType type = MessageType::Keepalive;
-  std::span<const std::uint8_t> body;  // valid until the next push()
+  std::span<const std::uint8_t> body;   // valid until the next push() or clear()
+  std::span<const std::uint8_t> whole;  // header included
 };
 
 class Framer {
@@ -34,8 +35,12 @@ class Framer {
     if (!header) return std::unexpected{header.error()};
     if (left.size() < header->size) return std::nullopt;
     read_ += header->size;
-    return Frame{header->type, left.subspan(kHeaderSize, header->size - kHeaderSize)};
+    const auto whole = left.first(header->size);
+    return Frame{header->type, whole.subspan(kHeaderSize), whole};
   }
+
+  /// What next() has not handed out; valid until the next push() or clear().
+  std::span<const std::uint8_t> rest() const { return std::span{buffer_}.subspan(read_); }
 
   void clear() {
     buffer_.clear();

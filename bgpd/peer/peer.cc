@@ -87,13 +87,18 @@ void Peer::Impl::bytes(ConnectionId id, std::span<const std::uint8_t> data, Inst
   while (c->id == id) {  // a message may end the connection; what came behind it is then dropped
     // RFC 8654 section 4: who sent the capability takes longer messages, whether or not the peer sent it.
     const bool extended = c->fsm.session && c->fsm.session->takes_extended_messages;
+    const auto rest = c->framer.rest();
     const auto frame = c->framer.next(extended ? kMaxExtendedMessageSize : kMaxMessageSize);
     if (!frame) break;
+    judging = id;
+    judged_message = *frame ? (*frame)->whole : rest;
     if (*frame)
       on_message(*c, **frame, now);
     else
       dispatch(*c, ev::HeaderError{frame->error()}, now);
   }
+  judging = 0;
+  judged_message = {};
 }
 
 void Peer::Impl::time(Instant now) {

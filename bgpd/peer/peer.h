@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "bgpd/fsm/session.h"
+#include "bgpd/peer/last_errors.h"
 #include "bgpd/wire/message.h"
 #include "common/clock.h"
 #include "common/ip.h"
@@ -71,6 +72,7 @@ struct PeerStatus {
   std::string last_error;   // of either direction, for people; empty: none
   std::optional<Notification> last_sent;
   std::optional<Notification> last_received;
+  LastErrors errors;                // for show
   bool identifier_refused = false;  // either side refused the other's (Bad BGP Identifier), and none came up since
   std::uint64_t messages_in = 0, messages_out = 0, updates_in = 0;
   std::optional<Session> session;  // while Established

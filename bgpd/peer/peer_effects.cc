@@ -42,8 +42,7 @@ void Peer::Impl::run(Connection& c, PeerState before, const std::shared_ptr<cons
                  [&](const op::SendOpen&) { send_open(c); },
                  [&](const op::SendKeepalive&) { send(c, encode_keepalive()); },
                  [&](const op::SendNotification& o) {
-                   status.last_sent = o.notification;
-                   note_identifier(o.notification);
+                   note_sent(c, o.notification, now);
                    send(c, encode_notification(o.notification));
                  },
                  [&](const op::CloseTcp&) {
@@ -72,6 +71,16 @@ void Peer::Impl::send(Connection& c, std::vector<std::uint8_t> bytes) {
 
 void Peer::Impl::note_identifier(const Notification& n) {
   if (is(n, ErrorCode::OpenMessage, open_error::kBadBgpIdentifier)) status.identifier_refused = true;
+}
+
+/// A Cease is administration's and blames no message, whatever is being read meanwhile.
+void Peer::Impl::note_sent(const Connection& c, const Notification& n, Instant now) {
+  status.last_sent = n;
+  note_identifier(n);
+  auto noted = std::make_shared<NotedNotification>(NotedNotification{n, now, std::nullopt});
+  if (judging == c.id && c.id != 0 && n.code != static_cast<std::uint8_t>(ErrorCode::Cease))
+    noted->message = KeptMessage::of(judged_message);
+  status.errors.sent = std::move(noted);
 }
 
 void Peer::Impl::send_open(Connection& c) {

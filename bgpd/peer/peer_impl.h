@@ -5,6 +5,7 @@
 #include <array>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -63,6 +64,7 @@ struct Peer::Impl {
            Instant now);
   void send(Connection& c, std::vector<std::uint8_t> bytes);
   void note_identifier(const Notification& n);
+  void note_sent(const Connection& c, const Notification& n, Instant now);
   void send_open(Connection& c);
   void session_up(Connection& c, Instant now);
   void ended(Connection& c, PeerState before, const std::shared_ptr<const Session>& session, const op::Ended& how,
@@ -93,8 +95,10 @@ struct Peer::Impl {
   Backoff backoff;
   Retention retention;
   Refreshes refreshes;
-  std::optional<Update> delivering;  // the UPDATE whose event is being dispatched
-  DecodeContext decode_context;      // of the established session
+  ConnectionId judging = 0;                      // the connection whose message is being judged, and ...
+  std::span<const std::uint8_t> judged_message;  // ... that message, or what came instead of one
+  std::optional<Update> delivering;              // the UPDATE whose event is being dispatched
+  DecodeContext decode_context;                  // of the established session
   PeerStatus status;
   Actions actions;
 };

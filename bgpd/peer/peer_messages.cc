@@ -50,6 +50,8 @@ void Peer::Impl::on_message(Connection& c, const Frame& frame, Instant now) {
     case MessageType::Notification: {
       const Notification n = decode_notification(frame.body);
       status.last_received = n;
+      status.errors.received =
+          std::make_shared<NotedNotification>(NotedNotification{n, now, KeptMessage::of(frame.whole)});
       note_identifier(n);
       return dispatch(c, ev::NotificationReceived{n}, now);
     }
@@ -92,7 +94,11 @@ void Peer::Impl::on_update(Connection& c, std::span<const std::uint8_t> body, In
   ++status.updates_in;
   auto update = decode_update(body, decode_context);
   if (!update) return dispatch(c, ev::UpdateError{update.error()}, now);
-  if (update->verdict != Verdict::Accept) status.last_error = "received UPDATE: " + update->complaint;
+  if (update->verdict != Verdict::Accept) {
+    status.last_error = "received UPDATE: " + update->complaint;
+    status.errors.malformed = std::make_shared<NotedUpdate>(
+        NotedUpdate{update->verdict, update->complaint, update->fault, now, KeptMessage::of(judged_message)});
+  }
   if (update->end_of_rib) {
     retention.on_end_of_rib(*update->end_of_rib);
     refreshes.on_end_of_rib(*update->end_of_rib);

@@ -99,6 +99,13 @@ struct Update {
   std::optional<AddressFamily> end_of_rib;  // RFC 4724 section 2
   Verdict verdict = Verdict::Accept;
   std::string complaint;  // why the verdict is not Accept; names the attribute and the clause
+  /// Where that was found.
+  struct Fault {
+    std::optional<std::uint8_t> attribute;  // type; nothing: not one attribute
+    std::optional<std::size_t> offset;      // octets from the message's first; nothing: what is missing is nowhere
+    bool operator==(const Fault&) const = default;
+  };
+  Fault fault;
 };
 
 struct Keepalive {

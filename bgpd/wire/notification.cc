@@ -115,14 +115,14 @@ std::string printable(std::span<const std::uint8_t> text) {
   return out;
 }
 
-/// RFC 9003 section 2: one octet of length, then UTF-8. Nothing where the length disagrees with the data.
-std::string shutdown_text(const Notification& n) {
-  ByteReader in{n.data};
-  const auto text = in.bytes(in.u8());
-  return in.failed() || !in.empty() ? std::string{} : printable(text);
+std::string describe_one(const Notification& n) {
+  const std::string text = shutdown_text(n);
+  return notification_name(n) + (text.empty() ? "" : ": " + text);
 }
 
-std::string describe_one(const Notification& n) {
+}  // namespace
+
+std::string notification_name(const Notification& n) {
   std::string out = code_name(n.code);
   const auto* row =
       std::ranges::find_if(kSubcodes, [&](const CodeName& s) { return s.code == n.code && s.subcode == n.subcode; });
@@ -130,12 +130,16 @@ std::string describe_one(const Notification& n) {
     out += "/" + std::string{row->name};
   else if (n.subcode != 0)
     out += "/" + std::to_string(n.subcode);
-  if (n.code != static_cast<std::uint8_t>(ErrorCode::Cease) || !carries_text(n.subcode)) return out;
-  const std::string text = shutdown_text(n);
-  return text.empty() ? out : out + ": " + text;
+  return out;
 }
 
-}  // namespace
+// One octet of length, then UTF-8. Nothing where the length disagrees with the data.
+std::string shutdown_text(const Notification& n) {
+  if (n.code != static_cast<std::uint8_t>(ErrorCode::Cease) || !carries_text(n.subcode)) return {};
+  ByteReader in{n.data};
+  const auto text = in.bytes(in.u8());
+  return in.failed() || !in.empty() ? std::string{} : printable(text);
+}
 
 Notification notification(ErrorCode code, std::uint8_t subcode, std::vector<std::uint8_t> data) {
   return {static_cast<std::uint8_t>(code), subcode, std::move(data)};

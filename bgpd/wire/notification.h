@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -27,6 +28,11 @@ bool is_hard_reset(const Notification& notification);
 Notification cause_of(const Notification& notification);
 /// The longest text, in octets (RFC 9003 section 2).
 inline constexpr std::size_t kMaxShutdownText = 255;
+
+/// "Cease/Administrative Shutdown": code and subcode as the IANA registry has them, numbers where it has none.
+std::string notification_name(const Notification& notification);
+/// The text for operators in a Cease/2 or /4 (RFC 9003 section 2), printable; empty where there is none.
+std::string shutdown_text(const Notification& notification);
 
 /// Reads the body of a NOTIFICATION (two octets at least; the header's length check saw to that). Never fails: an error
 /// in a NOTIFICATION is not answered (RFC 4271 section 6.4).

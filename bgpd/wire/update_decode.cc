@@ -23,10 +23,12 @@ struct Fault {
   std::string why;
   std::uint8_t subcode = 0;
   std::vector<std::uint8_t> data;
+  Update::Fault place;  // of it
+  Update::Fault here;   // of what is being judged
 
   void worsen(Verdict to, std::string reason, std::uint8_t code, std::span<const std::uint8_t> offending = {}) {
     if (to <= verdict) return;
-    *this = {to, std::move(reason), code, {offending.begin(), offending.end()}};
+    *this = {to, std::move(reason), code, {offending.begin(), offending.end()}, here, here};
   }
   std::unexpected<Notification> reset() const {
     return std::unexpected{notification(ErrorCode::UpdateMessage, subcode, data)};
@@ -101,26 +103,42 @@ void note_repeated(const RawAttribute& raw, Fault& fault) {
                named(raw) + " is there twice (RFC 7606 section 3 g)", update_error::kMalformedAttributeList);
 }
 
-bool has_attribute(ByteReader in, std::uint8_t type) {
+/// The first attribute of this type, where there is a whole one.
+std::optional<RawAttribute> find_attribute(ByteReader in, std::uint8_t type) {
   while (!in.empty()) {
     const RawAttribute raw = read_attribute(in);
-    if (!in.failed() && raw.type == type) return true;
+    if (!in.failed() && raw.type == type) return raw;
   }
-  return false;
+  return std::nullopt;
 }
 
-/// `nlri`: the message's own field has routes.
-void read_attributes(ByteReader in, bool nlri, const DecodeContext& context, Collected& out, Fault& fault) {
+/// Octets from the message's first, header included, to where `part` of its body begins.
+std::size_t offset_of(std::span<const std::uint8_t> part, std::span<const std::uint8_t> body) {
+  return kHeaderSize + static_cast<std::size_t>(part.data() - body.data());
+}
+
+struct Sections {
+  Nlri withdrawn;
+  Nlri nlri;  // IPv4, the message's own field
+  ByteReader attributes;
+};
+
+/// `body`: of the whole message.
+void read_attributes(const Sections& s, std::span<const std::uint8_t> body, const DecodeContext& context,
+                     Collected& out, Fault& fault) {
+  ByteReader in = s.attributes;
   // RFC 4760 section 3: beside MP_REACH_NLRI alone, NEXT_HOP has no meaning and is ignored.
-  const bool ignore_next_hop = !nlri && has_attribute(in, attribute::kMpReachNlri);
+  const bool ignore_next_hop = s.nlri.prefixes.empty() && find_attribute(in, attribute::kMpReachNlri);
   std::bitset<256> seen;
   while (!in.empty()) {
+    fault.here = {std::nullopt, offset_of(in.peek(), body)};
     const RawAttribute raw = read_attribute(in);
     if (in.failed()) {  // RFC 7606 section 4: the lengths disagree, but the NLRI field is still where it is
       fault.worsen(Verdict::TreatAsWithdraw, "the attributes' lengths do not add up (RFC 7606 section 4)",
                    update_error::kMalformedAttributeList);
       return;
     }
+    fault.here.attribute = raw.type;
     const AttributeRule* rule = find_rule(raw.type);
     if (seen[raw.type])
       note_repeated(raw, fault);
@@ -146,12 +164,6 @@ bool negotiated(const std::optional<AddressFamily>& family, const DecodeContext&
   return family && std::ranges::find(context.families, *family) != context.families.end();
 }
 
-struct Sections {
-  Nlri withdrawn;
-  Nlri nlri;  // IPv4, the message's own field
-  ByteReader attributes;
-};
-
 /// RFC 4271 section 6.3 and RFC 7606 sections 3(j) and 5.3: where the NLRI cannot be found or read, nothing helps.
 Result<Sections, Notification> split(std::span<const std::uint8_t> body, const DecodeContext& context) {
   ByteReader in{body};
@@ -166,8 +178,10 @@ Result<Sections, Notification> split(std::span<const std::uint8_t> body, const D
 }
 
 /// RFC 7606 section 3(d), and the eBGP path's first AS.
-void check_reachable(const Sections& s, const Collected& c, const DecodeContext& context, Fault& fault) {
+void check_reachable(const Sections& s, std::span<const std::uint8_t> body, const Collected& c,
+                     const DecodeContext& context, Fault& fault) {
   const auto missing = [&](std::string_view name, std::uint8_t type) {
+    fault.here = {type, std::nullopt};
     fault.worsen(Verdict::TreatAsWithdraw, std::string{name} + " is missing (RFC 7606 section 3 d)",
                  update_error::kMissingWellKnownAttribute, {&type, 1});
   };
@@ -175,9 +189,13 @@ void check_reachable(const Sections& s, const Collected& c, const DecodeContext&
   if (!c.has_as_path) missing("AS_PATH", attribute::kAsPath);
   if (!s.nlri.prefixes.empty() && !c.next_hop) missing("NEXT_HOP", attribute::kNextHop);
   // RFC 4271 section 6.3: the leftmost AS is the peer's.
-  if (c.has_as_path && context.external && context.first_as && c.common.as_path.first() != context.first_as)
+  if (c.has_as_path && context.external && context.first_as && c.common.as_path.first() != context.first_as) {
+    fault.here = {attribute::kAsPath, std::nullopt};
+    if (const auto raw = find_attribute(s.attributes, attribute::kAsPath))
+      fault.here.offset = offset_of(raw->whole, body);
     fault.worsen(Verdict::TreatAsWithdraw, "AS_PATH does not begin with the peer's AS (RFC 4271 section 6.3)",
                  update_error::kMalformedAsPath);
+  }
 }
 
 /// RFC 4724 section 2: nothing at all for IPv4, a lone empty MP_UNREACH_NLRI for others.
@@ -218,6 +236,7 @@ Update assemble(Sections&& s, Collected&& c, const DecodeContext& context, const
   Update update;
   update.verdict = fault.verdict;
   update.complaint = fault.why;
+  update.fault = fault.place;
   const bool v4 = negotiated(AddressFamily::IPv4, context);
   if (v4) withdraw(update, s.withdrawn);
   if (!v4) s.nlri = {};
@@ -242,11 +261,11 @@ Result<Update, Notification> decode_update(std::span<const std::uint8_t> body, c
   const std::size_t attributes_size = sections.attributes.size();
   Collected collected;
   Fault fault;
-  read_attributes(sections.attributes, !sections.nlri.prefixes.empty(), context, collected, fault);
+  read_attributes(sections, body, context, collected, fault);
   if (fault.verdict == Verdict::SessionReset) return fault.reset();
 
   const bool reachable = !sections.nlri.prefixes.empty() || (collected.reach && !collected.reach->empty);
-  if (reachable) check_reachable(sections, collected, context, fault);
+  if (reachable) check_reachable(sections, body, collected, context, fault);
   // RFC 7606 section 5.2: attributes but no reachable NLRI, and an error stronger than discarding: the NLRI may have
   // been lost with it. A message of nothing but MP_UNREACH_NLRI is not meant.
   const bool only_unreach = collected.unreach && !collected.has_origin && !collected.has_as_path &&

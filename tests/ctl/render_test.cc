@@ -87,6 +87,35 @@ TEST(RenderNeighbor, TellsHowBfdStands) {
   EXPECT_EQ(line(R"({"state":"Down","trouble":"no interface \"up9\""})"), "BFD         no interface \"up9\"");
 }
 
+TEST(RenderNeighbor, TellsTheLastErrorsOfBothDirectionsWithTheirMessages) {
+  const std::string text = render_neighbor(json::parse(R"({"name":"tor1","errors":{
+    "sent":{"time":"2026-11-22T03:15:28Z","code":3,"subcode":11,"name":"UPDATE Message Error/Malformed AS_PATH",
+      "data":"400205","message":{"octets":5000,"truncated":true,"hex":"ffffffffffffffffffffffffffffffff001702aabbccddeeff001122334455667788"}},
+    "received":{"time":"2026-11-22T03:15:29Z","code":6,"subcode":9,"name":"Cease/Hard Reset",
+      "cause":{"code":6,"subcode":2,"name":"Cease/Administrative Shutdown","text":"bye"}},
+    "malformedUpdate":{"time":"2026-11-22T03:15:30Z","treatment":"treatAsWithdraw","why":"ORIGIN is bad","attribute":1,
+      "attributeName":"ORIGIN","offset":23,"message":{"octets":3,"hex":"ffff01"}}}})"));
+  EXPECT_NE(text.find("last sent   2026-11-22T03:15:28Z UPDATE Message Error/Malformed AS_PATH (3/11)\n"
+                      "            data 400205\n"
+                      "            about the neighbor's message, 5000 octets, the first of them:\n"
+                      "                 0  ffffffff ffffffff ffffffff ffffffff 001702aa bbccddee ff001122 33445566\n"
+                      "                32  7788\n"
+                      "last recvd  2026-11-22T03:15:29Z Cease/Hard Reset (6/9)\n"
+                      "            because of Cease/Administrative Shutdown (6/2): \"bye\"\n"
+                      "last UPDATE 2026-11-22T03:15:30Z malformed, treatAsWithdraw (RFC 7606): ORIGIN is bad\n"
+                      "            attribute 1 (ORIGIN), at octet 23\n"
+                      "            the message, 3 octets:\n"
+                      "                 0  ffff01\n"),
+            std::string::npos)
+      << text;
+}
+
+TEST(RenderNeighbor, TakesErrorsOfAnyShape) {
+  for (const char* text : {"null", "[]", R"({"sent":1,"received":[],"malformedUpdate":"x"})",
+                           R"({"sent":{"message":{"hex":7}},"received":{"cause":{}},"malformedUpdate":{}})"})
+    EXPECT_FALSE(render_neighbor(json::parse(std::string(R"({"name":"a","errors":)") + text + "}")).empty()) << text;
+}
+
 TEST(RenderRoutes, ShowsFlagsAttributesAndTheReason) {
   const json document = json::parse(R"({"routes":[
     {"prefix":"10.244.1.0/24","best":true,"multipath":false,"source":"local","neighbor":null,"installed":false,
