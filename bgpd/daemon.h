@@ -15,6 +15,7 @@
 #include "bgpd/conf_changes.h"
 #include "bgpd/conf_source.h"
 #include "bgpd/discovery.h"
+#include "bgpd/error_views.h"
 #include "bgpd/fib/fib_sync.h"
 #include "bgpd/fib/kernel_watch.h"
 #include "bgpd/listeners.h"
@@ -120,6 +121,8 @@ class Daemon {
   nlohmann::ordered_json neighbor_document(const Neighbor& neighbor, ErrorDetail detail) const;
   control::HttpResponse routes(const control::HttpRequest& request);
   control::HttpResponse advertised(const std::string& name);
+  control::HttpResponse route(const std::string& prefix);  // daemon_routes.cc
+  std::string told_text(const Neighbor& neighbor, const Prefix& prefix) const;
   control::HttpResponse neighbor_verb(const control::HttpRequest& request);  // daemon_verbs.cc
   // ------------------------------------------------------------ for machines (daemon_metrics.cc)
   std::vector<std::string> not_ready() const;
@@ -131,7 +134,8 @@ class Daemon {
   void put_table_metrics(control::MetricsText& out) const;
 
   ViewTime view_time() const { return {loop_.now(), std::chrono::system_clock::now()}; }
-  std::string route_text(const PathView& path);
+  std::string route_text(const PathView& path) const;
+  std::vector<PathView> paths_of(const Prefix& prefix) const;
   std::function<std::optional<std::vector<Prefix>>()> prefixes_of(const RouteFilter& filter) const;
   std::vector<std::string> conditions() const;
 

@@ -139,7 +139,7 @@ HttpResponse Daemon::answer(const HttpRequest& request) {
 }
 
 HttpResponse Daemon::get(const HttpRequest& request) {
-  constexpr std::string_view kNeighbors = "/v1/neighbors/", kAdvertised = "/advertised";
+  constexpr std::string_view kNeighbors = "/v1/neighbors/", kAdvertised = "/advertised", kRoutes = "/v1/routes/";
   if (request.path == "/v1/status") return status();
   if (request.path == "/v1/neighbors") return neighbors_list();
   if (request.path == "/v1/routes") {
@@ -147,17 +147,18 @@ HttpResponse Daemon::get(const HttpRequest& request) {
       return advertised(name->second);
     return routes(request);
   }
+  if (request.path.starts_with(kRoutes)) return route(request.path.substr(kRoutes.size()));
   if (request.path.starts_with(kNeighbors)) {
     const auto name = request.path.substr(kNeighbors.size());
     if (name.ends_with(kAdvertised)) return advertised(name.substr(0, name.size() - kAdvertised.size()));
     return neighbor(name);
   }
-  return error_response(
-      404,
-      "no such path; known: /v1/status, /v1/neighbors, /v1/neighbors/NAME, "
-      "/v1/neighbors/NAME/advertised, (POST) /v1/neighbors/NAME/VERB, /v1/routes, /v1/config, /v1/reload, "
-      "/v1/config/check, /v1/reload/check, "
-      "/v1/drain, /v1/undrain, /v1/shutdown, /v1/ready, /v1/live, /metrics");
+  return error_response(404,
+                        "no such path; known: /v1/status, /v1/neighbors, /v1/neighbors/NAME, "
+                        "/v1/neighbors/NAME/advertised, (POST) /v1/neighbors/NAME/VERB, /v1/routes, /v1/routes/PREFIX, "
+                        "/v1/config, /v1/reload, "
+                        "/v1/config/check, /v1/reload/check, "
+                        "/v1/drain, /v1/undrain, /v1/shutdown, /v1/ready, /v1/live, /metrics");
 }
 
 HttpResponse Daemon::put_config(const std::string& text) {
@@ -247,7 +248,8 @@ HttpResponse Daemon::status() {
 
 HttpResponse Daemon::neighbors_list() {
   ordered_json list = ordered_json::array();
-  for (const auto& [id, neighbor] : neighbors_->all()) list.push_back(neighbor_document(*neighbor, ErrorDetail::Summary));
+  for (const auto& [id, neighbor] : neighbors_->all())
+    list.push_back(neighbor_document(*neighbor, ErrorDetail::Summary));
   return json_response({{"neighbors", std::move(list)}});
 }
 
@@ -263,7 +265,7 @@ ordered_json Daemon::neighbor_document(const Neighbor& neighbor, ErrorDetail det
   return out;
 }
 
-std::string Daemon::route_text(const PathView& path) {
+std::string Daemon::route_text(const PathView& path) const {
   RouteContext context{.source = "local", .neighbor = {}, .installed = false};
   if (!path.peer) {
     context.installed = pods_.contains(path.prefix) || aggregates_ready_.contains(path.prefix);
@@ -278,6 +280,14 @@ std::string Daemon::route_text(const PathView& path) {
     context.installed = (path.best || path.multipath) && fib_.installed(path.prefix);
   }
   return route_view(path, context).dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+std::vector<PathView> Daemon::paths_of(const Prefix& prefix) const {
+  std::vector<PathView> paths;
+  rib_->visit_paths(prefix, [&](const PathView& path) { paths.push_back(path); });
+  const bool several = std::ranges::count_if(paths, &PathView::multipath) > 1;  // more than one path in use
+  for (auto& path : paths) path.multipath = path.multipath && several;
+  return paths;
 }
 
 /// All that /v1/routes may show: one prefix, what covers an address, or the table in turns.
@@ -301,13 +311,8 @@ HttpResponse Daemon::routes(const HttpRequest& request) {
   const auto peer = neighbor ? std::optional{neighbor->id} : std::nullopt;
   return stream_routes(prefixes_of(*filter), [this, peer](const Prefix& prefix, std::vector<std::string>& out) {
     if (!neighbors_ || (peer && !neighbors_->all().contains(*peer))) return false;
-    std::vector<PathView> paths;
-    rib_->visit_paths(prefix, [&](const PathView& path) { paths.push_back(path); });
-    const bool several = std::ranges::count_if(paths, &PathView::multipath) > 1;  // more than one path in use
-    for (auto& path : paths) {
-      path.multipath = path.multipath && several;
+    for (const auto& path : paths_of(prefix))
       if (!peer || path.peer == *peer) out.push_back(route_text(path));
-    }
     return true;
   });
 }

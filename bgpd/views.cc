@@ -267,8 +267,12 @@ ordered_json route_view(const PathView& path, const RouteContext& context) {
     put_marks(out, path.attributes->marks);
   }
   out["why"] = path.why_not;
+  out["decision"] = path.step;
+  if (!path.won_by.empty()) out["wonBy"] = path.won_by;
   return out;
 }
+
+ordered_json not_told_view(const NotTold& why) { return {{"reason", key_of(why.why)}, {"why", why.text()}}; }
 
 ordered_json advertised_view(const Prefix& prefix, const PathAttributes& attributes) {
   ordered_json out = {{"prefix", prefix.to_string()}, {"nextHop", next_hop_text(attributes)}};

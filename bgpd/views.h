@@ -30,6 +30,8 @@ struct RouteContext {
   bool installed = false;
 };
 nlohmann::ordered_json route_view(const PathView& path, const RouteContext& context);
+/// {"reason", "why"}: the same for programs and for people.
+nlohmann::ordered_json not_told_view(const NotTold& why);
 /// A route as it was sent: prefix and attributes.
 nlohmann::ordered_json advertised_view(const Prefix& prefix, const PathAttributes& attributes);
 

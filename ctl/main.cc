@@ -101,7 +101,11 @@ void add_bgp_commands(CLI::App& app, Invocation& call) {
       [&call] { call.run = [&call] { return ctl::run_neighbors(call.options, call.neighbors, std::cout); }; });
 
   auto* routes = app.add_subcommand("routes", "The routing table, with every path and why it won or lost");
-  routes->add_option("PREFIX", call.routes.prefix, "Only this prefix, as in 10.244.1.0/24")->check(not_empty());
+  routes
+      ->add_option("PREFIX", call.routes.prefix,
+                   "Only this prefix, as in 10.244.1.0/24, and whom it was sent to or why not; "
+                   "or what covers an address")
+      ->check(not_empty());
   routes->add_option("--neighbor", call.routes.neighbor, "Only paths from this neighbor")->check(not_empty());
   routes->add_option("--family", call.routes.family, "Only ipv4 or ipv6")->check(CLI::IsMember({"ipv4", "ipv6"}));
   routes->callback([&call] { call.run = [&call] { return ctl::run_routes(call.options, call.routes, std::cout); }; });

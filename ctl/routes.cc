@@ -7,6 +7,7 @@
 #include "ctl/commands.h"
 #include "ctl/document.h"
 #include "ctl/http_client.h"
+#include "ctl/route_text.h"
 #include "ctl/text.h"
 
 namespace slash32::ctl {
@@ -49,6 +50,12 @@ std::string communities_text(const json& communities) {
   if (!communities.is_array()) return out;
   for (const json& one : communities) out += (out.empty() ? "" : " ") + community_text(one);
   return out;
+}
+
+/// Why it lost, or what the best one has over the others.
+std::string why_text(const json& route) {
+  const std::string won = field_text(route, "wonBy");
+  return won == kNothing ? field_text(route, "why") : "best: " + won;
 }
 
 /// Local routes have no neighbour: their source is told in its place.
@@ -102,13 +109,28 @@ std::string render_routes(const json& document) {
   for (const json& route : routes) {
     table.add({flags_text(route), field_text(route, "prefix"), field_text(route, "nextHop"), origin_of(route),
                field_text(route, "localPref"), field_text(route, "med"), field_text(route, "origin"),
-               as_path_text(member(route, "asPath")), communities_text(member(route, "communities")),
-               field_text(route, "why")});
+               as_path_text(member(route, "asPath")), communities_text(member(route, "communities")), why_text(route)});
   }
   return (has_flags ? std::string{kLegend} : std::string{}) + table.to_string();
 }
 
+std::string render_route(const json& document) {
+  std::string out = render_routes({{"routes", member(document, "paths")}});
+  const json& neighbors = member(document, "neighbors");
+  if (!neighbors.is_array() || neighbors.empty()) return out + "\nno neighbors\n";
+  Table table({{"NEIGHBOR"}, {"SENT"}, {"NEXT HOP"}, {"AS PATH"}, {"COMMUNITIES"}, {"WHY NOT"}});
+  for (const json& one : neighbors) {
+    table.add({field_text(one, "neighbor"), field_is_true(one, "sent") ? "yes" : "no", field_text(one, "nextHop"),
+               as_path_text(member(one, "asPath")), communities_text(member(one, "communities")),
+               field_text(one, "why")});
+  }
+  return out + "\n" + table.to_string();
+}
+
 Status run_routes(const Options& options, const RoutesQuery& query, std::ostream& out) {
+  // One prefix and nothing else: also whom it was sent to, and why not.
+  if (query.prefix.find('/') != std::string::npos && query.neighbor.empty() && query.family.empty())
+    return show(options, "/v1/routes/" + percent_encoded(query.prefix), out, render_route);
   return show(options, routes_target(query), out, render_routes);
 }
 

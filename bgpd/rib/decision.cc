@@ -1,6 +1,7 @@
 #include "bgpd/rib/decision.h"
 
 #include <algorithm>
+#include <array>
 #include <functional>
 #include <map>
 #include <optional>
@@ -9,6 +10,38 @@ namespace slash32::bgp {
 namespace {
 
 using Candidates = std::span<Candidate>;
+
+struct StepText {
+  DecisionStep step;
+  std::string_view key;
+  std::string_view lost;
+  std::string_view won;
+};
+constexpr std::array kSteps{
+    StepText{DecisionStep::Won, "onlyPath", "best", "the only usable path"},
+    StepText{DecisionStep::NotEligible, "notEligible", "not eligible", ""},
+    StepText{DecisionStep::Local, "local", "a local route wins", "a route of our own"},
+    StepText{DecisionStep::LastResort, "lastResort", "long-lived stale: the last resort (RFC 9494)",
+             "the others are long-lived stale (RFC 9494)"},
+    StepText{DecisionStep::LocalPref, "localPref", "lower LOCAL_PREF", "higher LOCAL_PREF"},
+    StepText{DecisionStep::AsPathLength, "asPathLength", "longer AS_PATH", "shorter AS_PATH"},
+    StepText{DecisionStep::Origin, "origin", "higher ORIGIN", "lower ORIGIN"},
+    StepText{DecisionStep::Med, "med", "higher MED than another path of the same neighbouring AS", "lower MED"},
+    StepText{DecisionStep::External, "external", "iBGP, and eBGP is preferred", "eBGP is preferred to iBGP"},
+    StepText{DecisionStep::IgpCost, "igpCost", "higher interior cost to the next hop",
+             "lower interior cost to the next hop"},
+    StepText{DecisionStep::RouterId, "routerId", "higher BGP identifier or ORIGINATOR_ID",
+             "lower BGP identifier or ORIGINATOR_ID"},
+    StepText{DecisionStep::ClusterListLength, "clusterListLength", "longer CLUSTER_LIST", "shorter CLUSTER_LIST"},
+    StepText{DecisionStep::PeerAddress, "peerAddress", "higher neighbour address", "lower neighbour address"},
+    StepText{DecisionStep::PathIdentifier, "pathIdentifier", "higher path identifier", "lower path identifier"}};
+
+constexpr bool in_order() {
+  for (std::size_t i = 0; i < kSteps.size(); ++i)
+    if (static_cast<std::size_t>(kSteps[i].step) != i) return false;
+  return kSteps.size() == static_cast<std::size_t>(DecisionStep::PathIdentifier) + 1;
+}
+static_assert(in_order(), "a row for every step, at its place");
 
 // Who is still in the running carries Won; a step gives its name to those it removes.
 bool in(const Candidate& c) { return c.lost == DecisionStep::Won; }
@@ -94,38 +127,8 @@ std::optional<std::size_t> decide(Candidates candidates) {
   return std::nullopt;
 }
 
-std::string_view to_string(DecisionStep step) {
-  switch (step) {
-    case DecisionStep::Won:
-      return "best";
-    case DecisionStep::NotEligible:
-      return "not eligible";
-    case DecisionStep::Local:
-      return "a local route wins";
-    case DecisionStep::LastResort:
-      return "long-lived stale: the last resort (RFC 9494)";
-    case DecisionStep::LocalPref:
-      return "lower LOCAL_PREF";
-    case DecisionStep::AsPathLength:
-      return "longer AS_PATH";
-    case DecisionStep::Origin:
-      return "higher ORIGIN";
-    case DecisionStep::Med:
-      return "higher MED than another path of the same neighbouring AS";
-    case DecisionStep::External:
-      return "iBGP, and eBGP is preferred";
-    case DecisionStep::IgpCost:
-      return "higher interior cost to the next hop";
-    case DecisionStep::RouterId:
-      return "higher BGP identifier or ORIGINATOR_ID";
-    case DecisionStep::ClusterListLength:
-      return "longer CLUSTER_LIST";
-    case DecisionStep::PeerAddress:
-      return "higher neighbour address";
-    case DecisionStep::PathIdentifier:
-      return "higher path identifier";
-  }
-  return "";
-}
+std::string_view to_string(DecisionStep step) { return kSteps.at(static_cast<std::size_t>(step)).lost; }
+std::string_view won_text(DecisionStep step) { return kSteps.at(static_cast<std::size_t>(step)).won; }
+std::string_view key_of(DecisionStep step) { return kSteps.at(static_cast<std::size_t>(step)).key; }
 
 }  // namespace slash32::bgp

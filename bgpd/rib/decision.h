@@ -42,6 +42,10 @@ enum class DecisionStep : std::uint8_t {
 
 /// "lower LOCAL_PREF" and so on: what a path lost by.
 std::string_view to_string(DecisionStep step);
+/// What the best has over those who lost at this step: "higher LOCAL_PREF"; of Won: "the only usable path".
+std::string_view won_text(DecisionStep step);
+/// For programs: "localPref"; of Won: "onlyPath". These are an interface: they stay.
+std::string_view key_of(DecisionStep step);
 
 struct Candidate {
   const PathAttributes* attributes = nullptr;

@@ -5,6 +5,7 @@
 #include "bgpd/rib/decision.h"
 #include "bgpd/wire/as_path.h"
 #include "bgpd/wire/iana.h"
+#include "bgpd/wire/nlri.h"
 
 namespace slash32::bgp {
 namespace {
@@ -16,6 +17,10 @@ using config::RouteSource;
 constexpr Community kNoExport = community::kNoExport;
 constexpr Community kNoAdvertise = 0xffffff02;
 constexpr Community kNoExportSubconfed = 0xffffff03;
+
+// What stands in a message beside attributes and one IPv6 route: header 19, two lengths 4, MP_REACH_NLRI's own octets
+// 9, the route 17 (RFC 4271 section 4.3, RFC 4760 section 3).
+constexpr std::size_t kRoomForOneRoute = 19 + 4 + 9 + 17;
 
 constexpr std::uint8_t kPartial = 0x20;        // RFC 4271 section 4.3, attribute flags
 constexpr std::uint8_t kNonTransitive = 0x40;  // RFC 4360 section 2, extended community type
@@ -125,6 +130,26 @@ void depref(const ExportSettings& to, PathAttributes& out) {
   if (!to.external) out.local_pref = 0;
 }
 
+PathAttributes attributes_to_send(const ExportSettings& to, const ExportRoute& route, bool policy_changed) {
+  PathAttributes out = *route.attributes;
+  if (!policy_changed && drops_med(to, route)) out.med.reset();
+  set_next_hop(to, route, out);
+  if (to.external)
+    to_external_peer(to, out);
+  else
+    to_internal_peer(to, route, out);
+  if (to.draining) depref(to, out);
+  if (out.marks.long_lived_stale) mark_last_resort(to, out);
+  if (route.source != RouteSource::Local)
+    for (UnknownAttribute& unknown : out.unknown) unknown.flags |= kPartial;  // RFC 4271 section 5
+  return out;
+}
+
+// A next hop of a family that the neighbour takes.
+bool takes_next_hop(const ExportSettings& to, AddressFamily family, const PathAttributes& sent) {
+  return family == AddressFamily::IPv6 || sent.next_hop.is_v4() || to.extended_next_hop;
+}
+
 bool sets_next_hops(const Policies& policies, const std::optional<std::vector<std::string>>& names) {
   if (!names) return false;
   return std::ranges::any_of(*names, [&](const std::string& name) {
@@ -137,10 +162,11 @@ bool sets_next_hops(const Policies& policies, const std::optional<std::vector<st
 
 }  // namespace
 
-bool ExportSettings::sends(AddressFamily family) const {
-  const bool negotiated = std::ranges::find(families, family) != families.end();
-  return negotiated && own_next_hop(family).has_value();
+bool ExportSettings::carries(AddressFamily family) const {
+  return std::ranges::find(families, family) != families.end();
 }
+
+bool ExportSettings::sends(AddressFamily family) const { return carries(family) && own_next_hop(family).has_value(); }
 
 const std::optional<IpAddress>& ExportSettings::own_next_hop(AddressFamily family) const {
   if (family == AddressFamily::IPv6) return local_v6;
@@ -177,41 +203,10 @@ ExportSettings export_settings(const RibPeer& peer, const RibSettings& rib) {
           .draining = rib.draining || peer.draining};
 }
 
-std::string_view to_string(Withheld withheld) {
-  switch (withheld) {
-    case Withheld::No:
-      return "";
-    case Withheld::FamilyHeld:
-      return "family not negotiated, or no own address of it on this session";
-    case Withheld::NotReflected:
-      return "learned by iBGP, and neither side is a route reflector client";
-    case Withheld::NoAdvertise:
-      return "NO_ADVERTISE";
-    case Withheld::NoExport:
-      return "NO_EXPORT";
-    case Withheld::OnlyToCustomer:
-      return "OTC: for customers only (RFC 9234)";
-    case Withheld::LongLivedStale:
-      return "long-lived stale, and the neighbour does not know what that is (RFC 9494)";
-    case Withheld::NoPolicy:
-      return "no export policy (RFC 8212)";
-    case Withheld::Policy:
-      return "export policy";
-    case Withheld::AsSet:
-      return "AS_SET in the path (RFC 9774; allowAsSet)";
-    case Withheld::Limit:
-      return "maxPrefixes.out: waits for room";
-    case Withheld::TooLong:
-      return "the attributes leave no room for a prefix in a message";
-    case Withheld::Ipv6NextHop:
-      return "its next hop is IPv6, which the neighbour does not take for IPv4 (RFC 8950)";
-  }
-  return "";
-}
-
 Permitted permit(const ExportSettings& to, const Policies& policies, const ExportRoute& route, bool explain) {
   const auto no = [](Withheld why) { return Permitted{why, nullptr, {}}; };
-  if (!to.sends(route.prefix.family())) return no(Withheld::FamilyHeld);
+  if (!to.carries(route.prefix.family())) return no(Withheld::FamilyNotNegotiated);
+  if (!to.own_next_hop(route.prefix.family())) return no(Withheld::NoOwnAddress);
   if (!may_cross(to, route)) return no(Withheld::NotReflected);
   if (const Withheld why = well_known(to, route); why != Withheld::No) return no(why);
   if (leaks(to, route)) return no(Withheld::OnlyToCustomer);
@@ -240,22 +235,24 @@ Permitted permit(const ExportSettings& to, const Policies& policies, const Expor
   return {Withheld::No, std::move(result.attributes), {}};
 }
 
-bool takes_next_hop(const ExportSettings& to, AddressFamily family, const PathAttributes& sent) {
-  return family == AddressFamily::IPv6 || sent.next_hop.is_v4() || to.extended_next_hop;
-}
-
-PathAttributes attributes_to_send(const ExportSettings& to, const ExportRoute& route, bool policy_changed) {
-  PathAttributes out = *route.attributes;
-  if (!policy_changed && drops_med(to, route)) out.med.reset();
-  set_next_hop(to, route, out);
-  if (to.external)
-    to_external_peer(to, out);
+Rendered render(const ExportSettings& to, const ExportRoute& route, bool policy_changed) {
+  const AddressFamily family = route.prefix.family();
+  const PathAttributes sent = attributes_to_send(to, route, policy_changed);
+  Rendered out{.withheld = Withheld::No, .block = {}, .next_hop = sent.next_hop};
+  if (!takes_next_hop(to, family, sent)) {
+    out.withheld = Withheld::Ipv6NextHop;
+    return out;
+  }
+  auto block = encode_attribute_block(sent, family, {.four_octet_as = to.four_octet_as, .external = to.external});
+  // RFC 4271 section 9.2: a route whose attributes do not fit a message is not advertised; it may well have come in a
+  // longer one (RFC 8654 section 4).
+  const std::size_t path_id = to.add_path.at(index_of(family)) > 0 ? kPathIdSize : 0;
+  const bool fits =
+      block && block->bytes.size() + block->mp_next_hop.size() + kRoomForOneRoute + path_id <= to.max_message_size;
+  if (fits)
+    out.block = *std::move(block);
   else
-    to_internal_peer(to, route, out);
-  if (to.draining) depref(to, out);
-  if (out.marks.long_lived_stale) mark_last_resort(to, out);
-  if (route.source != RouteSource::Local)
-    for (UnknownAttribute& unknown : out.unknown) unknown.flags |= kPartial;  // RFC 4271 section 5
+    out.withheld = Withheld::TooLong;
   return out;
 }
 

@@ -11,6 +11,8 @@
 #include "bgpd/policy/policy.h"
 #include "bgpd/rib/path.h"
 #include "bgpd/rib/rib.h"
+#include "bgpd/rib/withheld.h"
+#include "bgpd/wire/update.h"
 
 namespace slash32::bgp {
 
@@ -39,6 +41,8 @@ struct ExportSettings {
 
   /// The address to name as next hop; for IPv4 it may be an IPv6 one where that is all we have (RFC 8950).
   const std::optional<IpAddress>& own_next_hop(AddressFamily family) const;
+  /// The family was negotiated.
+  bool carries(AddressFamily family) const;
   /// The family can be sent: it was negotiated, and there is an address to name as next hop.
   bool sends(AddressFamily family) const;
   /// Some route may be sent with a next hop that is not ours.
@@ -46,24 +50,6 @@ struct ExportSettings {
 };
 
 ExportSettings export_settings(const RibPeer& peer, const RibSettings& rib);
-
-/// Why a route is not sent.
-enum class Withheld : std::uint8_t {
-  No,
-  FamilyHeld,
-  NotReflected,  // RFC 4271 section 9.2: from an internal peer to an internal peer
-  NoAdvertise,   // RFC 1997
-  NoExport,
-  OnlyToCustomer,  // RFC 9234
-  LongLivedStale,  // RFC 9494
-  AsSet,           // RFC 9774
-  NoPolicy,        // RFC 8212
-  Policy,
-  Limit,        // maxPrefixes.out
-  TooLong,      // the attributes leave no room for a prefix
-  Ipv6NextHop,  // of an IPv4 route, and RFC 8950 was not negotiated
-};
-std::string_view to_string(Withheld withheld);
 
 /// The chosen route, and where it came from.
 struct ExportRoute {
@@ -84,11 +70,13 @@ struct Permitted {
 };
 Permitted permit(const ExportSettings& to, const Policies& policies, const ExportRoute& route, bool explain = false);
 
-/// `sent` is what attributes_to_send() made: it has a next hop of a family that the neighbour takes.
-bool takes_next_hop(const ExportSettings& to, AddressFamily family, const PathAttributes& sent);
-
-/// Second half: the attributes as the neighbour is to see them. `route.attributes` is what permit() returned;
-/// `policy_changed`: that is not what it was given, so a MED in it is wanted.
-PathAttributes attributes_to_send(const ExportSettings& to, const ExportRoute& route, bool policy_changed);
+/// Second half: the attributes as the neighbour is to see them, encoded; or why they cannot be sent. `route.attributes`
+/// is what permit() returned; `policy_changed`: that is not what it was given, so a MED in it is wanted.
+struct Rendered {
+  Withheld withheld = Withheld::No;
+  AttributeBlock block;
+  IpAddress next_hop;
+};
+Rendered render(const ExportSettings& to, const ExportRoute& route, bool policy_changed);
 
 }  // namespace slash32::bgp

@@ -10,9 +10,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bgpd/fib/delta.h"
+#include "bgpd/rib/withheld.h"
 #include "bgpd/wire/message.h"
 #include "common/bgp_role.h"
 #include "common/ip.h"
@@ -107,6 +109,17 @@ struct PathView {
   bool long_lived_stale = false;  // RFC 9494: of the neighbour's own telling or by the time it is away
   bool resolved = false;
   std::string why_not;  // why it was refused or lost; empty for the best
+  /// The step of the decision process at which it lost, or the best one's last rival did: "localPref", "notEligible",
+  /// "onlyPath".
+  std::string_view step;
+  std::string_view won_by;  // the same of the best in words: "higher LOCAL_PREF"; empty for others
+};
+
+/// Why a peer is not told of a prefix.
+struct NotTold {
+  Withheld why = Withheld::No;  // it is
+  std::string detail;           // the policy and its term
+  std::string text() const;     // for people; empty when it is
 };
 
 struct FamilyCounts {
@@ -216,7 +229,10 @@ class Rib {
   void visit_advertised(PeerId id, const std::function<void(const Prefix&, const AttributesPtr&)>& visit) const;
   /// The same for one prefix; nothing when it was not sent.
   AttributesPtr advertised(PeerId id, const Prefix& prefix) const;
-  /// Why this peer was not told of the prefix, for people; empty when it was.
+  /// Why this peer was not told of the prefix. Where it may be told of several paths: of the best one that is not its
+  /// own.
+  NotTold why_not_told(PeerId id, const Prefix& prefix) const;
+  /// The same for people; empty when it was.
   std::string why_not_advertised(PeerId id, const Prefix& prefix) const;
   std::size_t prefixes() const;
 

@@ -1,5 +1,6 @@
 // Inside the RIB. Split by what is done: rib.cc (settings, peers), rib_in.cc (Adj-RIB-In), rib_select.cc (Loc-RIB, the
-// kernel's view), rib_out.cc (groups), rib_paths.cc (several paths to a prefix), rib_show.cc.
+// kernel's view), rib_out.cc (groups), rib_paths.cc (several paths to a prefix), rib_show.cc,
+// rib_why.cc.
 #pragma once
 
 #include <array>
@@ -182,10 +183,14 @@ struct Rib::Impl {
 
   // ------------------------------------------------------------ rib_show.cc
   void visit_node(std::size_t family, PrefixId id, const std::function<void(const PathView&)>& visit) const;
-  std::string why_not(const Prefix& prefix, const Path& path, const Candidate& candidate) const;
   std::vector<PrefixId> in_order(std::size_t family) const;
   /// A set as the peer was told it.
   AttributesPtr decoded(const RibPeerState& peer, const Prefix& prefix, SetId set) const;
+
+  // ------------------------------------------------------------ rib_why.cc
+  std::string why_not(const Prefix& prefix, const Path& path, const Candidate& candidate) const;
+  static DecisionStep won_at(const std::vector<Candidate>& candidates, std::size_t best);
+  NotTold why_not_told(const RibPeerState& peer, std::size_t family, PrefixId id, const Path& path) const;
 
   RibSettings settings;
   Guard guard;

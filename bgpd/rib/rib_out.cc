@@ -2,15 +2,10 @@
 #include <algorithm>
 
 #include "bgpd/rib/rib_impl.h"
-#include "bgpd/wire/nlri.h"
 #include "bgpd/wire/route_refresh.h"
 
 namespace slash32::bgp {
 namespace {
-
-// What stands in a message beside attributes and one IPv6 route: header 19, two lengths 4, MP_REACH_NLRI's own octets
-// 9, the route 17 (RFC 4271 section 4.3, RFC 4760 section 3).
-constexpr std::size_t kRoomForOneRoute = 19 + 4 + 9 + 17;
 
 template <class Visit>
 void for_each_told(const Told& told, Visit visit) {
@@ -152,21 +147,9 @@ SetId Rib::Impl::encoded_for(Group& group, std::size_t family, PrefixId id, cons
 }
 
 SetId Rib::Impl::encode(Group& group, const ExportRoute& route, bool policy_changed) {
-  const ExportSettings& to = group.out.settings();
-  const PathAttributes sent = attributes_to_send(to, route, policy_changed);
-  if (!takes_next_hop(to, route.prefix.family(), sent)) return 0;
-  const auto block =
-      encode_attribute_block(sent, route.prefix.family(), {.four_octet_as = to.four_octet_as, .external = to.external});
-  if (!block) return 0;
-  // RFC 4271 section 9.2: a route whose attributes do not fit a message is not advertised; it may well have come in a
-  // longer one (RFC 8654 section 4).
-  const std::size_t family = index_of(route.prefix.family());
-  const std::size_t path_id = to.add_path.at(family) > 0 ? kPathIdSize : 0;
-  if (block->bytes.size() + block->mp_next_hop.size() + kRoomForOneRoute + path_id > to.max_message_size) {
-    ++group.too_long.at(family);
-    return 0;
-  }
-  return encoded.intern(*block);
+  const Rendered rendered = render(group.out.settings(), route, policy_changed);
+  if (rendered.withheld == Withheld::TooLong) ++group.too_long.at(index_of(route.prefix.family()));
+  return rendered.withheld == Withheld::No ? encoded.intern(rendered.block) : 0;
 }
 
 void Rib::Impl::forget_memos() {

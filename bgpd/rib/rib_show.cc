@@ -6,23 +6,6 @@
 
 namespace slash32::bgp {
 
-std::string Rib::Impl::why_not(const Prefix& prefix, const Path& path, const Candidate& candidate) const {
-  if (path.refusal == Refusal::Policy) {
-    const RibPeer& peer = slots[path.peer]->conf;
-    const PolicyResult result = bgp::evaluate(settings.policies, *peer.import_policies, import_route(peer, prefix),
-                                              sets.pointer(path.received), peer.local_as);
-    return std::string{to_string(path.refusal)}.append(": ").append(result.describe());
-  }
-  if (path.refusal != Refusal::None) return std::string{to_string(path.refusal)};
-  if (candidate.lost == DecisionStep::Won) return {};
-  if (candidate.lost != DecisionStep::NotEligible) return std::string{to_string(candidate.lost)};
-  if (!next_hops.state(sets.tag(path.accepted)).resolved && !sets.get(path.accepted).marks.blackhole)
-    return std::string{"next hop "}
-        .append(next_hops.address(sets.tag(path.accepted)).to_string())
-        .append(" is unresolved");
-  return "selection is deferred until the neighbours have sent End-of-RIB";
-}
-
 void Rib::Impl::visit_node(std::size_t family, PrefixId id, const std::function<void(const PathView&)>& visit) const {
   const Node& node = tables[family].node(id);
   const Prefix prefix = tables[family].prefix(id);
@@ -42,6 +25,8 @@ void Rib::Impl::visit_node(std::size_t family, PrefixId id, const std::function<
     view.path_id = path.path_id;
     view.resolved = is_local || (path.accepted != 0 && next_hops.state(sets.tag(path.accepted)).resolved);
     view.why_not = why_not(prefix, path, candidates[i]);
+    view.step = key_of(view.best ? won_at(candidates, i) : candidates[i].lost);
+    if (view.best) view.won_by = won_text(won_at(candidates, i));
     visit(view);
   }
 }
@@ -130,39 +115,6 @@ void Rib::visit_advertised(PeerId id, const std::function<void(const Prefix&, co
       for (std::size_t n = 0; n < peer->more.size(); ++n)
         show(*peer->group->more[n], *peer->more[n], family, prefix_id);
     }
-}
-
-std::string Rib::why_not_advertised(PeerId id, const Prefix& prefix) const {
-  const RibPeerState* peer = impl_->find(id);
-  if (peer == nullptr || !peer->up) return "no session with this neighbour";
-  const std::size_t family = index_of(prefix.family());
-  const PrefixId prefix_id = impl_->tables[family].find(prefix);
-  if (prefix_id == kNoPrefix) return "no such prefix";
-  const AdjRibOut& out = peer->group->out;
-  if (advertised(id, prefix)) return {};
-  const Node& node = impl_->tables[family].node(prefix_id);
-  const Path* best = node.paths.best();
-  if (best == nullptr || best->accepted == 0) return "no usable path";
-  if (best->peer == peer->out.slot) return "learned from this neighbour";
-  const ExportRoute route = impl_->export_route(prefix, *best);
-  const Permitted permitted = permit(out.settings(), impl_->settings.policies, route, /*explain=*/true);
-  if (permitted.withheld != Withheld::No) {
-    std::string why{to_string(permitted.withheld)};
-    if (!permitted.detail.empty()) why.append(": ").append(permitted.detail);
-    return why;
-  }
-  if (peer->group->limit[family].waiting.contains(prefix_id)) return std::string{to_string(Withheld::Limit)};
-  const OutState state = out.state(family, prefix_id);
-  if (state.set == 0) {
-    ExportRoute permitted_route = route;
-    permitted_route.attributes = permitted.attributes;
-    const auto sent = attributes_to_send(out.settings(), permitted_route, permitted.attributes != route.attributes);
-    const bool fits = takes_next_hop(out.settings(), prefix.family(), sent);
-    return std::string{to_string(fits ? Withheld::TooLong : Withheld::Ipv6NextHop)};
-  }
-  if (out.settings().keeps_next_hop() && impl_->encoded.next_hop(state.set) == peer->conf.address)
-    return "its own address is the next hop";
-  return "not sent yet";
 }
 
 std::size_t Rib::prefixes() const { return impl_->tables[0].size() + impl_->tables[1].size(); }

@@ -155,6 +155,12 @@ TEST_F(CommandLine, AsksForWhatItWasGiven) {
   EXPECT_EQ(first_line_of_request(), "GET /v1/routes?prefix=10.244.0.0%2F16&family=ipv4 HTTP/1.1");
 }
 
+TEST_F(CommandLine, AsksForOnePrefixWithAllThatIsKnownOfIt) {
+  serve("HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{\"paths\":[]}");
+  EXPECT_EQ(ask("routes 10.244.0.0/16").status, 0);
+  EXPECT_EQ(first_line_of_request(), "GET /v1/routes/10.244.0.0%2F16 HTTP/1.1");
+}
+
 TEST_F(CommandLine, PassesTheDaemonsComplaintOn) {
   serve("HTTP/1.1 400 Bad Request\r\nContent-Length: 33\r\n\r\n{\"error\":\"/prefix: not a prefix\"}\n");
   const Outcome outcome = ask("routes nonsense");

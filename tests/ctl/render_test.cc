@@ -5,6 +5,7 @@
 
 #include "ctl/commands.h"
 #include "ctl/document.h"
+#include "ctl/route_text.h"
 
 namespace slash32::ctl {
 namespace {
@@ -114,6 +115,24 @@ TEST(RenderNeighbor, TakesErrorsOfAnyShape) {
   for (const char* text : {"null", "[]", R"({"sent":1,"received":[],"malformedUpdate":"x"})",
                            R"({"sent":{"message":{"hex":7}},"received":{"cause":{}},"malformedUpdate":{}})"})
     EXPECT_FALSE(render_neighbor(json::parse(std::string(R"({"name":"a","errors":)") + text + "}")).empty()) << text;
+}
+
+TEST(RenderRoute, ShowsThePathsAndWhomTheBestWasSentToOrWhyNot) {
+  const std::string text = render_route(json::parse(R"({"prefix":"10.1.0.0/16",
+    "paths":[{"prefix":"10.1.0.0/16","nextHop":"10.0.0.1","neighbor":"tor1","best":true,"why":"","wonBy":"shorter AS_PATH"}],
+    "neighbors":[{"neighbor":"tor2","sent":true,"nextHop":"10.0.0.9","asPath":[64512,65000],"communities":["no-peer"]},
+      {"neighbor":"tor1","sent":false,"reason":"splitHorizon","why":"learned from this neighbour"}]})"));
+  EXPECT_NE(text.find("best: shorter AS_PATH\n\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("NEIGHBOR  SENT  NEXT HOP  AS PATH      COMMUNITIES  WHY NOT\n"
+                      "tor2      yes   10.0.0.9  64512 65000  no-peer      -\n"
+                      "tor1      no    -         -            -            learned from this neighbour\n"),
+            std::string::npos)
+      << text;
+}
+
+TEST(RenderRoute, TakesADocumentThatLacksEverything) {
+  for (const char* text : {"{}", R"({"paths":null,"neighbors":7})", R"({"paths":[1],"neighbors":[null,[]]})"})
+    EXPECT_NE(render_route(json::parse(text)).find('\n'), std::string::npos) << text;
 }
 
 TEST(RenderRoutes, ShowsFlagsAttributesAndTheReason) {
