@@ -57,6 +57,7 @@ Daemon::Daemon(std::string conf_path, StartConf start, KernelWatch watch, FibSyn
       restart_timer_(loop_),
       stop_timer_(loop_),
       files_timer_(loop_),
+      conditions_timer_(loop_),
       started_(loop_.now()) {
   router_id_ = choose_router_id();
   if (!start.passed_over.empty()) log::warn("what was PUT is not taken", {{"why", start.passed_over}});
@@ -120,7 +121,9 @@ void Daemon::start() {
           .set_listen_key = [this](const Prefix& peer,
                                    const std::string& key) { return listeners_.set_key(peer, key); },
           .order_bfd = [this](PeerId peer, const std::optional<BfdOrder>& wanted) { order_bfd(peer, wanted); },
-          .discover = [this](const std::set<std::string>& interfaces) { discover(interfaces); }},
+          .discover = [this](const std::set<std::string>& interfaces) { discover(interfaces); },
+          .noticed = [this](const Neighbor& neighbor, const SessionEvents::Noticed& before,
+                            const SessionEvents::Noticed& now) { tell_noticed(neighbor, before, now); }},
       std::move(preserved));
   neighbors_->set_drained(life_.drained);
   read_kernel();
@@ -209,6 +212,7 @@ void Daemon::turn() {
   check_clocks(false);
   const bool more = rib_->run(kPrefixesATurn);
   feed_fib();
+  tell_routes();
   neighbors_->pull();
   if (more) return work();
   check_clocks(true);

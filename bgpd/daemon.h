@@ -16,6 +16,7 @@
 #include "bgpd/conf_source.h"
 #include "bgpd/discovery.h"
 #include "bgpd/error_views.h"
+#include "bgpd/events.h"
 #include "bgpd/fib/fib_sync.h"
 #include "bgpd/fib/kernel_watch.h"
 #include "bgpd/listeners.h"
@@ -124,6 +125,11 @@ class Daemon {
   control::HttpResponse route(const std::string& prefix);  // daemon_routes.cc
   std::string told_text(const Neighbor& neighbor, const Prefix& prefix) const;
   control::HttpResponse neighbor_verb(const control::HttpRequest& request);  // daemon_verbs.cc
+  // ------------------------------------------------------------ events (daemon_events.cc)
+  control::HttpResponse events(const control::HttpRequest& request);
+  void tell_conditions();
+  void tell_noticed(const Neighbor& neighbor, const SessionEvents::Noticed& before, const SessionEvents::Noticed& now);
+  void tell_routes();
   // ------------------------------------------------------------ for machines (daemon_metrics.cc)
   std::vector<std::string> not_ready() const;
   std::optional<control::HttpResponse> watched(const control::HttpRequest& request);
@@ -134,6 +140,7 @@ class Daemon {
   void put_table_metrics(control::MetricsText& out) const;
 
   ViewTime view_time() const { return {loop_.now(), std::chrono::system_clock::now()}; }
+  nlohmann::ordered_json route_document(const PathView& path) const;
   std::string route_text(const PathView& path) const;
   std::vector<PathView> paths_of(const Prefix& prefix) const;
   std::function<std::optional<std::vector<Prefix>>()> prefixes_of(const RouteFilter& filter) const;
@@ -169,9 +176,12 @@ class Daemon {
   std::string control_trouble_;                      // why the control socket, which somebody removed, is not back
   std::string metrics_trouble_;                      // why metrics.address is not served
   std::string refused_conf_;                         // why the last reload changed nothing; empty: it was taken
+  EventHub events_;
+  std::vector<std::string> told_conditions_;  // to events' readers
   std::vector<FdWatch> watches_;
   std::optional<SignalWatch> signals_;
-  LoopTimer meet_timer_, clock_timer_, audit_timer_, listen_timer_, restart_timer_, stop_timer_, files_timer_;
+  LoopTimer meet_timer_, clock_timer_, audit_timer_, listen_timer_, restart_timer_, stop_timer_, files_timer_,
+      conditions_timer_;
   Instant started_;
   bool work_posted_ = false;
   bool met_neighbors_ = false;

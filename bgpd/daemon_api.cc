@@ -142,6 +142,7 @@ HttpResponse Daemon::get(const HttpRequest& request) {
   constexpr std::string_view kNeighbors = "/v1/neighbors/", kAdvertised = "/advertised", kRoutes = "/v1/routes/";
   if (request.path == "/v1/status") return status();
   if (request.path == "/v1/neighbors") return neighbors_list();
+  if (request.path == "/v1/events") return events(request);
   if (request.path == "/v1/routes") {
     if (const auto name = request.query.find("advertised"); name != request.query.end())
       return advertised(name->second);
@@ -157,7 +158,7 @@ HttpResponse Daemon::get(const HttpRequest& request) {
                         "no such path; known: /v1/status, /v1/neighbors, /v1/neighbors/NAME, "
                         "/v1/neighbors/NAME/advertised, (POST) /v1/neighbors/NAME/VERB, /v1/routes, /v1/routes/PREFIX, "
                         "/v1/config, /v1/reload, "
-                        "/v1/config/check, /v1/reload/check, "
+                        "/v1/config/check, /v1/reload/check, /v1/events, "
                         "/v1/drain, /v1/undrain, /v1/shutdown, /v1/ready, /v1/live, /metrics");
 }
 
@@ -265,7 +266,7 @@ ordered_json Daemon::neighbor_document(const Neighbor& neighbor, ErrorDetail det
   return out;
 }
 
-std::string Daemon::route_text(const PathView& path) const {
+ordered_json Daemon::route_document(const PathView& path) const {
   RouteContext context{.source = "local", .neighbor = {}, .installed = false};
   if (!path.peer) {
     context.installed = pods_.contains(path.prefix) || aggregates_ready_.contains(path.prefix);
@@ -279,7 +280,11 @@ std::string Daemon::route_text(const PathView& path) const {
     }
     context.installed = (path.best || path.multipath) && fib_.installed(path.prefix);
   }
-  return route_view(path, context).dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+  return route_view(path, context);
+}
+
+std::string Daemon::route_text(const PathView& path) const {
+  return route_document(path).dump(-1, ' ', false, ordered_json::error_handler_t::replace);
 }
 
 std::vector<PathView> Daemon::paths_of(const Prefix& prefix) const {

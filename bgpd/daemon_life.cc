@@ -243,6 +243,7 @@ void Daemon::end() {
   restart_timer_.cancel();
   stop_timer_.cancel();
   files_timer_.cancel();
+  conditions_timer_.cancel();
   loop_.post([this] {  // after what is being called right now; connections flush and close on their own
     neighbors_.reset();
     bfd_.reset();

@@ -40,6 +40,10 @@ SessionEvents Neighbors::events_for(PeerId id) {
               [this, neighbor](std::size_t max_bytes) {
                 auto out = deps_.rib->take_output(neighbor->id, max_bytes);
                 return SessionEvents::Output{std::move(out.bytes), out.messages};
+              },
+          .noticed =
+              [this, neighbor](const SessionEvents::Noticed& before, const SessionEvents::Noticed& now) {
+                if (deps_.noticed) deps_.noticed(*neighbor, before, now);
               }};
 }
 

@@ -59,6 +59,9 @@ class Neighbors {
     std::function<void(PeerId, const std::optional<BfdOrder>&)> order_bfd;
     /// Looks for routers on these interfaces and no others; they come back by router_heard().
     std::function<void(const std::set<std::string>& interfaces)> discover;
+    /// For show: a session's state or last errors changed.
+    std::function<void(const Neighbor&, const SessionEvents::Noticed& before, const SessionEvents::Noticed& now)>
+        noticed = {};
   };
   /// `preserved`: families whose forwarding state survived a restart; nothing: this is no restart.
   Neighbors(Deps deps, std::optional<std::vector<AddressFamily>> preserved);

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -21,7 +22,10 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kBufferSize = 65536;
 constexpr std::size_t kEnoughOfBody = 200;
 constexpr std::string_view kHexDigits = "0123456789ABCDEF";
+constexpr std::chrono::milliseconds kLongestPoll = std::chrono::hours{1};
 constexpr std::string_view kUnreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+
+bool is_success(int status) { return status >= 200 && status <= 299; }
 
 Error connect_error(const std::filesystem::path& socket, int error_number) {
   Error error = sys_fail("connect to " + socket.string(), error_number).error();
@@ -73,7 +77,9 @@ Result<UniqueFd> connect_to(const std::filesystem::path& socket) {
 /// Waits until `events` are there; an error when the deadline passes first.
 Status wait_for(int fd, short events, Clock::time_point deadline) {
   while (true) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(std::min<Clock::duration>(deadline - Clock::now(), kLongestPoll))
+            .count();
     if (left <= 0) return fail(5, "no answer in time", "slash32-bgpd is busy or hangs");
     pollfd one{.fd = fd, .events = events, .revents = 0};
     const int ready = ::poll(&one, 1, static_cast<int>(left));
@@ -114,13 +120,38 @@ Result<HttpResponse> receive(int fd, Clock::time_point deadline) {
   return reader.take();
 }
 
-Result<HttpResponse> exchange(int fd, std::string_view method, std::string_view target, Clock::time_point deadline) {
+Status ask(int fd, std::string_view method, std::string_view target, Clock::time_point deadline) {
   std::string head;
   head.append(method).append(" ").append(target).append(" HTTP/1.1\r\n");
   head += "Host: localhost\r\nUser-Agent: slash32ctl/" SLASH32_VERSION "\r\nAccept: application/json\r\n";
   head += "Content-Length: 0\r\nConnection: close\r\n\r\n";
-  TRY(send_all(fd, head, deadline));
+  return send_all(fd, head, deadline);
+}
+
+Result<HttpResponse> exchange(int fd, std::string_view method, std::string_view target, Clock::time_point deadline) {
+  TRY(ask(fd, method, target, deadline));
   return receive(fd, deadline);
+}
+
+/// Until the answer ends or `take` has enough; an answer that is an error is read to its end and left in `reader`.
+Status receive_stream(int fd, HttpResponseReader& reader, const std::function<bool(std::string_view)>& take,
+                      Clock::time_point deadline) {
+  std::array<char, kBufferSize> buffer;
+  while (!reader.done()) {
+    const auto n = ::recv(fd, buffer.data(), buffer.size(), 0);
+    if (n > 0) {
+      TRY(reader.feed({buffer.data(), static_cast<std::size_t>(n)}));
+    } else if (n == 0) {
+      TRY(reader.finish());
+    } else if (errno == EAGAIN) {
+      TRY(wait_for(fd, POLLIN, is_success(reader.status()) ? Clock::time_point::max() : deadline));
+    } else if (errno != EINTR) {
+      return sys_fail("receive the answer");
+    }
+    if (!is_success(reader.status())) continue;
+    if (const auto body = reader.take_body(); !body.empty() && !take(body)) return ok();
+  }
+  return ok();
 }
 
 /// What the daemon says is wrong: every text of {"errors": [ … ]}, the text of {"error": "…"} or {"error": {"message":
@@ -160,10 +191,24 @@ Result<std::string> request(const std::filesystem::path& socket, std::string_vie
   const UniqueFd fd = TRY(connect_to(socket));
   auto response = exchange(fd.get(), method, target, deadline);
   if (!response) return fail(in(what, std::move(response).error()));
-  if (response->status < 200 || response->status > 299) {
+  if (!is_success(response->status)) {
     return fail(5, what + ": status " + std::to_string(response->status) + ": " + complaint_of(response->body));
   }
   return std::move(response->body);
+}
+
+Status stream(const std::filesystem::path& socket, std::string_view target,
+              const std::function<bool(std::string_view)>& take, std::chrono::milliseconds timeout) {
+  const auto deadline = Clock::now() + timeout;
+  const std::string what = "GET " + std::string{target} + " from " + socket.string();
+  const UniqueFd fd = TRY(connect_to(socket));
+  HttpResponseReader reader;
+  auto done = ask(fd.get(), "GET", target, deadline);
+  if (done) done = receive_stream(fd.get(), reader, take, deadline);
+  if (!done) return fail(in(what, std::move(done).error()));
+  if (!is_success(reader.status()))
+    return fail(5, what + ": status " + std::to_string(reader.status()) + ": " + complaint_of(reader.take_body()));
+  return ok();
 }
 
 std::string percent_encoded(std::string_view text) {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,12 @@ namespace slash32::ctl {
 /// 2xx is an error as well, with the daemon's own words.
 Result<std::string> request(const std::filesystem::path& socket, std::string_view method, std::string_view target,
                             std::chrono::milliseconds timeout = std::chrono::seconds{30});
+
+/// GETs `target` and gives `take` the body as it comes, until the daemon ends it, or `take` says false. `timeout` is
+/// for the answer's beginning. Error: as of request().
+Status stream(const std::filesystem::path& socket, std::string_view target,
+              const std::function<bool(std::string_view)>& take,
+              std::chrono::milliseconds timeout = std::chrono::seconds{30});
 
 /// Whether anybody listens on `socket`. Error: it cannot be told (no permission, or a path too long for a socket).
 Result<bool> is_answering(const std::filesystem::path& socket);

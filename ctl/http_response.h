@@ -23,6 +23,10 @@ class HttpResponseReader {
   Status feed(std::string_view bytes);
   /// The connection ended. Error: the response was cut off, and where.
   Status finish();
+  /// The status once the head is there; 0 before.
+  int status() const { return response_.status; }
+  /// What came of the body since the last call, for a response that has no end.
+  std::string take_body() { return std::exchange(response_.body, {}); }
   /// Whether the response is complete; more bytes would be ignored.
   bool done() const { return phase_ == Phase::Done; }
   /// The response; call it once, when done.

@@ -11,6 +11,7 @@
 #include "ctl/networks.h"
 #include "ctl/node_command_line.h"
 #include "ctl/text.h"
+#include "ctl/watch.h"
 
 namespace {
 
@@ -35,6 +36,7 @@ struct Invocation {
   ctl::Options options;
   ctl::NeighborsQuery neighbors;
   ctl::RoutesQuery routes;
+  ctl::WatchQuery watch;
   ctl::NeighborOrder order;
   ctl::DrainOrder drain;
   bool dry_reload = false;
@@ -109,6 +111,11 @@ void add_bgp_commands(CLI::App& app, Invocation& call) {
   routes->add_option("--neighbor", call.routes.neighbor, "Only paths from this neighbor")->check(not_empty());
   routes->add_option("--family", call.routes.family, "Only ipv4 or ipv6")->check(CLI::IsMember({"ipv4", "ipv6"}));
   routes->callback([&call] { call.run = [&call] { return ctl::run_routes(call.options, call.routes, std::cout); }; });
+
+  auto* watch = app.add_subcommand("watch", "What happens, as it happens: sessions, errors, conditions, best paths");
+  watch->add_option("--kinds", call.watch.kinds, "Only these: neighbor,error,condition,route")->check(not_empty());
+  watch->add_option("--prefix", call.watch.prefix, "Of routes only this one and what is inside it")->check(not_empty());
+  watch->callback([&call] { call.run = [&call] { return ctl::run_watch(call.options, call.watch, std::cout); }; });
 
   add_reload(app, call);
 

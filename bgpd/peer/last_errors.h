@@ -49,6 +49,7 @@ struct LastErrors {
   std::shared_ptr<const NotedNotification> sent;
   std::shared_ptr<const NotedNotification> received;
   std::shared_ptr<const NotedUpdate> malformed;
+  bool operator==(const LastErrors&) const = default;  // the same ones, not equal ones
 };
 
 }  // namespace slash32::bgp

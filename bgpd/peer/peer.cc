@@ -131,9 +131,15 @@ std::optional<Instant> Peer::Impl::next_deadline() const {
   return first;
 }
 
+PeerState Peer::Impl::state() const {
+  PeerState out = PeerState::Idle;
+  for (const auto& c : connections) out = std::max(out, c->fsm.state);
+  return out;
+}
+
 PeerStatus Peer::Impl::show() const {
   PeerStatus out = status;
-  for (const auto& c : connections) out.state = std::max(out.state, c->fsm.state);
+  out.state = state();
   if (const Connection* c = established()) out.session = *c->fsm.session;
   for (const AddressFamily f : retention.stale())
     out.stale.push_back({f, retention.is_long_lived(f), retention.deadline(f)});
@@ -245,6 +251,8 @@ Actions Peer::request_refresh(AddressFamily family, Instant now) {
 void Peer::note_end_of_rib(AddressFamily family) { impl_->retention.on_end_of_rib(family); }
 
 PeerStatus Peer::status() const { return impl_->show(); }
+PeerState Peer::state() const { return impl_->state(); }
+const LastErrors& Peer::last_errors() const { return impl_->status.errors; }
 const PeerSettings& Peer::settings() const { return impl_->settings; }
 
 }  // namespace slash32::bgp

@@ -134,6 +134,9 @@ class Peer {
   void note_end_of_rib(AddressFamily family);
 
   PeerStatus status() const;
+  /// Two of status() that are asked for often.
+  PeerState state() const;
+  const LastErrors& last_errors() const;
   const PeerSettings& settings() const;
 
  private:

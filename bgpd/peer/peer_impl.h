@@ -47,6 +47,7 @@ struct Peer::Impl {
   void time(Instant now);
   std::optional<Instant> next_deadline() const;
   PeerStatus show() const;
+  PeerState state() const;
   /// Ends a call: removes connections that are gone, plans the next attempt, hands the actions out.
   Actions finish(Instant now);
 

@@ -54,6 +54,7 @@ struct Path {
   bool stale : 1 = false;       // RFC 4724 section 4.2
   bool best : 1 = false;        // Loc-RIB holds it
   bool long_lived : 1 = false;  // stale beyond that (RFC 9494 section 4.2)
+  bool noted : 1 = false;       // the best of the last decision, and the same since
   bool unsaid : 1 = false;      // its peer is refreshing (RFC 7313 section 4) and has not said it again
 };
 
@@ -141,7 +142,8 @@ struct Node {
   std::uint32_t fib = 0;  // interned next hops that the kernel is to have; 0: none
   enum class Work : std::uint8_t { None, Ordinary, Urgent };
   std::uint32_t held : 24 = 0;  // pending queues that still name this id: it must not be used again
-  Work work : 7 = Work::None;   // its place in the work queue
+  Work work : 6 = Work::None;   // its place in the work queue
+  bool had_best : 1 = false;    // the last decision had a winner
   bool reimport : 1 = false;    // guard and import policy are to be asked again before the decision
 };
 static_assert(sizeof(Node) == 28, "there is one for every prefix");

@@ -85,6 +85,7 @@ void Rib::Impl::set_local(const Prefix& prefix, SetId set) {
   release_set(path->accepted);
   path->received = sets.add_reference(set);
   path->accepted = set;
+  path->noted = false;
   local.insert(prefix);
   work.push(family, id, true);
 }

@@ -115,6 +115,12 @@ struct PathView {
   std::string_view won_by;  // the same of the best in words: "higher LOCAL_PREF"; empty for others
 };
 
+/// Prefixes whose best path is another one, or has other attributes, or that have none any more.
+struct BestChanges {
+  std::vector<Prefix> prefixes;
+  std::uint64_t lost = 0;  // so many were not kept
+};
+
 /// Why a peer is not told of a prefix.
 struct NotTold {
   Withheld why = Withheld::No;  // it is
@@ -235,6 +241,9 @@ class Rib {
   /// The same for people; empty when it was.
   std::string why_not_advertised(PeerId id, const Prefix& prefix) const;
   std::size_t prefixes() const;
+  /// While on, changes of best paths are kept for take_best_changes().
+  void watch_best(bool on);
+  BestChanges take_best_changes();
 
  private:
   struct Impl;

@@ -142,6 +142,7 @@ struct Rib::Impl {
   // ------------------------------------------------------------ rib_select.cc
   bool run(std::size_t budget);
   void evaluate(std::size_t family, PrefixId id);
+  void note_best(std::size_t family, PrefixId id);
   /// Fills `candidates` for the node's paths, in their order, and decides.
   std::optional<std::size_t> select(const Node& node, std::vector<Candidate>& candidates) const;
   Candidate candidate(const Path& path) const;
@@ -209,6 +210,8 @@ struct Rib::Impl {
   std::array<IdFifo, kFamilies> fib_changed;
   bool deferral = false;
   bool end_of_rib_held = false;
+  bool watching_best = false;
+  BestChanges best_changes;
   std::uint64_t visits = 0;          // see Rib::visits()
   std::unordered_set<Prefix> local;  // where we have a route of our own
   std::vector<Candidate> scratch;

@@ -220,6 +220,7 @@ void Rib::Impl::assign(RibPeerState& peer, std::size_t family, PrefixId id, Path
   peer.accepted[family] += (imported.accepted != 0 ? 1 : 0) - (path.accepted != 0 ? 1 : 0);
   const SetId before = path.accepted;
   path.accepted = imported.accepted;
+  path.noted = path.noted && path.accepted == before;
   path.refusal = imported.refusal;
   release_set(before);
   if (path.accepted == 0) return;

@@ -6,6 +6,7 @@
 namespace slash32::bgp {
 namespace {
 
+constexpr std::size_t kMostBestChanges = 10'000;
 constexpr std::size_t kPathsATime = 8;  // are decided about in the time that a prefix with one takes
 
 }  // namespace
@@ -61,11 +62,22 @@ void Rib::Impl::evaluate(std::size_t family, PrefixId id) {
   if (node.reimport) import_again(family, id);
   const auto best = select(node, scratch);
   const auto paths = node.paths.all();
-  for (std::size_t i = 0; i < paths.size(); ++i) paths[i].best = best == i;
+  if (best ? !paths[*best].noted : node.had_best) note_best(family, id);
+  node.had_best = best.has_value();
+  for (std::size_t i = 0; i < paths.size(); ++i) paths[i].best = paths[i].noted = best == i;
   set_fib(family, id, best ? kernel_group(node, *best) : 0);
   for (const auto& group : groups)
     if (group->out.is_built(family, id)) export_to(*group, family, id);
   tables[family].forget_if_unused(id);
+}
+
+// For show: who watches takes them every turn, so the limit is for who does not.
+void Rib::Impl::note_best(std::size_t family, PrefixId id) {
+  if (!watching_best) return;
+  if (best_changes.prefixes.size() < kMostBestChanges)
+    best_changes.prefixes.push_back(tables[family].prefix(id));
+  else
+    ++best_changes.lost;
 }
 
 // The interned next hops of the ECMP set in `scratch`, with a reference. A local route has none: its kernel route is

@@ -1,5 +1,6 @@
 // For show: every path and why it won or lost, what was told to whom.
 #include <algorithm>
+#include <utility>
 
 #include "bgpd/rib/rib_impl.h"
 #include "bgpd/wire/header.h"
@@ -116,6 +117,13 @@ void Rib::visit_advertised(PeerId id, const std::function<void(const Prefix&, co
         show(*peer->group->more[n], *peer->more[n], family, prefix_id);
     }
 }
+
+void Rib::watch_best(bool on) {
+  impl_->watching_best = on;
+  if (!on) impl_->best_changes = {};
+}
+
+BestChanges Rib::take_best_changes() { return std::exchange(impl_->best_changes, {}); }
 
 std::size_t Rib::prefixes() const { return impl_->tables[0].size() + impl_->tables[1].size(); }
 

@@ -190,6 +190,13 @@ void NeighborSession::carry_out(Actions actions) {
   }
   carrying_out_ = false;
   arm();
+  notice();
+}
+
+void NeighborSession::notice() {
+  if (!events_.noticed || (peer_.state() == noticed_.state && peer_.last_errors() == noticed_.errors)) return;
+  const auto before = std::exchange(noticed_, {peer_.state(), peer_.last_errors()});
+  events_.noticed(before, noticed_);
 }
 
 void NeighborSession::arm() {

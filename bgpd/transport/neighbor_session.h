@@ -34,6 +34,14 @@ struct SessionEvents {
     std::uint64_t messages = 0;
   };
   std::function<Output(std::size_t max_bytes)> output;
+  /// State or last errors are others than `before`; told after what they led to. States that lasted no longer than one
+  /// call are passed over.
+  struct Noticed {
+    PeerState state = PeerState::Idle;
+    LastErrors errors;
+    bool operator==(const Noticed&) const = default;
+  };
+  std::function<void(const Noticed& before, const Noticed& now)> noticed = {};
 };
 
 class NeighborSession {
@@ -69,6 +77,7 @@ class NeighborSession {
 
  private:
   void carry_out(Actions actions);
+  void notice();
   void run_one(Action action);
   void arm();
   void connect(ConnectionId id);
@@ -89,6 +98,7 @@ class NeighborSession {
   std::set<ConnectionId> connected_;  // those of connections_ that were up
   std::deque<Action> actions_;        // what is still to be carried out, in order
   bool carrying_out_ = false;
+  SessionEvents::Noticed noticed_;
   std::shared_ptr<int> sockets_ = std::make_shared<int>();  // each socket that is open has a share in it
   ConnectionId established_ = 0;                            // 0: none
 };

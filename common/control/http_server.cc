@@ -1,5 +1,7 @@
 #include "common/control/http_server.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
@@ -8,6 +10,7 @@
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
+#include <cerrno>
 #include <chrono>
 #include <exception>
 #include <set>
@@ -31,9 +34,10 @@ constexpr std::uint64_t kMaxBody = 16 << 20;  // a configuration of thousands of
 constexpr std::size_t kMaxConnections = 64;
 constexpr std::chrono::seconds kIdle{15};  // between requests, and to send one
 constexpr std::chrono::milliseconds kBreath{100};
-constexpr std::chrono::seconds kWrite{10};    // for each piece of an answer …
-constexpr std::chrono::seconds kAnswer{120};  // … and for all of them
-constexpr std::chrono::seconds kLastWord{1};  // for answers on their way out when the server goes
+constexpr std::chrono::seconds kWrite{10};      // for each piece of an answer …
+constexpr std::chrono::seconds kAnswer{120};    // … and for all of them
+constexpr std::chrono::seconds kPatience{300};  // for each piece of an answer that lasts
+constexpr std::chrono::seconds kLastWord{1};    // for answers on their way out when the server goes
 
 class Client;
 
@@ -78,9 +82,10 @@ class Client : public std::enable_shared_from_this<Client> {
     });
   }
 
-  /// The server goes: a client that is not being answered has nothing to wait for.
+  /// The server goes: a client that is not being answered has nothing to wait for, and an answer that waits is over.
   void stop() {
     if (reading_) close();
+    if (std::exchange(waiting_, false)) end_chunks();
   }
   /// Whatever it is doing ends with an error.
   void cut_off() { stream_.close(); }
@@ -107,6 +112,7 @@ class Client : public std::enable_shared_from_this<Client> {
 
   void answer(HttpResponse response, bool keep_alive) {
     more_ = std::move(response.more);
+    when_more_ = std::move(response.when_more);
     response_ = {};
     response_.result(static_cast<unsigned>(response.status));
     response_.version(11);
@@ -114,7 +120,7 @@ class Client : public std::enable_shared_from_this<Client> {
     response_.set(http::field::server, shared_->program + "/" SLASH32_VERSION);
     response_.keep_alive(keep_alive);
     if (!response.allow.empty()) response_.set(http::field::allow, response.allow);
-    give_up_at_ = Clock::now() + kAnswer;
+    give_up_at_ = when_more_ ? Clock::time_point::max() : Clock::now() + kAnswer;
     stream_.expires_after(kWrite);
     if (head_) return answer_without_body(response.body.size());
     if (more_) {
@@ -157,18 +163,56 @@ class Client : public std::enable_shared_from_this<Client> {
       if (!*next) return write_last();
       piece_ = **std::move(next);
     }
+    if (piece_.empty() && when_more_) return wait_for_more();
     if (piece_.empty())
       return asio::post(stream_.get_executor(), [self = shared_from_this()] {
         if (Clock::now() < self->give_up_at_ && self->stream_.socket().is_open()) return self->write_piece();
         self->cut_off();
       });
-    stream_.expires_at(std::min(Clock::now() + kWrite, give_up_at_));
+    stream_.expires_at(std::min(Clock::now() + (when_more_ ? kPatience : kWrite), give_up_at_));
     asio::async_write(stream_, http::make_chunk(asio::buffer(piece_)),
                       [self = shared_from_this()](error_code error, std::size_t) {
                         if (error) return self->close();
                         self->piece_.clear();
                         self->write_piece();
                       });
+  }
+
+  void wait_for_more() {
+    if (shared_->stopped) return end_chunks();
+    waiting_ = true;
+    stream_.expires_never();
+    watch_reader();
+    when_more_([weak = weak_from_this()] {
+      if (const auto self = weak.lock())
+        asio::post(self->stream_.get_executor(), [self] {
+          if (std::exchange(self->waiting_, false)) self->write_piece();
+        });
+    });
+  }
+
+  /// A reader that goes while nothing is written would keep its place for good.
+  void watch_reader() {
+    if (std::exchange(watching_, true)) return;
+    stream_.socket().async_wait(stream_protocol::socket::wait_read, [self = shared_from_this()](error_code error) {
+      self->watching_ = false;
+      if (error || !self->waiting_) return;
+      char next = 0;
+      const auto n = ::recv(self->stream_.socket().native_handle(), &next, 1, MSG_PEEK | MSG_DONTWAIT);
+      if (n > 0) return;  // its next request, which waits: so does our look at what becomes of it
+      if (n < 0 && (errno == EAGAIN || errno == EINTR)) return self->watch_reader();
+      self->waiting_ = false;
+      self->more_ = nullptr;
+      self->when_more_ = nullptr;
+      self->cut_off();
+    });
+  }
+
+  void end_chunks() {
+    when_more_ = nullptr;
+    more_ = nullptr;
+    stream_.expires_after(kWrite);
+    write_last();
   }
 
   /// Nothing: what it threw ended this answer, which is cut off, and not the daemon.
@@ -189,6 +233,7 @@ class Client : public std::enable_shared_from_this<Client> {
 
   void answered(error_code error) {
     more_ = nullptr;
+    when_more_ = nullptr;
     if (error || !response_.keep_alive()) return close();
     read();
   }
@@ -209,6 +254,9 @@ class Client : public std::enable_shared_from_this<Client> {
   std::optional<http::response<http::empty_body>> header_;
   std::optional<http::response_serializer<http::empty_body>> serializer_;
   std::function<std::optional<std::string>()> more_;
+  std::function<void(std::function<void()>)> when_more_;
+  bool waiting_ = false;   // for what when_more_ was given
+  bool watching_ = false;  // whether the reader is still there
   std::string piece_;
 };
 

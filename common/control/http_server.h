@@ -34,6 +34,10 @@ struct HttpResponse {
   std::function<std::optional<std::string>()> more;
   std::string allow = {};  // of a 405: the methods there are (RFC 9110 section 15.5.6)
   std::string content_type = "application/json";
+  /// Where there is one, `more` returning an empty piece means "nothing yet": this is then given what to call, from the
+  /// loop, when there may be more. Such an answer lasts as long as its reader and the server do; only each write of it
+  /// is bounded in time.
+  std::function<void(std::function<void()> wake)> when_more = {};
 };
 
 /// {"error": message}

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <cstring>
 #include <filesystem>
 #include <thread>
@@ -211,6 +212,81 @@ TEST_F(HttpServerTest, WhatAHandlerThrowsIsAnAnswerAndNotTheEnd) {
 
 TEST(ErrorResponse, IsAJsonObject) {
   EXPECT_EQ(error_response(404, "no \"x\"").body, "{\n  \"error\": \"no \\\"x\\\"\"\n}\n");
+}
+
+/// An answer that lasts: what is said goes out, and it ends with the server, the reader, or when it is told to.
+struct Feed {
+  std::string pending;
+  bool over = false;
+  std::function<void()> wake;
+  void say(const std::string& text) {
+    pending += text;
+    if (const auto call = std::exchange(wake, nullptr)) call();
+  }
+  static HttpResponse answer(const std::shared_ptr<Feed>& feed) {
+    return {.status = 200,
+            .body = "first\n",
+            .more = [feed]() -> std::optional<std::string> {
+              if (feed->over && feed->pending.empty()) return std::nullopt;
+              return std::exchange(feed->pending, {});
+            },
+            .allow = {},
+            .content_type = "application/x-ndjson",
+            .when_more = [feed](std::function<void()> wake) { feed->wake = std::move(wake); }};
+  }
+};
+
+/// Reads until `wanted` is there, or the end.
+std::string read_until(int fd, const std::string& wanted) {
+  std::string got;
+  char buffer[1024];
+  while (got.find(wanted) == std::string::npos) {
+    const auto n = ::read(fd, buffer, sizeof buffer);
+    if (n <= 0) break;
+    got.append(buffer, static_cast<std::size_t>(n));
+  }
+  return got;
+}
+
+TEST_F(HttpServerTest, AnAnswerThatLastsSendsWhatComesWhenItComes) {
+  const auto feed = std::make_shared<Feed>();
+  start([feed](const HttpRequest&) { return Feed::answer(feed); });
+  const UniqueFd fd = dial(path_);
+  ASSERT_TRUE(write_all(fd.get(), "GET /v1/events HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+  EXPECT_THAT(read_until(fd.get(), "first\n"), HasSubstr("application/x-ndjson"));
+  boost::asio::post(context_, [feed] { feed->say("second\n"); });
+  EXPECT_THAT(read_until(fd.get(), "second\n"), HasSubstr("second\n"));
+  boost::asio::post(context_, [feed] {
+    feed->over = true;
+    feed->say("third\n");
+  });
+  EXPECT_THAT(read_all(fd.get()).value_or(""), HasSubstr("third\n\r\n0\r\n\r\n"));
+}
+
+TEST_F(HttpServerTest, AReaderOfALastingAnswerThatGoesIsForgottenAtOnce) {
+  auto feed = std::make_shared<Feed>();
+  const std::weak_ptr<Feed> gone = feed;
+  start([feed = std::exchange(feed, nullptr)](const HttpRequest&) mutable {
+    return Feed::answer(std::exchange(feed, nullptr));
+  });
+  {
+    const UniqueFd fd = dial(path_);
+    ASSERT_TRUE(write_all(fd.get(), "GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n"));
+    EXPECT_THAT(read_until(fd.get(), "first\n"), HasSubstr("first"));
+    EXPECT_FALSE(gone.expired());
+  }
+  for (int i = 0; i < 500 && !gone.expired(); ++i) ::usleep(10'000);
+  EXPECT_TRUE(gone.expired());
+}
+
+TEST_F(HttpServerTest, ALastingAnswerEndsWithTheServer) {
+  const auto feed = std::make_shared<Feed>();
+  start([feed](const HttpRequest&) { return Feed::answer(feed); });
+  const UniqueFd fd = dial(path_);
+  ASSERT_TRUE(write_all(fd.get(), "GET /v1/events HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+  EXPECT_THAT(read_until(fd.get(), "first\n"), HasSubstr("first"));
+  boost::asio::post(context_, [this] { server_.reset(); });
+  EXPECT_THAT(read_all(fd.get()).value_or(""), testing::EndsWith("0\r\n\r\n"));
 }
 
 }  // namespace
