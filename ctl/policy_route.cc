@@ -129,7 +129,7 @@ Result<TestRoute> read_test_route(const std::string& text, const config::BgpdCon
   for (auto at = document.begin(); at != document.end();)  // as /v1/routes writes what is not there
     at = at->is_null() ? document.erase(at) : std::next(at);
   const JsonField field(document);
-  // The last eight are there when the route was copied from /v1/routes, and mean nothing here.
+  // From `best` on they are there when the route was copied from /v1/routes, and mean nothing here.
   TRY(field.only({"prefix",
                   "neighbor",
                   "source",
@@ -148,7 +148,12 @@ Result<TestRoute> read_test_route(const std::string& text, const config::BgpdCon
                   "resolved",
                   "installed",
                   "stale",
+                  "longLivedStale",
+                  "pathId",
+                  "onlyToCustomer",
                   "why",
+                  "decision",
+                  "wonBy",
                   "kernelMetric",
                   "blackhole"}));
   TestRoute out;

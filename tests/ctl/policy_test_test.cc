@@ -74,6 +74,13 @@ TEST(PolicyTest, TakesARouteAsTheDaemonShowsIt) {
   EXPECT_EQ(got["attributes"]["asPath"], (nlohmann::json{65000, nlohmann::json{1, 2}})) << "not marked: no prepend";
 }
 
+TEST(PolicyTest, TakesWhatTheDaemonShowsOfSomeRoutesOnly) {
+  const auto got = test(R"({"prefix": "10.1.0.0/16", "neighbor": "tor1", "asPath": [65000], "longLivedStale": true,
+    "pathId": 7, "onlyToCustomer": 65000, "kernelMetric": 9, "blackhole": true, "why": "", "decision": "localPref",
+    "wonBy": "higher LOCAL_PREF"})");
+  EXPECT_EQ(got["accepted"], true) << got;
+}
+
 TEST(PolicyTest, DerivesTheTypeOfThePeerFromTheConfiguration) {
   EXPECT_EQ(read_test_route("10.0.0.0/8 neighbor=rr1", conf())->peer_type, config::PeerType::Client);
   EXPECT_EQ(read_test_route("10.0.0.0/8 neighbor=rr1", conf())->source, config::RouteSource::Ibgp);
