@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <optional>
-#include <utility>
 #include <vector>
 
 #include "bgpd/fsm/fsm.h"
@@ -126,8 +125,11 @@ class Retention {
     Expired out;
     for (const AddressFamily f : kFamilies) {
       Family& family = of(f);
-      bool gone = false;
-      if (family.wait_end && *family.wait_end <= now) gone = !begins_long_life(family, now);
+      bool gone = false, stays = false;
+      if (family.wait_end && *family.wait_end <= now) {
+        stays = begins_long_life(family, now);
+        gone = !stays;
+      }
       // RFC 9494 section 4.2: "all stale routes of that AFI/SAFI", those that wait for a second restart time as well.
       if (family.until && *family.until <= now) {
         family.lapsed = up_;
@@ -135,7 +137,7 @@ class Retention {
       }
       if (gone)
         out.gone.push_back(f);
-      else if (std::exchange(family.became_so, false))
+      else if (stays)
         out.long_lived.push_back(f);
       if (gone) family.end();
     }
@@ -153,7 +155,6 @@ class Retention {
   struct Family {
     bool stale = false;
     bool lapsed = false;              // see has_lapsed()
-    bool became_so = false;           // long-lived, or more of it, and expire() has not said so
     Instant since{};                  // while stale: under RFC 8538 or RFC 9494 the first of the losses
     std::optional<Instant> wait_end;  // of the restart time, or of the patience with End-of-RIB
     std::optional<Instant> until;     // when what is long-lived must go
@@ -161,7 +162,7 @@ class Retention {
 
     /// Nothing of it is stale any more.
     void end() {
-      stale = became_so = false;
+      stale = false;
       wait_end.reset();
       until.reset();
     }
@@ -195,7 +196,7 @@ class Retention {
     family.wait_end.reset();
     if (up_ || family.time == Seconds{0}) return false;
     if (!family.until) family.until = now + family.time;
-    return family.became_so = true;
+    return true;
   }
   /// RFC 8538 section 4.1: sessions that come and go must not keep a route stale forever.
   Instant bounded(const Session& session, const Family& family, Instant deadline) const {

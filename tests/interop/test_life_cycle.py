@@ -155,6 +155,19 @@ def test_a_reload_takes_the_file_in_the_place_of_what_was_put(pair):
     assert source(speaker)["source"] == "file" and not os.path.exists(kept)
 
 
+def test_what_was_put_and_cannot_be_kept_is_told_and_tried_again(pair):
+    pair.start(external(1))
+    speaker = pair.speaker
+    copy = speaker.document["stateFile"] + ".put"
+    os.mkdir(copy)
+    status, answer = put(speaker, {**speaker.document, "neighbors": [external(2)]})
+    assert status == 200 and copy in answer["notKept"], answer
+    assert copy in conditions(speaker) and "kept" not in source(speaker)
+    os.rmdir(copy)
+    wait_until(lambda: not conditions(speaker), 10, lambda: conditions(speaker))
+    assert os.path.isfile(copy) and source(speaker)["kept"] == copy
+
+
 def test_a_put_that_is_refused_leaves_what_was_put_before(pair):
     pair.start(external(1))
     speaker = pair.speaker
