@@ -196,7 +196,8 @@ TEST_F(CommandLine, ADryReloadAsksOnlyAndEndsWith3WhereASessionWouldReset) {
   const auto answer = [](const std::string& body) {
     return "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
   };
-  serve(answer(R"({"state": "checked", "changes": ["neighbor a (10.0.0.1) removed"], "resets": 1, "summary": "1 neighbor"})"));
+  serve(answer(
+      R"({"state": "checked", "changes": ["neighbor a (10.0.0.1) removed"], "resets": 1, "summary": "1 neighbor"})"));
   Outcome outcome = ask("reload --dry-run");
   EXPECT_EQ(outcome.status, 3);
   EXPECT_EQ(outcome.output, "would be taken\n  neighbor a (10.0.0.1) removed\n1 neighbor\n");
