@@ -72,19 +72,20 @@ Names export_of(const BgpPeer& peer, const World& world, NeighborPlan& plan, std
   return out;
 }
 
-/// A neighbour's place in the world: the address it is called at.
+/// A neighbour's place in the world: the address it is called at, or the link alone that it is on.
 struct Target {
   std::string name;
-  IpAddress address;
+  std::optional<IpAddress> address;  // nothing: whoever advertises itself on `interface`
   std::optional<std::string> interface;
 };
 
+std::string text_of(const Target& target) {
+  return target.address ? target.address->to_string() : target.interface.value_or("");
+}
+
 std::vector<Target> targets_of(const BgpPeer& peer, const World& world, std::string& problem) {
   const auto& name = peer.meta.key.name;
-  if (peer.interface) {
-    problem = "/spec/interface: unnumbered peering is not there yet; give address or defaultGateway";
-    return {};
-  }
+  if (peer.interface) return {{neighbor_name(name), std::nullopt, peer.interface}};
   if (peer.address) return {{neighbor_name(name), *peer.address, std::nullopt}};
   std::vector<Target> out;
   for (const auto& gateway : world.default_gateways) {
@@ -163,8 +164,8 @@ class Planner {
   }
 
   void add_target(const BgpPeer& peer, const Target& target) {
-    if (is_own(target.address)) return;  // one of a pair of nodes that peer with each other
-    const auto text = target.address.to_string();
+    if (target.address && is_own(*target.address)) return;  // one of a pair of nodes that peer with each other
+    const auto text = text_of(target);
     std::string problem;
     auto neighbor = neighbor_of(peer, target, problem);
     if (const auto complaint = complaint_about(neighbor, ordered_json::object(), self_.as); !complaint.empty())
@@ -177,12 +178,12 @@ class Planner {
   }
 
   ordered_json neighbor_of(const BgpPeer& peer, const Target& target, std::string& problem) {
-    ordered_json out = {{"name", target.name}, {"address", target.address.to_string()}};
+    ordered_json out = {{"name", target.name}, {target.address ? "address" : "interface", text_of(target)}};
     const auto settings = model::merged(conf_.neighbor_defaults, peer.settings);
     for (const auto& [key, value] : settings.items()) out[key] = value;
-    if (target.interface && !out.contains("bindInterface")) out["bindInterface"] = *target.interface;
-    if (peer.source_node_address && !out.contains("localAddress"))
-      if (const auto own = self_.node->address(target.address.family())) out["localAddress"] = own->to_string();
+    if (target.address && target.interface && !out.contains("bindInterface")) out["bindInterface"] = *target.interface;
+    if (peer.source_node_address && target.address && !out.contains("localAddress"))
+      if (const auto own = self_.node->address(target.address->family())) out["localAddress"] = own->to_string();
     if (peer.password) add_password(*peer.password, world_, options_, out, plan_, problem);
     if (const auto import = import_of(peer, world_, self_.as, plan_, problem)) out["import"] = *import;
     out["export"] = export_of(peer, world_, plan_, problem);

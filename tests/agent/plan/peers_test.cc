@@ -62,13 +62,18 @@ TEST(Peer, WithoutItsSecretIsHeldDownVisibly) {
   EXPECT_EQ(needs_of(b.world, "n1").secrets, std::set<std::string>{"tor"});
 }
 
-TEST(Peer, OnAnInterfaceIsRefusedClearly) {
+TEST(Peer, OnAnInterfaceIsUnnumbered) {
   auto b = one_node();
-  b.peer("tor", "{'interface': 'eth0', 'remoteAs': 'external'}");
+  b.peer("tor", "{'interface': 'eth0', 'remoteAs': 'external', 'sourceAddress': 'NodeAddress'}");
+  b.peer("tor-again", "{'interface': 'eth0', 'remoteAs': 'external'}");
+  b.peer("tor-far", "{'interface': 'eth1', 'remoteAs': 'external', 'multihop': 3}");
   const Planned plan(b.world);
-  EXPECT_TRUE(plan.names().empty());
-  EXPECT_THAT(plan.said_of("tor").problem, HasSubstr("/spec/interface: unnumbered peering is not there yet"));
-  EXPECT_THAT(plan.condition("BGPConfigured").message, HasSubstr("BGPPeer tor: /spec/interface"));
+  EXPECT_THAT(plan.names(), ElementsAre("tor"));
+  EXPECT_EQ(plan.neighbor("tor").interface, "eth0");
+  EXPECT_FALSE(plan.neighbor("tor").local_address) << "it must be a link-local one";
+  EXPECT_EQ(plan.said_of("tor").address, "eth0");
+  EXPECT_THAT(plan.said_of("tor-again").problem, HasSubstr("its address is that of BGPPeer tor"));
+  EXPECT_THAT(plan.said_of("tor-far").problem, HasSubstr("/spec/multihop: cannot be"));
 }
 
 TEST(Peer, AtTheDefaultGatewayFollowsIt) {

@@ -38,7 +38,7 @@ TEST(NodeStatus, KeepsTheTimeOfAConditionThatStands) {
   const auto first = node_status_object(make_plan(b.world, options), options, {}, nullptr, "t1");
   const auto second = node_status_object(make_plan(b.world, options), options, {}, first, "t2");
   EXPECT_EQ(first, second);
-  b.peer("tor", "{'interface': 'eth0', 'remoteAs': 1}");
+  b.peer("tor", "{'interface': 'eth0', 'remoteAs': 1, 'multihop': 3}");
   const auto third = node_status_object(make_plan(b.world, options), options, {}, second, "t3");
   for (const auto& condition : third["status"]["conditions"])
     EXPECT_EQ(condition["lastTransitionTime"], condition["type"] == "BGPConfigured" ? "t3" : "t1");
@@ -51,6 +51,7 @@ TEST(PeerCondition, SaysWhatIsWrongOnEveryNode) {
   b.peer("gateway", "{'defaultGateway': 'ipv4', 'remoteAs': 65000}");
   b.peer("nobody", "{'address': '10.0.0.254', 'remoteAs': 1, 'nodeSelector': {'matchLabels': {'x': 'y'}}}");
   b.peer("interface", "{'interface': 'eth0', 'remoteAs': 1}");
+  b.peer("far", "{'interface': 'eth0', 'remoteAs': 1, 'multihop': 3}");
   b.peer("filter", "{'address': '10.0.0.254', 'remoteAs': 1, 'importFilters': ['f']}");
   b.peer("client", "{'address': '10.0.0.254', 'remoteAs': 1, 'routeReflectorClient': true}");
   b.world.left_out.push_back({model::Kind::BgpPeer, {"", "broken"}, "/spec/remoteAs: is missing"});
@@ -59,7 +60,8 @@ TEST(PeerCondition, SaysWhatIsWrongOnEveryNode) {
   EXPECT_EQ(conditions.at("good").message, "selects 2 nodes");
   EXPECT_TRUE(conditions.at("gateway").status) << conditions.at("gateway").message;
   EXPECT_EQ(conditions.at("nobody").reason, "NoNodes");
-  EXPECT_THAT(conditions.at("interface").message, HasSubstr("/spec/interface"));
+  EXPECT_TRUE(conditions.at("interface").status) << conditions.at("interface").message;
+  EXPECT_THAT(conditions.at("far").message, HasSubstr("/spec/multihop: cannot be"));
   EXPECT_THAT(conditions.at("filter").message, HasSubstr("there is no BGPFilter \"f\""));
   EXPECT_THAT(conditions.at("client").message, HasSubstr("/spec/routeReflectorClient: only an iBGP"));
   EXPECT_EQ(conditions.at("broken").message, "/spec/remoteAs: is missing");
