@@ -13,13 +13,13 @@ namespace asio = boost::asio;
 
 constexpr std::size_t kMaxWaiting = 256;
 constexpr std::size_t kMaxAnswer = std::size_t{4} << 20;
-constexpr Seconds kAnswer{30};
 
 }  // namespace
 
 class Client::Impl : public std::enable_shared_from_this<Impl> {
  public:
-  Impl(asio::io_context& context, const Access& access) : connection_(context, access), timer_(context) {}
+  Impl(asio::io_context& context, const Access& access, Seconds patience)
+      : connection_(context, access), timer_(context), patience_(patience) {}
 
   Status ask(Request request, Done done) {
     if (waiting_.size() >= kMaxWaiting) return fail(5, "too many requests wait for the API server");
@@ -44,12 +44,12 @@ class Client::Impl : public std::enable_shared_from_this<Impl> {
     if (stopped_ || waiting_.empty()) return;
     busy_ = true;
     answer_ = {};
-    timer_.expires_after(kAnswer);
+    timer_.expires_after(patience_);
     timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
       const auto self = weak.lock();
       if (error || !self || self->stopped_ || !self->busy_ || self->timer_.expiry() > Instant::clock::now()) return;
       self->connection_.cut();
-      self->finish(slash32::fail(5, "no answer in 30 s"));
+      self->finish(slash32::fail(5, "no answer in " + std::to_string(self->patience_.count()) + " s"));
     });
     connection_.send(std::move(waiting_.front().request),
                      {.head = [this](const ResponseHead& head) { answer_.head = head; },
@@ -78,13 +78,15 @@ class Client::Impl : public std::enable_shared_from_this<Impl> {
 
   Connection connection_;
   asio::steady_timer timer_;
+  Seconds patience_;
   std::deque<Waiting> waiting_;
   Response answer_;
   bool busy_ = false;
   bool stopped_ = false;
 };
 
-Client::Client(asio::io_context& context, const Access& access) : impl_(std::make_shared<Impl>(context, access)) {}
+Client::Client(asio::io_context& context, const Access& access, Seconds patience)
+    : impl_(std::make_shared<Impl>(context, access, patience)) {}
 Client::~Client() {
   if (impl_) impl_->stop();
 }

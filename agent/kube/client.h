@@ -8,6 +8,7 @@
 
 #include "agent/kube/access.h"
 #include "agent/kube/request.h"
+#include "common/clock.h"
 #include "common/result.h"
 
 namespace slash32::agent::kube {
@@ -17,8 +18,8 @@ class Client {
   /// An answer of whatever status, or why there is none.
   using Done = std::function<void(Result<Response>)>;
 
-  /// `access` must outlive it.
-  Client(boost::asio::io_context& context, const Access& access);
+  /// `access` must outlive it. `patience`: so long an answer may take, from its request to its last byte.
+  Client(boost::asio::io_context& context, const Access& access, Seconds patience = Seconds{30});
   ~Client();  // what waits is not asked any more, and nothing is told
   Client(Client&&) noexcept;
   Client& operator=(Client&&) = delete;

@@ -1,0 +1,182 @@
+#include "agent/kube/lease.h"
+
+#include <algorithm>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "common/json_field.h"
+
+namespace slash32::agent::kube {
+namespace {
+
+using nlohmann::json;
+
+const Resource kLeases{.group = "coordination.k8s.io", .version = "v1", .plural = "leases"};
+constexpr Seconds kRetry{2};  // the holder's, after a renewal that failed
+
+constexpr int kCreated = 201, kOk = 200, kNotFound = 404, kConflict = 409;
+
+std::string text_at(const json& spec, const char* key) {
+  const auto found = spec.find(key);
+  return found != spec.end() && found->is_string() ? found->get<std::string>() : std::string{};
+}
+
+}  // namespace
+
+std::optional<Instant> Lease::deadline() const {
+  if (!held_) return next_;
+  const auto last = renewed_at_ + settings_.stop;
+  return next_ ? std::min(*next_, last) : last;
+}
+
+LeaseActions Lease::start(Instant now) { return read(now); }
+
+LeaseActions Lease::on_timer(Instant now, const std::string& wall) {
+  LeaseActions out;
+  if (held_ && now >= renewed_at_ + settings_.stop) {
+    held_ = false;
+    out.emplace_back(act::Deposed{});
+    if (asked_ == Asked::Nothing) look_later(now);
+    return out;
+  }
+  if (!next_ || now < *next_ || asked_ != Asked::Nothing) return out;
+  return held_ ? write(now, wall) : read(now);
+}
+
+LeaseActions Lease::on_answer(const Result<Response>& answer, Instant now, const std::string& wall) {
+  const Asked asked = std::exchange(asked_, Asked::Nothing);
+  LeaseActions out;
+  if (!answer) {
+    trouble_ = answer.error().message;
+    look_later(now);
+    return out;
+  }
+  const int status = answer->head.status;
+  if (asked == Asked::Read && status == kNotFound) {
+    seen_ = {};
+    return write(now, wall);
+  }
+  if (asked != Asked::Read && (status == kConflict || status == kNotFound)) return read(now);  // somebody was faster
+  if (status != kOk && status != kCreated) {
+    refused(*answer, now);
+    return out;
+  }
+  if (const auto taken = take(answer->body, now); !taken) {
+    trouble_ = taken.error().message;
+    look_later(now);
+    return out;
+  }
+  trouble_.clear();
+  if (asked != Asked::Read) {
+    renewed_at_ = sent_at_;                               // others count from a moment that is not before this one
+    if (!held_ && now >= renewed_at_ + settings_.stop) {  // an answer so late is worth nothing
+      look_later(now);
+      return out;
+    }
+    next_ = sent_at_ + settings_.renew;
+    if (!std::exchange(held_, true)) out.emplace_back(act::Elected{});
+    return out;
+  }
+  const bool ours = seen_.holder == settings_.identity;
+  if (held_ && !ours) {
+    held_ = false;
+    out.emplace_back(act::Deposed{});
+  }
+  const bool over = now >= unchanged_since_ + settings_.duration;
+  if (!ours && !seen_.holder.empty() && !over) {
+    look_later(now);
+    return out;
+  }
+  std::ranges::copy(write(now, wall), std::back_inserter(out));
+  return out;
+}
+
+/// A lease that somebody holds is looked at again when it may be over, or some time later.
+void Lease::look_later(Instant now) {
+  if (held_) {
+    next_ = now + kRetry;
+    return;
+  }
+  const auto spread = settings_.look_most - settings_.look_least;
+  next_ = now + settings_.look_least +
+          std::chrono::duration_cast<Duration>(settings_.chance() * std::chrono::duration<double>(spread));
+}
+
+void Lease::refused(const Response& response, Instant now) {
+  trouble_ = std::to_string(response.head.status) + ": " + message_of(response.body);
+  look_later(now);
+  if (response.head.retry_after) next_ = std::max(*next_, now + *response.head.retry_after);
+}
+
+Status Lease::take(const std::string& body, Instant now) {
+  const auto document = TRY(parse_json(body));
+  const JsonField root(document);
+  const auto metadata = TRY(root.required("metadata", [](const JsonField& f) -> Result<json> { return f.value(); }));
+  if (!metadata.is_object() || text_at(metadata, "resourceVersion").empty())
+    return fail(1, "the lease has no metadata.resourceVersion");
+  const auto found = document.find("spec");
+  const json spec = found != document.end() && found->is_object() ? *found : json::object();
+  auto version = text_at(metadata, "resourceVersion");
+  if (version != seen_.version) unchanged_since_ = now;
+  const auto transitions = spec.find("leaseTransitions");
+  seen_ = {.version = std::move(version),
+           .holder = text_at(spec, "holderIdentity"),
+           .transitions = transitions != spec.end() && transitions->is_number_integer()
+                              ? transitions->get<std::int64_t>()
+                              : std::int64_t{0},
+           .acquired = text_at(spec, "acquireTime")};
+  return ok();
+}
+
+LeaseActions Lease::read(Instant now) {
+  asked_ = Asked::Read;
+  sent_at_ = now;
+  next_.reset();
+  return {act::Ask{{.method = "GET",
+                    .target = object_path(kLeases, settings_.name_space, settings_.name),
+                    .body = {},
+                    .content_type = {}}}};
+}
+
+/// Takes or renews it. The version in it makes the API refuse (409) when somebody else wrote meanwhile.
+LeaseActions Lease::write(Instant now, const std::string& wall) {
+  sent_at_ = now;
+  next_.reset();
+  const bool ours = seen_.holder == settings_.identity;
+  json spec = {{"holderIdentity", settings_.identity},
+               {"leaseDurationSeconds", settings_.duration.count()},
+               {"acquireTime", ours && !seen_.acquired.empty() ? seen_.acquired : wall},
+               {"renewTime", wall},
+               {"leaseTransitions", seen_.transitions + (ours || seen_.version.empty() ? 0 : 1)}};
+  if (seen_.version.empty()) {
+    asked_ = Asked::Create;
+    const json object = {{"apiVersion", "coordination.k8s.io/v1"},
+                         {"kind", "Lease"},
+                         {"metadata", {{"name", settings_.name}, {"namespace", settings_.name_space}}},
+                         {"spec", std::move(spec)}};
+    return {act::Ask{{.method = "POST",
+                      .target = collection_path(kLeases, settings_.name_space),
+                      .body = object.dump(),
+                      .content_type = "application/json"}}};
+  }
+  asked_ = Asked::Replace;
+  const json patch = {{"metadata", {{"resourceVersion", seen_.version}}}, {"spec", std::move(spec)}};
+  return {act::Ask{{.method = "PATCH",
+                    .target = object_path(kLeases, settings_.name_space, settings_.name),
+                    .body = patch.dump(),
+                    .content_type = "application/merge-patch+json"}}};
+}
+
+LeaseActions Lease::resign(const std::string& wall) {
+  if (!std::exchange(held_, false)) return {};
+  next_.reset();
+  const json patch = {{"metadata", {{"resourceVersion", seen_.version}}},
+                      {"spec", {{"holderIdentity", ""}, {"leaseDurationSeconds", 1}, {"renewTime", wall}}}};
+  return {act::Deposed{}, act::Ask{{.method = "PATCH",
+                                    .target = object_path(kLeases, settings_.name_space, settings_.name),
+                                    .body = patch.dump(),
+                                    .content_type = "application/merge-patch+json"}}};
+}
+
+}  // namespace slash32::agent::kube
