@@ -74,7 +74,12 @@ Daemon::Daemon(Options options, kube::Access access)
       bgpd_(context_, options_.bgpd_socket),
       store_(options_.node_name),
       watches_(context_, access_, client_, store_,
-               {options_.node_name, namespace_of(options_), has_file(options_.bgpd_config)}, [this] { changed(); }),
+               {options_.node_name, namespace_of(options_), has_file(options_.bgpd_config)},
+               [this](model::Kind kind) {
+                 leader_.changed(kind);
+                 changed();
+               }),
+      leader_(context_, access_, store_, watches_, {options_.node_name, namespace_of(options_)}, [this] { changed(); }),
       feedback_(client_, options_.node_name) {}
 
 Status Daemon::open_sockets() {
@@ -93,8 +98,10 @@ void Daemon::run() {
                          {"access", access_.origin}});
   signals_.async_wait([this](const boost::system::error_code& error, int number) {
     if (error) return;
-    log::info("ended; everything stays as it is", {{"signal", std::to_string(number)}});
-    context_.stop();
+    leader_.give_back([this, number] {
+      log::info("ended; everything stays as it is", {{"signal", std::to_string(number)}});
+      context_.stop();
+    });
   });
   control_->serve();
   if (metrics_) metrics_->serve();
@@ -174,8 +181,10 @@ void Daemon::track_ranges() {
 void Daemon::plan_now() {
   plan_waits_ = false;
   ++plans_;
-  const auto needs = plan::needs_of(store_.world(), options_.node_name);
-  watches_.follow(needs, needs_all_nodes(store_.world()));
+  auto needs = plan::needs_of(store_.world(), options_.node_name);
+  if (leader_.wants_services()) needs.kinds.insert(model::Kind::Service);
+  watches_.follow(needs, needs_all_nodes(store_.world()) || leader_.wants_all_nodes());
+  leader_.follow();
   track_ranges();
   auto desired = plan::make_plan(store_.world(), plan_options_);
   if (desired_ && *desired_ == desired) return;

@@ -15,6 +15,7 @@
 #include "agent/feedback.h"
 #include "agent/kube/access.h"
 #include "agent/kube/client.h"
+#include "agent/leader.h"
 #include "agent/node_facts.h"
 #include "agent/options.h"
 #include "agent/plan/plan.h"
@@ -36,7 +37,7 @@ class Daemon {
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
 
-  /// Until SIGTERM or SIGINT, which leave everything as it is.
+  /// Until SIGTERM or SIGINT, which leave everything as it is; a lease that we hold is given back.
   void run();
 
  private:
@@ -95,6 +96,7 @@ class Daemon {
   BgpdClient bgpd_;
   WorldStore store_;
   Watches watches_;
+  Leader leader_;
   Feedback feedback_;
   std::optional<control::HttpServer> control_, metrics_;
 

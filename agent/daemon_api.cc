@@ -88,6 +88,7 @@ HttpResponse Daemon::status() const {
     out["services"] = {{"announced", desired_->services.announced}, {"withheld", desired_->services.withheld}};
     out["waiting"] = desired_->waiting;
   }
+  out["leader"] = {{"self", leader_.leads()}, {"holder", leader_.holder()}};
   out["conditions"] = conditions();
   return json_response(200, out);
 }
@@ -106,6 +107,8 @@ std::string Daemon::metrics() const {
   out.sample({}, writes_);
   out.family("bgpd_reloads_total", Counter, "Times bgpd was asked to read its file.");
   out.sample({}, reloads_);
+  out.family("leader", Gauge, "1 while this agent assigns addresses for the cluster.");
+  out.sample({}, leader_.leads() ? 1 : 0);
   const auto views = watches_.views();
   const auto each = [&](std::string_view name, MetricsText::Type type, std::string_view help, auto value) {
     out.family(name, type, help);

@@ -2,6 +2,7 @@
 // next tick, and is in the status until it has worked.
 #include <algorithm>
 #include <ctime>
+#include <iterator>
 #include <utility>
 
 #include "agent/conflist.h"
@@ -195,7 +196,9 @@ Result<bool> Daemon::write_conflist() {
 void Daemon::tell_api() {
   const auto own = store_.world().nodes.find(options_.node_name);
   if (own == store_.world().nodes.end()) return;  // nothing has been heard of the API, or we are not in it
-  feedback_.events(desired_->events, own->second.meta.uid);
+  auto events = desired_->events;
+  std::ranges::copy(leader_.events(), std::back_inserter(events));
+  feedback_.events(events, own->second.meta.uid);
   if (own->second.network_unavailable && unready().empty()) feedback_.clear_network_unavailable();
   feedback_.status(*desired_, plan_options_, sessions_);
 }
@@ -222,6 +225,7 @@ std::vector<std::string> Daemon::conditions() const {
   auto out = unready();
   for (const auto* trouble : {&done_.reload_trouble, &done_.ranges_trouble, &done_.facts_trouble, &feedback_.trouble()})
     if (!trouble->empty()) out.push_back(*trouble);
+  if (const auto trouble = leader_.trouble(); !trouble.empty()) out.push_back(trouble);
   if (done_.conflist_early && !bgpd_ready_.value_or(false))
     out.push_back("the conflist was written after " + std::to_string(ReadyWait::kMost.count()) +
                   " s without slash32-bgpd being ready: pods start, and may not reach other nodes yet");

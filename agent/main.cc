@@ -44,7 +44,8 @@ void add_server(CLI::App& app, agent::Options& options) {
   app.add_option("--kubernetes-service-port", options.service_port, "in a pod: its port")
       ->envname("KUBERNETES_SERVICE_PORT");
   add_path(app, "--service-account", options.service_account, "in a pod: the directory with token and ca.crt");
-  app.add_option("--namespace", options.name_space, "of Secrets; else the service account's, else kube-system")
+  app.add_option("--namespace", options.name_space,
+                 "of Secrets and the lease; else the service account's, else kube-system")
       ->envname("POD_NAMESPACE");
   app.add_option("--node-name", options.node_name, "this Node; else the host's name")->envname("NODE_NAME");
 }

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <random>
+#include <utility>
 
 #include "agent/reports.h"
 #include "common/log.h"
@@ -25,7 +26,7 @@ std::string label(Kind kind, const std::string& name) {
 }  // namespace
 
 Watches::Watches(boost::asio::io_context& context, const kube::Access& access, kube::Client& client, WorldStore& store,
-                 Settings settings, std::function<void()> changed)
+                 Settings settings, std::function<void(model::Kind)> changed)
     : context_(context),
       access_(access),
       client_(client),
@@ -78,7 +79,8 @@ void Watches::begin(const Name& name, const std::string& selector) {
     if (name.first != Kind::Secret || key == settings_.name_space + "/" + name.second) watch.earlier.insert(key);
   const bool secret = name.first == Kind::Secret;
   // Until this one has been heard of as well: a plan must not take what is not told yet for what is not there.
-  store_.world().listed.erase(name.first);
+  if (!std::exchange(watch.again, false)) store_.world().listed.erase(name.first);
+  watch.fresh = renewed_.contains(name.first);
   watch.watcher = std::make_unique<kube::Watcher>(
       context_, access_,
       kube::ReflectorSettings{.resource = std::move(resource),
@@ -86,17 +88,17 @@ void Watches::begin(const Name& name, const std::string& selector) {
                               .field_selector = selector,
                               .label_selector = {},
                               // What decides alone about this node's addresses must not be old.
-                              .first_list_from_cache = selector.empty(),
+                              .first_list_from_cache = selector.empty() && !watch.fresh,
                               .listed_before = settings_.listed_before,
                               .chance = chance},
       kube::WatchHandler{.put =
                              [this, name](const std::string& key, const nlohmann::json& object) {
                                watches_[name].earlier.erase(key);
-                               if (store_.put(name.first, key, object)) changed_();
+                               if (store_.put(name.first, key, object)) changed_(name.first);
                              },
                          .remove =
                              [this, name](const std::string& key) {
-                               if (store_.remove(name.first, key)) changed_();
+                               if (store_.remove(name.first, key)) changed_(name.first);
                              },
                          .synced = [this, name] { synced(name); }});
 }
@@ -109,7 +111,21 @@ void Watches::synced(const Name& name) {
   bool all = true;
   for (const auto& [other, one] : watches_) all = all && (other.first != name.first || one.synced);
   if (all) changed = store_.listed(name.first) || changed;
-  if (changed) changed_();
+  if (changed || watch.fresh) changed_(name.first);
+}
+
+void Watches::renew(Kind kind) {
+  renewed_.insert(kind);
+  const auto found = watches_.find({kind, ""});
+  if (found == watches_.end()) return;
+  found->second.watcher.reset();
+  found->second.again = store_.world().listed.contains(kind);
+  begin(found->first, std::string(found->second.selector));
+}
+
+bool Watches::is_fresh(Kind kind) const {
+  const auto found = watches_.find({kind, ""});
+  return found != watches_.end() && found->second.fresh && found->second.synced;
 }
 
 std::vector<std::string> Watches::keys_of(Kind kind) const {
@@ -119,6 +135,8 @@ std::vector<std::string> Watches::keys_of(Kind kind) const {
     for (const auto& [name, node] : world.nodes) out.push_back(name);
   if (kind == Kind::EndpointSlice)
     for (const auto& [key, slice] : world.endpoint_slices) out.push_back(key.to_string());
+  if (kind == Kind::Service)
+    for (const auto& [key, service] : world.services) out.push_back(key.to_string());
   return out;  // of no other kind does a watch change
 }
 

@@ -27,14 +27,23 @@ class Watches {
     bool listed_before = false;
   };
 
-  /// All borrowed. `changed` is called after each change in the store that a plan could depend on.
+  /// All borrowed. `changed` is called after each change in the store that a plan could depend on, with the kind of
+  /// what changed, and when a renewed kind has been listed.
   Watches(boost::asio::io_context& context, const kube::Access& access, kube::Client& client, WorldStore& store,
-          Settings settings, std::function<void()> changed);
+          Settings settings, std::function<void(model::Kind)> changed);
 
   /// Watches these and no others. `all_nodes`: every Node, else this node's only. True: the store changed at once.
   bool follow(const plan::Needs& needs, bool all_nodes);
   /// To be called now and then: asks again for what could not be discovered.
   void look_again();
+
+  /// Lists the kind anew, and not from the server's cache: what is known of it then is not older than this call. Until
+  /// then what was known stays. Holds for watches of it that begin later too, until settle().
+  void renew(model::Kind kind);
+  /// Whether what renew() asked for has arrived.
+  bool is_fresh(model::Kind kind) const;
+  /// The server's cache will do again for what begins from now on.
+  void settle(model::Kind kind) { renewed_.erase(kind); }
 
   /// By name, for status and metrics.
   std::vector<std::pair<std::string, kube::ReflectorView>> views() const;
@@ -46,6 +55,8 @@ class Watches {
     std::string version;            // of the API group
     std::set<std::string> earlier;  // keys an earlier watcher left, not seen by this one yet
     bool synced = false;
+    bool fresh = false;  // begun by renew() or after it
+    bool again = false;  // what the earlier one told is whole, and stays so until this one has told it
     std::unique_ptr<kube::Watcher> watcher;
   };
 
@@ -61,7 +72,8 @@ class Watches {
   kube::Client& client_;
   WorldStore& store_;
   Settings settings_;
-  std::function<void()> changed_;
+  std::function<void(model::Kind)> changed_;
+  std::set<model::Kind> renewed_;
   std::map<Name, Watch> watches_;
   bool wants_slices_ = false;
   bool discovering_ = false;

@@ -61,9 +61,9 @@ bool store(Map& map, const std::string& key, Result<T> value) {
     map.emplace(at, *std::move(value));
     return true;
   }
-  if (found->second == *value) return false;
-  found->second = *std::move(value);
-  return true;
+  const bool same = found->second == *value;
+  found->second = *std::move(value);  // also where only what stands aside differs
+  return !same;
 }
 
 /// A reader's value into its map; its complaint, if any, into `error`.

@@ -76,7 +76,7 @@ wants unit && stage "manifests" pytest manifests tests/manifests
 wants unit && stage "unit tests" ctest --test-dir build/dev -LE root -j2 --output-on-failure -Q --output-junit "$results/unit.xml"
 wants root && stage "root tests" ctest --test-dir build/dev -L root --output-on-failure -Q --output-junit "$results/root.xml"
 export SLASH32_SHIPPED=1  # this build is the one that is shipped: what only that one must be is not skipped
-wants netns && stage "build what namespace tests run" build dev --target call_tracer kube_watch bgp_bench_peers
+wants netns && stage "build what namespace tests run" build dev --target call_tracer kube_watch kube_lease bgp_bench_peers
 wants netns && stage "namespace tests" pytest netns tests/netns tests/survival tests/agent
 wants netns && stage "CNI conformance" pytest conformance tests/cni-conformance
 wants interop && stage "interoperation tests" pytest interop tests/interop

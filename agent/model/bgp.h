@@ -108,6 +108,7 @@ struct BgpPeer {
   std::optional<DefaultImport> default_import;  // what no filter decided; absent: iBGP accepts, eBGP rejects (RFC 8212)
   DefaultExport default_export = DefaultExport::Own;
   nlohmann::json settings = nlohmann::json::object();  // as in neighbors[] of bgpd.json
+  Aside<nlohmann::json> status;                        // as the API has it; null: none
   bool operator==(const BgpPeer&) const = default;
 };
 

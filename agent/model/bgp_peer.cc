@@ -70,6 +70,7 @@ Result<BgpPeer> read_bgp_peer(const nlohmann::json& object) {
   TRY(read_filters(spec, out));
   out.settings = TRY(neighbor_settings(spec));
   if (!out.settings.contains("remoteAs")) return spec.missing("remoteAs");
+  out.status.value = object.value("status", nlohmann::json());
   return out;
 }
 

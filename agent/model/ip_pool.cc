@@ -65,6 +65,7 @@ Result<IpPool> read_ip_pool(const nlohmann::json& object) {
       read_or(spec, "priority", json::integer<std::int32_t>(std::numeric_limits<std::int32_t>::min()), out.priority));
   out.services = TRY(read_or(spec, "serviceSelector", read_selector, out.services));
   out.namespaces = TRY(read_or(spec, "namespaces", names, out.namespaces));
+  out.status.value = object.value("status", nlohmann::json());
   return out;
 }
 

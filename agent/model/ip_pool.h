@@ -29,6 +29,7 @@ struct IpPool {
   std::int32_t priority = 0;  // the greatest is tried first
   Selector services;
   std::vector<std::string> namespaces;  // of the Services; empty: all
+  Aside<nlohmann::json> status;         // as the API has it; null: none
   bool operator==(const IpPool&) const = default;
 };
 

@@ -53,6 +53,13 @@ struct Meta {
   bool operator==(const Meta&) const = default;
 };
 
+/// Kept beside what a plan is made from: where only this differs, two objects are the same.
+template <class T>
+struct Aside {
+  T value{};
+  bool operator==(const Aside&) const { return true; }
+};
+
 /// `object` is the whole object. Errors name the place: "/metadata/name: is missing".
 Result<Meta> read_meta(const JsonField& object);
 

@@ -145,6 +145,8 @@ Result<Service> read_service(const nlohmann::json& object) {
   const JsonField root(object);
   Service out;
   out.meta = TRY(read_meta(root));
+  const auto metadata = TRY(section(root, "metadata"));
+  out.version.value = TRY(read_or(metadata, "resourceVersion", json::text, std::string{}));
   const auto spec = TRY(section(root, "spec"));
   TRY(read_spec(spec, out));
   TRY(read_ingress(root, out));

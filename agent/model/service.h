@@ -36,6 +36,7 @@ struct Service {
   TrafficPolicy internal_policy = TrafficPolicy::Cluster;
   Labels selector;  // of its pods
   std::vector<ServicePort> ports;
+  Aside<std::string> version;  // metadata.resourceVersion: what is written must be an answer to it
   bool operator==(const Service&) const = default;
 };
 

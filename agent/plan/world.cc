@@ -36,8 +36,7 @@ Needs needs_of(const World& world, const std::string& node_name) {
   if (node == world.nodes.end()) return out;
   const auto& conf = configuration_of(world);
   const bool routes = wants_services(world, conf, node->second);
-  if (routes || !world.pools.empty()) out.kinds.insert(Kind::Service);  // pools: the lease's holder assigns from them
-  if (routes) out.kinds.insert(Kind::EndpointSlice);
+  if (routes) out.kinds.insert({Kind::Service, Kind::EndpointSlice});
   for (const auto& ref : secrets_of(world, conf, node->second)) out.secrets.insert(ref.name);
   if (!out.secrets.empty()) out.kinds.insert(Kind::Secret);
   return out;

@@ -52,10 +52,10 @@ def test_what_the_server_keeps_is_what_was_written(applied):
     assert holds(kept["spec"], written["spec"])
 
 
-def allowed(plane, verb, group, resource, space=None, subresource=""):
+def allowed(plane, verb, group, resource, space=None, subresource="", name=""):
     """What the authorizer says of the agent's account."""
     attributes = {"verb": verb, "group": group, "resource": resource, "subresource": subresource,
-                  **({"namespace": space} if space else {})}
+                  **({"name": name} if name else {}), **({"namespace": space} if space else {})}
     review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
               "spec": {"user": ACCOUNT, "resourceAttributes": attributes}}
     return plane.api.create("/apis/authorization.k8s.io/v1/subjectaccessreviews", review)["status"]["allowed"]
@@ -70,7 +70,12 @@ def test_the_agent_may_what_it_does(applied):
     wanted += [("get", "slash32.io", "bgpnodestatuses"), ("create", "slash32.io", "bgpnodestatuses"), ("create", "", "events")]
     assert [one for one in wanted if not allowed(applied, *one)] == []
     assert allowed(applied, "patch", "", "nodes", subresource="status")
-    assert allowed(applied, "patch", "slash32.io", "bgpnodestatuses", subresource="status")
+    for group, resource in (("slash32.io", "bgpnodestatuses"), ("slash32.io", "bgppeers"), ("slash32.io", "ippools"),
+                            ("", "services")):
+        assert allowed(applied, "patch", group, resource, subresource="status")
+    lease = {"group": "coordination.k8s.io", "resource": "leases", "space": "slash32-system"}
+    assert allowed(applied, "create", **lease)
+    assert all(allowed(applied, verb, name="slash32-agent", **lease) for verb in ("get", "patch"))
     assert all(allowed(applied, verb, "", "secrets", "slash32-system") for verb in ("list", "watch"))
 
 
@@ -80,7 +85,8 @@ def test_the_agent_may_nothing_else(applied):
                ("patch", "", "nodes"), ("update", "", "nodes"), ("delete", "", "nodes"), ("list", "", "pods"),
                ("create", "", "pods", "slash32-system"), ("patch", "", "services"), ("list", "", "configmaps"),
                ("create", "", "serviceaccounts", "slash32-system"), ("patch", "slash32.io", "bgppeers"),
-               ("patch", "slash32.io", "bgpnodestatuses"), ("delete", "slash32.io", "bgpnodestatuses"),
+               ("patch", "coordination.k8s.io", "leases", "slash32-system"), ("create", "coordination.k8s.io", "leases"),
+               ("patch", "slash32.io", "ippools"), ("patch", "slash32.io", "bgpnodestatuses"), ("delete", "slash32.io", "bgpnodestatuses"),
                ("create", "rbac.authorization.k8s.io", "clusterrolebindings"), ("impersonate", "", "users")]
     assert [one for one in refused if allowed(applied, *one)] == []
 

@@ -3,6 +3,7 @@
 import json
 import os
 import queue
+import re
 import select
 import socket
 import ssl
@@ -48,11 +49,12 @@ def shut(stream):
 class Exchange:
     """One request that came, and the way to answer it."""
 
-    def __init__(self, stream, lock, connection, head):
+    def __init__(self, stream, lock, connection, head, body=""):
         self.stream, self.lock, self.connection = stream, lock, connection  # connection: its number
         lines = head.split("\r\n")
         self.method, self.target, _ = lines[0].split(" ", 2)
         self.headers = {key.lower(): value for key, value in (line.split(": ", 1) for line in lines[1:] if line)}
+        self.body = body
 
     def send(self, text):
         with self.lock:  # OpenSSL's sessions are for one thread at a time
@@ -132,8 +134,13 @@ class ScriptedServer:
                 return
             waiting += got
             while b"\r\n\r\n" in waiting:
-                head, waiting = waiting.split(b"\r\n\r\n", 1)
-                self.requests.put(Exchange(stream, lock, number, head.decode()))
+                head, rest = waiting.split(b"\r\n\r\n", 1)
+                length = re.search(rb"(?i)\r\ncontent-length: *([0-9]+)", head)
+                length = int(length[1]) if length else 0
+                if len(rest) < length:
+                    break  # the body is on its way
+                body, waiting = rest[:length], rest[length:]
+                self.requests.put(Exchange(stream, lock, number, head.decode(), body.decode()))
 
     def next(self, timeout=30):
         """The next request; fails the test when none comes."""

@@ -176,13 +176,16 @@ def test_every_reference_leads_somewhere(file):
 
 
 def test_rights_are_named_one_by_one_and_none_of_them_escalates():
-    rules = {(group, resource): set(rule["verbs"]) for document in load("slash32.yaml") if document["kind"] in
-             ("ClusterRole", "Role") for rule in document["rules"] for group in rule["apiGroups"] for resource in
-             rule["resources"]}
+    rules = {(group, resource, *rule.get("resourceNames", [])): set(rule["verbs"]) for document in load("slash32.yaml")
+             if document["kind"] in ("ClusterRole", "Role") for rule in document["rules"] for group in rule["apiGroups"]
+             for resource in rule["resources"]}
     assert not any("*" in key or "*" in verbs for key, verbs in rules.items())
     writes = {key: verbs - {"get", "list", "watch"} for key, verbs in rules.items() if verbs - {"get", "list", "watch"}}
-    assert writes == {("", "nodes/status"): {"patch"}, ("", "events"): {"create"},
-                      ("slash32.io", "bgpnodestatuses"): {"create"}, ("slash32.io", "bgpnodestatuses/status"): {"patch"}}
+    assert writes == {("", "nodes/status"): {"patch"}, ("", "events"): {"create"}, ("", "services/status"): {"patch"},
+                      ("slash32.io", "bgpnodestatuses"): {"create"}, ("slash32.io", "bgpnodestatuses/status"): {"patch"},
+                      ("slash32.io", "bgppeers/status"): {"patch"}, ("slash32.io", "ippools/status"): {"patch"},
+                      ("coordination.k8s.io", "leases"): {"create"},
+                      ("coordination.k8s.io", "leases", "slash32-agent"): {"patch"}}
     cluster = one([d for d in load("slash32.yaml") if d["kind"] == "ClusterRole"], "ClusterRole")
     assert not any("secrets" in rule["resources"] for rule in cluster["rules"]), "passwords: in our namespace alone"
 

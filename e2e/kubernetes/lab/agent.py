@@ -4,6 +4,7 @@ It enters the API as the DaemonSet's service account, with the rights that the m
 """
 
 import http.client
+import json
 import os
 import shutil
 
@@ -28,23 +29,34 @@ class Agent:
 
     def start(self):
         """Starts it."""
-        argv = ["slash32-agent", f"--kubeconfig={self._kubeconfig}", f"--node-name={self._node.name}"]
+        argv = ["slash32-agent", f"--kubeconfig={self._kubeconfig}", f"--node-name={self._node.name}",
+                f"--namespace={ACCOUNT[0]}"]
         self._daemon = self._node.spawn(argv, "agent")
 
     def stop(self, *how):
         """Ends it; arguments as Daemon.stop()."""
         return self._daemon.stop(*how)
 
-    def is_ready(self):
-        """Whether it says that it has done its work for this node; no while it does not answer."""
+    def _get(self, path):
+        """(status, text) of its control interface; status 0 while it does not answer."""
         connection = UnixConnection(path_of(self._node.pid, SOCKET), 5)
         try:
-            connection.request("GET", "/v1/ready")
-            return connection.getresponse().status == 200
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
         except (OSError, http.client.HTTPException):
-            return False
+            return 0, ""
         finally:
             connection.close()
+
+    def is_ready(self):
+        """Whether it says that it has done its work for this node; no while it does not answer."""
+        return self._get("/v1/ready")[0] == 200
+
+    def status(self):
+        """What /v1/status says; nothing while it does not answer."""
+        code, text = self._get("/v1/status")
+        return json.loads(text) if code == 200 else {}
 
     def wait_ready(self, timeout=60):
         """Waits until it is ready."""

@@ -280,7 +280,7 @@ TEST(Needs, AreServicesOnlyWhereTheirAddressesCanBeAnnounced) {
   b.pool("p", "{'addresses': ['192.0.2.0/24']}");
   EXPECT_TRUE(needs_of(b.world, "n1").kinds.contains(Kind::EndpointSlice));
   b.configuration("{'services': {'advertiseLoadBalancerIPs': false}}");
-  EXPECT_TRUE(needs_of(b.world, "n1").kinds.contains(Kind::Service));  // to assign from the pool
+  EXPECT_FALSE(needs_of(b.world, "n1").kinds.contains(Kind::Service));  // whoever assigns from the pool watches them
   EXPECT_FALSE(needs_of(b.world, "n1").kinds.contains(Kind::EndpointSlice));
   b.advertisement("a", "{'advertise': ['ClusterIP']}");
   EXPECT_TRUE(needs_of(b.world, "n1").kinds.contains(Kind::EndpointSlice));

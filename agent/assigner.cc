@@ -1,0 +1,192 @@
+#include "agent/assigner.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/plan/status.h"
+#include "agent/reports.h"
+
+namespace slash32::agent {
+namespace {
+
+using model::Kind;
+using nlohmann::json;
+
+constexpr Seconds kBetweenStatuses{10};  // of one object: its counters move with every Service
+constexpr Seconds kSoon{1};              // the watch brings what we did not know
+constexpr Seconds kRefused{10};
+constexpr Seconds kPause{10};
+constexpr int kUnauthorized = 401, kForbidden = 403, kNotFound = 404, kConflict = 409, kTooMany = 429, kServer = 500;
+
+bool is_good(int status) { return status >= 200 && status < 300; }
+
+std::string dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+
+std::string name_of(const Assigner::Target& target) {
+  return std::string(to_string(target.kind)) + " " + target.key.to_string();
+}
+
+std::string text_of(const std::vector<IpAddress>& addresses) {
+  std::string out;
+  for (const auto& address : addresses) {
+    if (!out.empty()) out += ",";
+    out += address.to_string();
+  }
+  return out.empty() ? "none" : out;
+}
+
+/// Its version in it makes the API refuse (409) what was planned of a Service that has changed since.
+kube::Request write_ingress(const model::Service& service, const std::vector<IpAddress>& addresses) {
+  json ingress = nullptr;
+  for (const auto& address : addresses) ingress.push_back({{"ip", address.to_string()}});
+  const json patch = {{"metadata", {{"resourceVersion", service.version.value}}},
+                      {"status", {{"loadBalancer", {{"ingress", std::move(ingress)}}}}}};
+  const auto& key = service.meta.key;
+  return {.method = "PATCH",
+          .target = kube::object_path(resource_of(Kind::Service), key.space, key.name, "status"),
+          .body = dump(patch),
+          .content_type = "application/merge-patch+json"};
+}
+
+/// A JSON patch (RFC 6902) replaces the whole of it, also what is not there any more.
+kube::Request write_status(const Assigner::Target& target, const json& status) {
+  const json patch = {{{"op", "add"}, {"path", "/status"}, {"value", status}}};
+  return {.method = "PATCH",
+          .target = kube::object_path(resource_of(target.kind), {}, target.key.name, "status"),
+          .body = dump(patch),
+          .content_type = "application/json-patch+json"};
+}
+
+}  // namespace
+
+void Assigner::make_plan(const plan::World& world) {
+  stale_ = false;
+  // Without a pool there is nothing to assign, and what Services have is nobody's business.
+  plan_ = world.pools.empty() ? plan::LbPlan{} : plan::plan_load_balancers(world);
+  queue_.assign(plan_.assignments.begin(), plan_.assignments.end());
+  counters_ = plan::pool_counters(plan_);
+  conditions_.clear();
+  for (auto& [name, condition] : plan::pool_conditions(world, plan_))
+    conditions_[{Kind::IpPool, {"", name}}] = condition;
+  for (auto& [name, condition] : plan::peer_conditions(world)) conditions_[{Kind::BgpPeer, {"", name}}] = condition;
+  std::erase_if(said_, [&](const auto& entry) { return !conditions_.contains(entry.first); });
+  std::erase_if(troubles_, [&](const auto& entry) {
+    const auto& [kind, key] = entry.first;
+    return kind == Kind::Service ? !world.services.contains(key) : !conditions_.contains(entry.first);
+  });
+}
+
+/// What a Service was refused is tried again with a plan of then.
+void Assigner::end_waits(Instant now) {
+  for (auto at = wait_.begin(); at != wait_.end();) {
+    if (at->second > now) {
+      ++at;
+      continue;
+    }
+    if (at->first.kind == Kind::Service) stale_ = true;
+    at = wait_.erase(at);
+  }
+}
+
+std::optional<kube::Request> Assigner::next(const plan::World& world, Instant now, const std::string& wall) {
+  if (asked_ || now < pause_) return std::nullopt;
+  end_waits(now);
+  if (stale_) make_plan(world);
+  if (auto request = next_service(world)) return request;
+  return next_status(world, wall);
+}
+
+std::optional<kube::Request> Assigner::next_service(const plan::World& world) {
+  while (!queue_.empty()) {
+    const auto assignment = std::move(queue_.front());
+    queue_.pop_front();
+    const Target target{Kind::Service, assignment.service};
+    const auto service = world.services.find(assignment.service);
+    if (service == world.services.end() || wait_.contains(target)) continue;
+    asked_ = target;
+    asked_what_ = text_of(assignment.addresses);
+    return write_ingress(service->second, assignment.addresses);
+  }
+  return std::nullopt;
+}
+
+/// As we left it, or found it; null where it has none, or it is not known. What we said comes first: an API that keeps
+/// less of it than we say must not be told again and again.
+json Assigner::status_before(const plan::World& world, const Target& target) const {
+  if (const auto said = said_.find(target); said != said_.end()) return said->second;
+  if (target.kind == Kind::IpPool) {
+    const auto pool = world.pools.find(target.key.name);
+    return pool == world.pools.end() ? json() : pool->second.status.value;
+  }
+  const auto peer = world.peers.find(target.key.name);
+  return peer == world.peers.end() ? json() : peer->second.status.value;
+}
+
+std::optional<kube::Request> Assigner::next_status(const plan::World& world, const std::string& wall) {
+  for (const auto& [target, condition] : conditions_) {
+    if (wait_.contains(target)) continue;
+    const auto had = status_before(world, target);
+    auto wanted = json::object();
+    if (const auto counters = counters_.find(target.key.name);
+        target.kind == Kind::IpPool && counters != counters_.end())
+      wanted = counters->second;
+    wanted["conditions"] = {plan::condition_json(condition, {{"status", had}}, wall)};
+    if (wanted == had) continue;
+    asked_ = target;
+    asked_what_ = condition.reason;
+    asked_status_ = wanted;
+    return write_status(target, wanted);
+  }
+  return std::nullopt;
+}
+
+Assigner::Answer Assigner::answered(const Result<kube::Response>& result, Instant now) {
+  Answer out;
+  if (!asked_) return out;
+  out.target = *std::exchange(asked_, std::nullopt);
+  out.what = asked_what_;
+  if (!result || !is_good(result->head.status)) {
+    refused(out, result, now);
+    return out;
+  }
+  troubles_.erase(out.target);
+  auto object = json::parse(result->body, nullptr, false);
+  if (object.is_object()) out.object = std::move(object);
+  if (out.target.kind == Kind::Service) {
+    out.unknown = !out.object;
+    return out;
+  }
+  said_[out.target] = asked_status_;
+  wait_[out.target] = now + kBetweenStatuses;
+  return out;
+}
+
+/// What is wrong with one object holds up that one alone; what is wrong with the server or our rights, all of them.
+void Assigner::refused(Answer& answer, const Result<kube::Response>& result, Instant now) {
+  const int status = result ? result->head.status : 0;
+  troubles_[answer.target] =
+      !result ? result.error().message : "HTTP " + std::to_string(status) + ": " + kube::message_of(result->body);
+  const bool all =
+      !result || status == kUnauthorized || status == kForbidden || status == kTooMany || status >= kServer;
+  if (all) pause_ = now + (result ? result->head.retry_after.value_or(kPause) : kPause);
+  wait_[answer.target] = now + (status == kConflict || status == kNotFound ? kSoon : kRefused);
+  answer.unknown = answer.target.kind == Kind::Service && (!result || status >= kServer);
+  if (status == kConflict || status == kNotFound) troubles_.erase(answer.target);  // the watch has news of it
+}
+
+std::optional<Instant> Assigner::again() const {
+  if (asked_) return std::nullopt;
+  std::optional<Instant> out;
+  for (const auto& [target, until] : wait_) out = out ? std::min(*out, until) : until;
+  if (!queue_.empty() || stale_ || out) out = std::max(out.value_or(pause_), pause_);
+  return out;
+}
+
+std::string Assigner::trouble() const {
+  if (troubles_.empty()) return {};
+  const auto& [target, why] = *troubles_.begin();
+  const auto more = troubles_.size() == 1 ? "" : " (and " + std::to_string(troubles_.size() - 1) + " more)";
+  return name_of(target) + ": " + why + more;
+}
+
+}  // namespace slash32::agent

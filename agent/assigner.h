@@ -1,0 +1,75 @@
+// What the holder of the lease says to the API: addresses of Services of type LoadBalancer, and the status of IPPools
+// and BGPPeers. One request at a time, each made of the world as it then is; nothing is kept that the API does not
+// have. Pure: no socket, no clock.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/kube/request.h"
+#include "agent/model/meta.h"
+#include "agent/plan/lb_ipam.h"
+#include "agent/plan/plan.h"
+#include "agent/plan/world.h"
+#include "common/clock.h"
+#include "common/result.h"
+
+namespace slash32::agent {
+
+class Assigner {
+ public:
+  struct Target {
+    model::Kind kind = model::Kind::Service;
+    model::ObjectKey key;
+    auto operator<=>(const Target&) const = default;
+  };
+  /// What came of a request.
+  struct Answer {
+    Target target;
+    std::optional<nlohmann::json> object;  // as it is in the API now: to be put into the world before next()
+    /// Nobody knows whether the Service was changed. The next plan must be made of a list that was read after this.
+    bool unknown = false;
+    std::string what;  // what was written, for the log
+  };
+
+  /// The world has changed by somebody else: what was planned is planned anew.
+  void changed() { stale_ = true; }
+  /// What to ask now, if anything; the answer goes to answered(). `wall` (RFC 3339) is for conditions that change.
+  std::optional<kube::Request> next(const plan::World& world, Instant now, const std::string& wall);
+  Answer answered(const Result<kube::Response>& result, Instant now);
+  /// When next() may have something to ask though nothing has changed; nothing: never.
+  std::optional<Instant> again() const;
+
+  const std::vector<plan::Event>& events() const { return plan_.events; }
+  /// What the API did not take; empty: nothing.
+  std::string trouble() const;
+
+ private:
+  void make_plan(const plan::World& world);
+  void end_waits(Instant now);
+  std::optional<kube::Request> next_service(const plan::World& world);
+  std::optional<kube::Request> next_status(const plan::World& world, const std::string& wall);
+  nlohmann::json status_before(const plan::World& world, const Target& target) const;
+  void refused(Answer& answer, const Result<kube::Response>& result, Instant now);
+
+  bool stale_ = true;
+  plan::LbPlan plan_;
+  std::deque<plan::LbAssignment> queue_;
+  std::map<Target, plan::Condition> conditions_;
+  std::map<std::string, nlohmann::json> counters_;  // of IPPools
+
+  std::optional<Target> asked_;
+  std::string asked_what_;
+  nlohmann::json asked_status_;
+  Instant pause_{};                         // nothing is asked before
+  std::map<Target, Instant> wait_;          // nor of these
+  std::map<Target, nlohmann::json> said_;   // statuses that the API took
+  std::map<Target, std::string> troubles_;  // of what is still refused
+};
+
+}  // namespace slash32::agent

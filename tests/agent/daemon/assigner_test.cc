@@ -1,0 +1,247 @@
+// What the holder of the lease writes, request by request, and what it makes of answers.
+#include "agent/assigner.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "agent/world_store.h"
+
+namespace slash32::agent {
+namespace {
+
+using model::Kind;
+using nlohmann::json;
+using std::chrono_literals::operator""s;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+json pool(const std::string& addresses) {
+  return {{"metadata", {{"name", "public"}, {"resourceVersion", "1"}}}, {"spec", {{"addresses", {addresses}}}}};
+}
+
+json service(const std::string& name, int version, const std::string& created = "2026-01-01T00:00:00Z") {
+  return {{"metadata",
+           {{"name", name},
+            {"namespace", "default"},
+            {"resourceVersion", std::to_string(version)},
+            {"creationTimestamp", created}}},
+          {"spec",
+           {{"type", "LoadBalancer"}, {"clusterIP", "10.96.0.9"}, {"ports", {{{"port", 80}, {"protocol", "TCP"}}}}}}};
+}
+
+class Assigning : public testing::Test {
+ protected:
+  void put(Kind kind, const std::string& key, const json& object) {
+    objects_[key] = object;
+    if (store_.put(kind, key, object)) assigner_.changed();
+  }
+  std::optional<kube::Request> next() { return assigner_.next(store_.world(), now_, "2026-01-01T00:00:00Z"); }
+  Assigner::Answer refuse(int status, std::optional<Seconds> wait = {}) {
+    return assigner_.answered(kube::Response{{status, wait}, R"({"message": "no"})"}, now_);
+  }
+  /// Answers as the API does, and puts the object into the world as the shell does.
+  void accept(const kube::Request& request) {
+    const auto patch = json::parse(request.body);
+    const bool of_pool = request.target.find("ippools") != std::string::npos;
+    const auto parts = request.target.substr(0, request.target.rfind('/'));
+    const auto key = of_pool ? "public" : "default/" + parts.substr(parts.rfind('/') + 1);
+    auto& object = objects_.at(key);
+    if (of_pool)
+      object["status"] = patch[0]["value"];
+    else
+      object.merge_patch(patch);
+    const auto answer = assigner_.answered(kube::Response{{200, {}}, object.dump()}, now_);
+    ASSERT_TRUE(answer.object);
+    store_.put(answer.target.kind, answer.target.key.to_string(), *answer.object);
+  }
+  void settle() {
+    for (auto request = next(); request; request = next()) accept(*request);
+  }
+  std::vector<std::string> addresses(const std::string& name) {
+    std::vector<std::string> out;
+    for (const auto& address : store_.world().services.at({"default", name}).ingress)
+      out.push_back(address.to_string());
+    return out;
+  }
+
+  Instant now_{1000s};
+  WorldStore store_{"n1"};
+  Assigner assigner_;
+  std::map<std::string, json> objects_;
+};
+
+TEST_F(Assigning, AServiceGetsItsAddressByAPatchThatHoldsForThisVersionOnly) {
+  put(Kind::IpPool, "public", pool("192.0.2.10-192.0.2.20"));
+  put(Kind::Service, "default/web", service("web", 7));
+  const auto request = next();
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->method, "PATCH");
+  EXPECT_EQ(request->target, "/api/v1/namespaces/default/services/web/status");
+  EXPECT_EQ(request->content_type, "application/merge-patch+json");
+  EXPECT_EQ(json::parse(request->body), json::parse(R"({"metadata": {"resourceVersion": "7"},
+      "status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.10"}]}}})"));
+  EXPECT_FALSE(next()) << "one request at a time";
+  accept(*request);
+  EXPECT_THAT(addresses("web"), ElementsAre("192.0.2.10"));
+}
+
+TEST_F(Assigning, AVersionThatMovedWithoutAChangeWeReadIsTheOneThatIsWritten) {
+  put(Kind::IpPool, "public", pool("192.0.2.10-192.0.2.20"));
+  put(Kind::Service, "default/web", service("web", 7));
+  auto again = service("web", 8);
+  again["metadata"]["managedFields"] = json::array();
+  put(Kind::Service, "default/web", again);
+  EXPECT_EQ(json::parse(next()->body)["metadata"]["resourceVersion"], "8");
+}
+
+TEST_F(Assigning, AfterEverythingIsSaidThereIsNothingToSay) {
+  put(Kind::IpPool, "public", pool("192.0.2.10-192.0.2.20"));
+  put(Kind::Service, "default/web", service("web", 7));
+  settle();
+  const auto status = store_.world().pools.at("public").status.value;
+  EXPECT_EQ(status["total"], 11);
+  EXPECT_EQ(status["used"], 1);
+  EXPECT_EQ(status["free"], 10);
+  EXPECT_EQ(status["conditions"][0]["status"], "True");
+  now_ += 3600s;
+  EXPECT_FALSE(next());
+  EXPECT_FALSE(assigner_.again());
+  Assigner successor;
+  EXPECT_FALSE(successor.next(store_.world(), now_, "2027-01-01T00:00:00Z")) << "another leader changes nothing";
+}
+
+TEST_F(Assigning, APoolsStatusIsWrittenAtMostEveryTenSeconds) {
+  put(Kind::IpPool, "public", pool("192.0.2.10-192.0.2.20"));
+  settle();
+  put(Kind::Service, "default/web", service("web", 7));
+  settle();
+  EXPECT_EQ(store_.world().pools.at("public").status.value["used"], 0);
+  ASSERT_TRUE(assigner_.again());
+  now_ = *assigner_.again();
+  settle();
+  EXPECT_EQ(store_.world().pools.at("public").status.value["used"], 1);
+}
+
+TEST_F(Assigning, AServiceThatChangedMeanwhileIsPlannedAnewAndHoldsUpNobody) {
+  put(Kind::IpPool, "public", pool("192.0.2.10-192.0.2.20"));
+  put(Kind::Service, "default/a", service("a", 1, "2026-01-01T00:00:00Z"));
+  put(Kind::Service, "default/b", service("b", 2, "2026-01-02T00:00:00Z"));
+  ASSERT_THAT(next()->target, HasSubstr("/a/"));
+  EXPECT_FALSE(refuse(409).unknown);
+  const auto other = next();
+  ASSERT_TRUE(other);
+  EXPECT_THAT(other->target, HasSubstr("/b/"));
+  accept(*other);
+  EXPECT_THAT(addresses("b"), ElementsAre("192.0.2.11")) << "what was meant for the first is not given twice";
+  settle();
+  put(Kind::Service, "default/a", service("a", 3));
+  now_ += 1s;
+  settle();
+  EXPECT_THAT(addresses("a"), ElementsAre("192.0.2.10"));
+  EXPECT_THAT(assigner_.trouble(), IsEmpty());
+}
+
+TEST_F(Assigning, OneServiceThatTheApiRefusesIsATroubleAndTheOthersGetTheirs) {
+  put(Kind::IpPool, "public", pool("192.0.2.10-192.0.2.20"));
+  put(Kind::Service, "default/a", service("a", 1, "2026-01-01T00:00:00Z"));
+  put(Kind::Service, "default/b", service("b", 2, "2026-01-02T00:00:00Z"));
+  ASSERT_TRUE(next());
+  refuse(422);
+  settle();
+  EXPECT_THAT(addresses("b"), ElementsAre("192.0.2.11"));
+  EXPECT_EQ(assigner_.trouble(), "Service default/a: HTTP 422: no");
+  ASSERT_TRUE(assigner_.again());
+  now_ += 10s;
+  settle();
+  EXPECT_THAT(addresses("a"), ElementsAre("192.0.2.10"));
+  EXPECT_THAT(assigner_.trouble(), IsEmpty());
+}
+
+TEST_F(Assigning, ServersThatAreBusyOrForbidAreLeftAloneForAWhile) {
+  put(Kind::IpPool, "public", pool("192.0.2.10-192.0.2.20"));
+  put(Kind::Service, "default/a", service("a", 1));
+  put(Kind::Service, "default/b", service("b", 2));
+  ASSERT_TRUE(next());
+  EXPECT_FALSE(refuse(429, 30s).unknown);
+  now_ += 29s;
+  EXPECT_FALSE(next());
+  EXPECT_GE(*assigner_.again(), now_ + 1s);
+  now_ += 1s;
+  ASSERT_TRUE(next());
+  refuse(403);
+  EXPECT_FALSE(next()) << "the right is missing for all";
+  now_ += 10s;
+  EXPECT_TRUE(next());
+}
+
+TEST_F(Assigning, AnAnswerThatIsLostLeavesADoubt) {
+  put(Kind::IpPool, "public", pool("192.0.2.10-192.0.2.20"));
+  put(Kind::Service, "default/a", service("a", 1));
+  ASSERT_TRUE(next());
+  EXPECT_TRUE(assigner_.answered(fail(5, "the server closed the connection"), now_).unknown);
+  EXPECT_THAT(assigner_.trouble(), HasSubstr("closed the connection"));
+  now_ += 60s;
+  ASSERT_TRUE(next());
+  EXPECT_TRUE(refuse(504).unknown);
+}
+
+TEST_F(Assigning, AFullPoolIsAnEventOfTheServiceThatGetsNone) {
+  put(Kind::IpPool, "public", pool("192.0.2.10/32"));
+  put(Kind::Service, "default/a", service("a", 1, "2026-01-01T00:00:00Z"));
+  put(Kind::Service, "default/b", service("b", 2, "2026-01-02T00:00:00Z"));
+  settle();
+  ASSERT_EQ(assigner_.events().size(), 1);
+  EXPECT_EQ(assigner_.events()[0].reason, "NoAddress");
+  EXPECT_EQ(assigner_.events()[0].key.name, "b");
+}
+
+TEST_F(Assigning, WithoutAPoolNobodysAddressesAreTouched) {
+  auto others = service("web", 7);
+  others["status"]["loadBalancer"]["ingress"] = {{{"ip", "203.0.113.1"}}};
+  put(Kind::Service, "default/web", others);
+  EXPECT_FALSE(next());
+  EXPECT_THAT(assigner_.events(), IsEmpty());
+}
+
+TEST_F(Assigning, AServiceThatIsNoLoadBalancerAnyMoreGivesItsAddressBack) {
+  put(Kind::IpPool, "public", pool("192.0.2.10/32"));
+  put(Kind::Service, "default/a", service("a", 1));
+  settle();
+  auto object = objects_.at("default/a");
+  object["spec"]["type"] = "ClusterIP";
+  put(Kind::Service, "default/a", object);
+  const auto request = next();
+  ASSERT_TRUE(request);
+  EXPECT_EQ(json::parse(request->body)["status"], json::parse(R"({"loadBalancer": {"ingress": null}})"));
+  accept(*request);
+  put(Kind::Service, "default/b", service("b", 5));
+  settle();
+  EXPECT_THAT(addresses("b"), ElementsAre("192.0.2.10"));
+}
+
+TEST_F(Assigning, AnApiThatKeepsLessOfAStatusThanItIsToldIsToldOnce) {
+  put(Kind::IpPool, "public", pool("192.0.2.10/32"));
+  ASSERT_TRUE(next());
+  const auto answer = assigner_.answered(kube::Response{{200, {}}, pool("192.0.2.10/32").dump()}, now_);
+  store_.put(Kind::IpPool, "public", *answer.object);
+  now_ += 60s;
+  EXPECT_FALSE(next());
+}
+
+TEST_F(Assigning, ABgpPeerIsToldWhetherItIsAccepted) {
+  put(Kind::Node, "n1",
+      {{"metadata", {{"name", "n1"}}},
+       {"status", {{"addresses", {{{"type", "InternalIP"}, {"address", "192.0.2.1"}}}}}}});
+  put(Kind::BgpPeer, "tor",
+      {{"metadata", {{"name", "tor"}}}, {"spec", {{"address", "192.0.2.254"}, {"remoteAs", 65000}}}});
+  const auto request = next();
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->target, "/apis/slash32.io/v1alpha1/bgppeers/tor/status");
+  const auto condition = json::parse(request->body)[0]["value"]["conditions"][0];
+  EXPECT_EQ(condition["status"], "True");
+  EXPECT_EQ(condition["message"], "selects 1 node");
+}
+
+}  // namespace
+}  // namespace slash32::agent
