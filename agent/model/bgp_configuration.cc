@@ -80,6 +80,7 @@ Status read_general(const JsonField& spec, BgpConfiguration& out) {
       read_or(spec, "logLevel",
               config::one_of<std::string>({{"debug", "debug"}, {"info", "info"}, {"warn", "warn"}, {"error", "error"}}),
               out.log_level));
+  out.drain_on_cordon = TRY(read_or(spec, "drainOnCordon", json::boolean, out.drain_on_cordon));
   out.metrics_address = TRY(read_maybe(spec, "metricsAddress", json::non_empty_text));
   out.communities = TRY(read_or(spec, "communities", read_communities, out.communities));
   return ok();

@@ -12,6 +12,8 @@ namespace {
 constexpr const char* kAsAnnotation = "slash32.io/as";
 constexpr const char* kRouterIdAnnotation = "slash32.io/router-id";
 constexpr const char* kAddressAnnotation = "slash32.io/address";
+constexpr const char* kDrainAnnotation = "slash32.io/drain";
+constexpr std::string_view kShuttingDown = "node is shutting down";  // the kubelet's words, since 1.20
 
 std::string annotation_place(const std::string& key) {
   std::string escaped = key;  // RFC 6901 section 3
@@ -43,6 +45,11 @@ Result<std::vector<IpAddress>> read_addresses(const std::string& text) {
   return out;
 }
 
+Result<bool> read_drain(const std::string& text) {
+  if (text == "true" || text == "false") return text == "true";
+  return fail(7, "must be \"true\" or \"false\"");
+}
+
 /// The value of an annotation, or nothing and an error that names its place.
 template <class Reader>
 auto annotation(const Meta& meta, const char* key, Reader read, std::vector<Error>& errors)
@@ -61,6 +68,7 @@ NodeOverrides read_overrides(const Meta& meta) {
   NodeOverrides out;
   out.as = annotation(meta, kAsAnnotation, read_as, out.errors);
   out.router_id = annotation(meta, kRouterIdAnnotation, read_router_id, out.errors);
+  out.drain = annotation(meta, kDrainAnnotation, read_drain, out.errors);
   out.addresses = annotation(meta, kAddressAnnotation, read_addresses, out.errors).value_or(std::vector<IpAddress>{});
   return out;
 }
@@ -96,6 +104,19 @@ Result<bool> is_condition_true(const JsonField& status, const std::string& type)
   return false;
 }
 
+/// Of graceful node shutdown the API has no other sign than the message of the condition Ready, which is False then.
+Result<bool> is_shutting_down(const JsonField& status) {
+  const auto list = find(status, "conditions");
+  if (!list) return false;
+  for (const auto& one : TRY(list->each([](const JsonField& f) -> Result<JsonField> { return f; }))) {
+    TRY(one.is_object());
+    if (TRY(one.required("type", json::text)) != "Ready") continue;
+    return TRY(one.required("status", json::text)) == "False" &&
+           TRY(read_or(one, "message", json::text, std::string{})).find(kShuttingDown) != std::string::npos;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::optional<IpAddress> Node::address(AddressFamily family) const {
@@ -114,6 +135,7 @@ Result<Node> read_node(const nlohmann::json& object) {
   node.unschedulable = TRY(read_or(spec, "unschedulable", json::boolean, false));
   node.internal_ips = TRY(read_internal_ips(status));
   node.network_unavailable = TRY(is_condition_true(status, "NetworkUnavailable"));
+  node.shutting_down = TRY(is_shutting_down(status));
   node.overrides = read_overrides(node.meta);
   return node;
 }

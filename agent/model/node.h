@@ -2,6 +2,7 @@
 //   slash32.io/as: "64513"                    its AS number
 //   slash32.io/router-id: "10.0.0.1"          its BGP Identifier
 //   slash32.io/address: "10.0.0.1,fd00::1"    the addresses it peers from, in place of its InternalIPs
+//   slash32.io/drain: "true"                  bgpd drains; "false": it does not, whatever else asks for it
 #pragma once
 
 #include <optional>
@@ -19,6 +20,7 @@ struct NodeOverrides {
   std::optional<Asn> as;
   std::optional<RouterId> router_id;
   std::vector<IpAddress> addresses;
+  std::optional<bool> drain;
   std::vector<Error> errors;
   bool operator==(const NodeOverrides&) const = default;
 };
@@ -29,6 +31,7 @@ struct Node {
   std::vector<IpAddress> internal_ips;
   bool unschedulable = false;
   bool network_unavailable = false;  // the condition NetworkUnavailable is True
+  bool shutting_down = false;        // the kubelet says so: graceful node shutdown
   NodeOverrides overrides;
   bool operator==(const Node&) const = default;
 

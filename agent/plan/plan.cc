@@ -61,12 +61,28 @@ void add_identity(const BgpConfiguration& conf, const Speaker& self, ordered_jso
   for (const char* any : {"0.0.0.0", "::"}) out["listen"].push_back({{"address", any}, {"port", *conf.listen_port}});
 }
 
+struct Drain {
+  const char* reason;
+  const char* message;
+};
+
+/// What asks this node's speaker to drain, if anything does.
+std::optional<Drain> why_drained(const BgpConfiguration& conf, const Node& node) {
+  if (node.overrides.drain == true) return Drain{"Annotated", "the Node's annotation slash32.io/drain is \"true\""};
+  if (node.overrides.drain == false) return std::nullopt;
+  if (node.shutting_down) return Drain{"ShuttingDown", "the kubelet shuts the node down"};
+  if (conf.drain_on_cordon && node.unschedulable)
+    return Drain{"Cordoned", "the Node is cordoned, and BGPConfiguration says drainOnCordon"};
+  return std::nullopt;
+}
+
 std::string bgpd_document(const World& world, const BgpConfiguration& conf, const Speaker& self, const Parts& parts,
                           const PlanOptions& options) {
   ordered_json out = ordered_json::object();
   add_identity(conf, self, out);
   if (parts.neighbors.reflects && conf.reflectors->cluster_id)
     out["clusterId"] = config::print_router_id(*conf.reflectors->cluster_id);
+  if (why_drained(conf, *self.node)) out["drain"] = true;
   out["logLevel"] = conf.log_level;
   out["control"] = {{"socket", options.bgpd_socket}};
   out["stateFile"] = options.bgpd_state_file;
@@ -146,6 +162,7 @@ class Planner {
     const auto* reason = !out_.bgpd_json ? "Waiting" : problems_.empty() ? "Configured" : "Problems";
     condition("BGPConfigured", out_.bgpd_json && problems_.empty(), reason, joined_text(problems_));
     if (!problems_.empty()) warn("BGPNotAsConfigured", joined_text(problems_));
+    if (const auto drain = why_drained(conf, node)) condition("Draining", true, drain->reason, drain->message);
   }
 
   /// Empty, or why bgpd.json stays as it is.
@@ -180,7 +197,9 @@ class Planner {
       refused += "; and " + std::to_string(services.refused_count - services.refused.size()) + " more";
     condition("ServicesAccepted", services.refused_count == 0, services.refused_count == 0 ? "Accepted" : "OutOfRange",
               refused);
-    return announced_by(world_, conf, node, advertisements, services.routes);
+    auto out = announced_by(world_, conf, node, advertisements, services.routes);
+    out.only_here = services.only_here;
+    return out;
   }
 
   /// Nobody filters yet: who relies on it must be told.

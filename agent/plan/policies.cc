@@ -250,16 +250,18 @@ Announced announced_by(const World& world, const model::BgpConfiguration& conf, 
 
 ordered_json originate_json(const Announced& announced) {
   ordered_json prefixes = ordered_json::array();
-  const auto add = [&](const Prefix& prefix, bool blackhole, const RouteAttributes& attributes) {
+  const auto add = [&](const Prefix& prefix, bool blackhole, const RouteAttributes& attributes, bool withdraw) {
     ordered_json one = {{"prefix", prefix.to_string()}, {"blackhole", blackhole}};
     if (!attributes.communities.empty()) one["communities"] = attributes.communities;
     if (attributes.local_pref) one["localPref"] = *attributes.local_pref;
+    if (withdraw) one["onDrain"] = "withdraw";
     prefixes.push_back(std::move(one));
   };
   const auto pods = common_attributes(announced, of_kind(announced, &model::AdvertisedKinds::pod_cidrs));
-  for (const auto& prefix : announced.pods) add(prefix, true, pods);
+  for (const auto& prefix : announced.pods) add(prefix, true, pods, false);
   for (const auto& [prefix, by] : announced.services)
-    add(prefix, announced.blackhole_aggregates && !prefix.is_host(), common_attributes(announced, by));
+    add(prefix, announced.blackhole_aggregates && !prefix.is_host(), common_attributes(announced, by),
+        !announced.only_here.contains(prefix));
   return {{"prefixes", std::move(prefixes)}, {"podRoutes", announced.pod_routes}};
 }
 

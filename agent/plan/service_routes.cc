@@ -80,7 +80,12 @@ class Planner {
       ++plan_.withheld;
       return;
     }
-    for (const auto index : asked) plan_.routes[prefix_for(kind, address, local, advertisements_[index])].insert(index);
+    const bool only_here = local && !has_endpoints_elsewhere(service, address.family());
+    for (const auto index : asked) {
+      const auto prefix = prefix_for(kind, address, local, advertisements_[index]);
+      plan_.routes[prefix].insert(index);
+      if (only_here) plan_.only_here.insert(prefix);
+    }
   }
 
   bool is_allowed(const Service& service, std::size_t kind, const IpAddress& address) {
@@ -100,6 +105,11 @@ class Planner {
     const auto count = at == endpoints_.end() ? Endpoints{} : at->second;
     if (local) return count.ready_here > 0;
     return count.ready > 0 || !conf_.services.withdraw_without_endpoints;
+  }
+
+  bool has_endpoints_elsewhere(const Service& service, AddressFamily family) const {
+    const auto at = endpoints_.find({service.meta.key, family});
+    return at != endpoints_.end() && at->second.ready > at->second.ready_here;
   }
 
   /// The aggregate, where that is asked for and lies within what may be announced; the address itself otherwise. With

@@ -1,5 +1,5 @@
 """Services of type LoadBalancer from the API to a router: the agents assign their addresses, the speakers announce them,
-kube-proxy answers."""
+kube-proxy answers. And what a drained node's router sees of it."""
 
 import signal
 
@@ -13,7 +13,7 @@ from lab.shell import wait_until
 
 SERVICES, GROUP = "/api/v1/namespaces/default/services", "/apis/slash32.io/v1alpha1"
 LEASE = "/apis/coordination.k8s.io/v1/namespaces/slash32-system/leases/slash32-agent"
-ROUTER_AS = 65000
+ROUTER_AS, SHUTDOWN = 65000, "(65535,0)"
 
 
 @pytest.fixture(scope="module", name="cluster")
@@ -149,3 +149,32 @@ def test_a_lease_is_given_back_by_an_agent_that_ends(cluster, web):
     leader.agent.wait_ready()
     wait_until(lambda: len(leaders(cluster)) == 1, 90, lambda: cluster.api.get(LEASE))
     assert addresses(cluster, "first") == ["192.0.2.10"]
+
+
+def test_a_cordoned_node_drains_where_that_is_wanted_and_comes_back(cluster, web):
+    """kubectl's own cordon: the router is sent elsewhere for Services, and told to use the node last for its pods."""
+    pods = next(item for item in cluster.node_items() if item["metadata"]["name"] == "n1")["spec"]["podCIDR"]
+    cluster.plane.kubectl("cordon", "n1")
+    create_ours(cluster, "BGPConfiguration", "default", drainOnCordon=True)
+    wait_announced(cluster, "192.0.2.10/32", ["n2"])
+    wait_until(lambda: SHUTDOWN in cluster.bird.routes(pods), 20, lambda: cluster.bird.routes(pods))
+    wait_until(lambda: any(c["type"] == "Draining" and c["reason"] == "Cordoned" for c in
+                           cluster.api.get(f"{GROUP}/bgpnodestatuses/n1")["status"]["conditions"]), 40, "condition")
+    cluster.plane.kubectl("uncordon", "n1")
+    wait_announced(cluster, "192.0.2.10/32", ["n1", "n2"])
+    wait_until(lambda: SHUTDOWN not in cluster.bird.routes(pods), 20, lambda: cluster.bird.routes(pods))
+    assert cluster.bird.is_established()
+
+
+def test_a_node_that_is_being_shut_down_drains(cluster, web):
+    """By the words of graceful node shutdown in the Node's status; a kubelet that starts again corrects them."""
+    node = cluster.nodes[0]
+    condition = {"type": "Ready", "status": "False", "reason": "KubeletNotReady", "message": "node is shutting down"}
+    node.kubelet.stop()
+    try:
+        cluster.api.call("PATCH", f"/api/v1/nodes/{node.name}/status", {"status": {"conditions": [condition]}},
+                         content_type="application/strategic-merge-patch+json")
+        wait_announced(cluster, "192.0.2.10/32", ["n2"])
+    finally:
+        node.join(cluster.plane, [cluster.plan.host_address(1, family) for family in cluster.plan.families])
+    wait_announced(cluster, "192.0.2.10/32", ["n1", "n2"], 60)
