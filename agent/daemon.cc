@@ -128,6 +128,7 @@ void Daemon::tick() {
   });
   if (ticks_++ % kCalm != 0 && unready().empty() && done_.reload) return;
   read_facts();
+  look_for_networks();
   watches_.look_again();
   restore_copy();
   if (!ranges_known_ || !ranges_.kept().empty()) plan_now();
@@ -146,6 +147,19 @@ void Daemon::read_facts() {
   store_.world().default_gateways = facts_.default_gateways;
   store_.world().mtu = facts_.mtu;
   changed();
+}
+
+/// Runtimes take the first network of the directory, whoever wrote it.
+void Daemon::look_for_networks() {
+  if (options_.no_conflist) return;
+  const auto before = network_before(options_.conflist);
+  std::string why;
+  if (!before)
+    why = before.error().message;
+  else if (*before)
+    why = (*before)->string() + " sorts before " + options_.conflist.filename().string() +
+          ": remove it, or give --conflist a name that sorts first";
+  note(done_.network_trouble, "another network may come first", why);
 }
 
 /// Reads what an earlier life kept, once; a damaged file is for a person to look at, and nothing is written meanwhile.

@@ -49,7 +49,8 @@ class Daemon {
     bool owes = true;        // an earlier life may have died, or been refused, between the file and the reload
     bool conflist = false;
     bool conflist_early = false;  // written without waiting any longer for bgpd
-    std::string node_trouble, ranges_trouble, bgpd_trouble, reload_trouble, conflist_trouble, facts_trouble;
+    std::string node_trouble, ranges_trouble, bgpd_trouble, reload_trouble, conflist_trouble, facts_trouble,
+        network_trouble;
   };
 
   Daemon(Options options, kube::Access access);
@@ -59,6 +60,7 @@ class Daemon {
   void changed();
   void tick();
   void read_facts();
+  void look_for_networks();
   void track_ranges();
   bool knows_ranges();
   void plan_now();

@@ -223,7 +223,8 @@ std::vector<std::string> Daemon::unready() const {
 /// Everything a person should know, ready or not.
 std::vector<std::string> Daemon::conditions() const {
   auto out = unready();
-  for (const auto* trouble : {&done_.reload_trouble, &done_.ranges_trouble, &done_.facts_trouble, &feedback_.trouble()})
+  for (const auto* trouble : {&done_.reload_trouble, &done_.ranges_trouble, &done_.facts_trouble,
+                              &done_.network_trouble, &feedback_.trouble()})
     if (!trouble->empty()) out.push_back(*trouble);
   if (const auto trouble = leader_.trouble(); !trouble.empty()) out.push_back(trouble);
   if (done_.conflist_early && !bgpd_ready_.value_or(false))

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <system_error>
 
@@ -67,6 +68,20 @@ Status plugins_in_place(const Options& options) {
     if (::access(path.c_str(), X_OK) != 0) return sys_fail(path.string());
   }
   return ok();
+}
+
+Result<std::optional<fs::path>> network_before(const fs::path& conflist) {
+  static const std::set<std::string> kTaken = {".conf", ".conflist", ".json"};  // by libcni
+  std::optional<fs::path> first;
+  std::error_code error;
+  for (fs::directory_iterator at(conflist.parent_path(), error), end; !error && at != end; at.increment(error)) {
+    const auto& path = at->path();
+    if (!kTaken.contains(path.extension().string()) || path.filename() >= conflist.filename()) continue;
+    if (!first || path < *first) first = path;
+  }
+  if (error && error != std::errc::no_such_file_or_directory)
+    return fail(5, conflist.parent_path().string() + ": " + error.message());
+  return first;
 }
 
 Result<std::vector<Prefix>> read_ranges(const Options& options) {

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,10 @@ Result<bool> restore_node_file(const Options& options);
 
 /// The plugin and the IPAM are where the runtime looks for them. Error: names the one that is not.
 Status plugins_in_place(const Options& options);
+
+/// The network configuration that runtimes take in place of ours, since its name sorts before; nothing: ours is the
+/// first. Error: the directory is there and cannot be read.
+Result<std::optional<std::filesystem::path>> network_before(const std::filesystem::path& conflist);
 
 /// Ranges this node's pods had addresses from, whether it still has them or not; kept in a file. None where the file
 /// is missing. Error: it is there and cannot be read; a former range may hold pods, and is not to be forgotten.

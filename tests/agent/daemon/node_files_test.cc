@@ -115,6 +115,17 @@ TEST_F(NodeFiles, DamagedRangesAreAnErrorAndNotNone) {
   }
 }
 
+TEST_F(NodeFiles, AnothersNetworkThatSortsBeforeOursIsFound) {
+  const auto ours = directory_ / "net.d/10-slash32.conflist";
+  EXPECT_EQ(*network_before(ours), std::optional<fs::path>()) << "no directory, no other network";
+  for (const char* name : {"10-slash32.conflist", "20-later.conflist", "05-old.conflist.bak", "00-README"})
+    ASSERT_TRUE(write_if_changed(directory_ / "net.d" / name, "{}"));
+  EXPECT_EQ(*network_before(ours), std::optional<fs::path>());
+  for (const char* name : {"10-calico.conflist", "05-cilium.conf"})
+    ASSERT_TRUE(write_if_changed(directory_ / "net.d" / name, "{}"));
+  EXPECT_EQ(*network_before(ours), std::optional(directory_ / "net.d/05-cilium.conf"));
+}
+
 TEST(Conflist, IsWhatThePluginReads) {
   const auto text = conflist_text({.ipam_dir = "/run/slash32/ipam",
                                    .node_file = "/run/slash32/node.json",
