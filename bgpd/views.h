@@ -14,9 +14,6 @@
 
 namespace slash32::bgp {
 
-/// "2026-11-22T03:15:28Z".
-std::string time_text(std::chrono::sys_seconds at);
-
 /// "64512:100", or the name of a well-known community (RFC 1997).
 std::string community_text(Community community);
 
