@@ -14,7 +14,6 @@ namespace slash32::agent {
 namespace {
 
 constexpr const char* kProgram = "slash32-agent";
-constexpr Milliseconds kGather{50};  // changes come in bursts, and one plan is for all of them
 constexpr Seconds kTick{2};
 constexpr std::uint64_t kCalm = 5;  // ticks between two looks while nothing is missing
 
@@ -114,7 +113,7 @@ void Daemon::run() {
 
 void Daemon::changed() {
   if (std::exchange(plan_waits_, true)) return;
-  plan_timer_.expires_after(kGather);
+  plan_timer_.expires_after(pace_.wait(Instant::clock::now()));
   plan_timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error) plan_now();
   });
@@ -126,7 +125,7 @@ void Daemon::tick() {
   tick_timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error) tick();
   });
-  if (ticks_++ % kCalm != 0 && unready().empty() && done_.reload) return;
+  if (ticks_++ % kCalm != 0 && unready().empty() && reload_.done()) return;
   read_facts();
   look_for_networks();
   watches_.look_again();
@@ -194,6 +193,12 @@ void Daemon::track_ranges() {
 
 void Daemon::plan_now() {
   plan_waits_ = false;
+  const auto began = Instant::clock::now();
+  plan();
+  pace_.planned(began, Instant::clock::now());
+}
+
+void Daemon::plan() {
   ++plans_;
   auto needs = plan::needs_of(store_.world(), options_.node_name);
   if (leader_.wants_services()) needs.kinds.insert(model::Kind::Service);

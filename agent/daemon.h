@@ -18,10 +18,12 @@
 #include "agent/leader.h"
 #include "agent/node_facts.h"
 #include "agent/options.h"
+#include "agent/pace.h"
 #include "agent/plan/plan.h"
 #include "agent/plan/status.h"
 #include "agent/range_keeper.h"
 #include "agent/ready_wait.h"
+#include "agent/reload_order.h"
 #include "agent/watches.h"
 #include "agent/world_store.h"
 #include "common/clock.h"
@@ -45,7 +47,6 @@ class Daemon {
   struct Done {
     bool node_file = false;  // stands, by us or as we found it
     bool bgpd_file = false;  // the plan's stands
-    bool reload = true;      // bgpd has heard of its file
     bool owes = true;        // an earlier life may have died, or been refused, between the file and the reload
     bool conflist = false;
     bool conflist_early = false;  // written without waiting any longer for bgpd
@@ -64,6 +65,7 @@ class Daemon {
   void track_ranges();
   bool knows_ranges();
   void plan_now();
+  void plan();
 
   // What comes out: daemon_apply.cc.
   void apply();
@@ -92,6 +94,7 @@ class Daemon {
   boost::asio::signal_set signals_;
   boost::asio::steady_timer plan_timer_, tick_timer_;
   bool plan_waits_ = false;
+  Pace pace_;
   Instant started_;
 
   kube::Client client_;
@@ -108,8 +111,8 @@ class Daemon {
   std::uint64_t ticks_ = 0;
   std::optional<plan::Desired> desired_;
   Done done_;
-  bool reloading_ = false, asking_bgpd_ = false;
-  Instant reload_again_{};
+  ReloadOrder reload_;
+  bool asking_bgpd_ = false;
   std::optional<bool> bgpd_ready_;
   std::string bgpd_says_;  // why it is not ready
   Instant bgpd_asked_{};

@@ -77,7 +77,7 @@ HttpResponse Daemon::status() const {
                         {"bgpd",
                          {{"path", options_.bgpd_config.string()},
                           {"there", is_there(options_.bgpd_config)},
-                          {"loaded", done_.reload}}},
+                          {"loaded", reload_.done()}}},
                         {"conflist", {{"path", options_.conflist.string()}, {"there", is_there(options_.conflist)}}}}},
                       {"watches", std::move(watched)}};
   if (desired_) {

@@ -21,7 +21,6 @@ constexpr Seconds kAskUnready{2};  // so soon is bgpd asked again while it is no
 constexpr Seconds kAskReady{10};   // … and so while it is
 constexpr Seconds kApiPatience{
     5};  // so long a node that has lost its node.json waits for the API to say what it is now
-constexpr Seconds kAfterRefusal{60};
 constexpr int kOk = 200;
 
 Instant now() { return Instant::clock::now(); }
@@ -110,26 +109,22 @@ void Daemon::apply_bgpd() {
     if (*written) log::info("bgpd.json written", {{"file", options_.bgpd_config.string()}});
     const bool owed = std::exchange(done_.owes, false);
     if (*written || *secrets) ++writes_;
-    if (*written || *secrets || owed) {
-      done_.reload = false;
-      reload_again_ = {};
-    }
+    if (*written || *secrets || owed) reload_.wanted();
   }
-  if (done_.bgpd_file && !done_.reload) reload_bgpd();
+  if (done_.bgpd_file) reload_bgpd();
 }
 
 void Daemon::reload_bgpd() {
-  if (reloading_ || now() < reload_again_) return;
-  reloading_ = true;
-  const auto of = writes_;
-  bgpd_.ask("POST", "/v1/reload", [this, of](const Result<BgpdAnswer>& answer) {
-    reloading_ = false;
+  if (!reload_.begin(now())) return;
+  bgpd_.ask("POST", "/v1/reload", [this](const Result<BgpdAnswer>& answer) {
+    using Answer = ReloadOrder::Answer;
     ++reloads_;
+    const bool taken = answer && answer->status == kOk;
+    const bool again = reload_.answered(!answer ? Answer::None : taken ? Answer::Taken : Answer::Refused, now());
     if (!answer) return note(done_.reload_trouble, "bgpd has not heard of its configuration", answer.error().message);
-    if (answer->status != kOk) reload_again_ = now() + kAfterRefusal;  // it will not like the same file better soon
-    note(done_.reload_trouble, "bgpd refuses its configuration", answer->status == kOk ? "" : error_in(*answer));
-    if (answer->status != kOk || of != writes_) return;  // the file may be another one by now: again
-    done_.reload = true;
+    note(done_.reload_trouble, "bgpd refuses its configuration", taken ? "" : error_in(*answer));
+    if (again && done_.bgpd_file) return reload_bgpd();
+    if (!reload_.done()) return;
     if (!desired_ || !desired_->bgpd_json || !done_.bgpd_file) return;  // a plan that waits names no password
     const auto swept = sweep_secrets(options_.secrets_dir, desired_->secret_files);
     if (!swept) log::warn("old password files stay", {{"why", swept.error().message}});
@@ -147,7 +142,7 @@ void Daemon::ask_bgpd() {
     bgpd_says_ = ready ? "" : !answer ? answer.error().message : "slash32-bgpd is not ready: " + reasons_in(*answer);
     if (bgpd_ready_ != ready) log::info(ready ? "bgpd is ready" : "bgpd is not ready", {{"says", bgpd_says_}});
     bgpd_ready_ = ready;
-    bgpd_wait_.heard(answer && done_.bgpd_file && done_.reload, now());
+    bgpd_wait_.heard(answer && done_.bgpd_file && reload_.done(), now());
     if (!answer) sessions_.clear();
     if (desired_) {
       try_conflist();
@@ -172,7 +167,7 @@ void Daemon::try_conflist() {
   if (const auto there = plugins_in_place(options_); !there)
     return note(done_.conflist_trouble, "no conflist yet", there.error().message);
   const bool bgpd_ready = !wants_bgpd() || bgpd_ready_.value_or(false);
-  if (wants_bgpd() && !((bgpd_ready || bgpd_wait_.is_over(now())) && done_.bgpd_file && done_.reload)) {
+  if (wants_bgpd() && !((bgpd_ready || bgpd_wait_.is_over(now())) && done_.bgpd_file && reload_.done())) {
     const auto why = !bgpd_says_.empty() ? bgpd_says_ : "slash32-bgpd has not answered yet";
     return note(done_.conflist_trouble, "no conflist yet", why);
   }

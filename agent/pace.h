@@ -1,0 +1,25 @@
+// How soon the next plan is made: at once after a calm, and in a storm of changes so seldom that plans take no more
+// than a quarter of a processor, however large the cluster. Pure.
+#pragma once
+
+#include <algorithm>
+
+#include "common/clock.h"
+
+namespace slash32::agent {
+
+class Pace {
+ public:
+  static constexpr Milliseconds kGather{10};  // a change seldom comes alone, and one plan is for all of them
+  static constexpr int kRest = 3;             // times what the last plan took, after it
+  static constexpr Seconds kMost{2};
+
+  void planned(Instant began, Instant ended) { rested_ = ended + std::min<Duration>((ended - began) * kRest, kMost); }
+  /// From a change on, how long to wait.
+  Duration wait(Instant now) const { return std::max<Duration>(kGather, rested_ - now); }
+
+ private:
+  Instant rested_{};
+};
+
+}  // namespace slash32::agent
