@@ -50,11 +50,16 @@ Status write_put_conf(const std::string& path, const std::string& boot_id, const
 
 void remove_put_conf(const std::string& path) { (void)::unlink(path.c_str()); }
 
-StartConf choose_start_conf(config::BgpdConf from_file, const std::string& file, const std::string& text,
-                            const std::string& boot_id, std::chrono::sys_seconds now) {
+StartConf file_start_conf(config::BgpdConf from_file, const std::string& text, std::chrono::sys_seconds now) {
   StartConf out;
   out.source = {.put = false, .at = now, .sha256 = sha256_hex(text), .copy = put_conf_path(from_file.state_file)};
   out.conf = std::move(from_file);
+  return out;
+}
+
+StartConf choose_start_conf(config::BgpdConf from_file, const std::string& file, const std::string& text,
+                            const std::string& boot_id, std::chrono::sys_seconds now) {
+  auto out = file_start_conf(std::move(from_file), text, now);
   const auto put = read_put_conf(out.source.copy, boot_id);
   if (!put) return out;
   if (put->file != file || put->file_sha256 != out.source.sha256) {

@@ -43,6 +43,8 @@ struct StartConf {
   std::string passed_over;  // why something that was PUT is not taken; empty: there was nothing, or it is
   bool refused = false;     // that is not because of another file, but because of itself
 };
+/// `text`, the file's content, alone.
+StartConf file_start_conf(config::BgpdConf from_file, const std::string& text, std::chrono::sys_seconds now);
 /// What was PUT in an earlier life of this boot, if `text`, the file's content, is what it was then; else `from_file`.
 StartConf choose_start_conf(config::BgpdConf from_file, const std::string& file, const std::string& text,
                             const std::string& boot_id, std::chrono::sys_seconds now);

@@ -221,7 +221,13 @@ void Daemon::turn() {
 
 void Daemon::feed_fib() {
   auto deltas = rib_->take_fib_deltas();
-  if (deltas.empty()) return;
+  if (deltas.empty() || !conf_.kernel.install) return;  // switch_fib() tells it all when that changes
+  if (note_learned(deltas)) note_state();
+  fib_.apply(std::move(deltas));
+}
+
+/// Families that have learned routes in the kernel from now on; whether there are new ones.
+bool Daemon::note_learned(const std::vector<FibDelta>& deltas) {
   bool news = false;
   for (const auto& delta : deltas) {
     const auto family = delta.prefix.family();
@@ -229,9 +235,7 @@ void Daemon::feed_fib() {
     life_.learned.push_back(family);
     news = true;
   }
-  if (!conf_.kernel.install) return;  // switch_fib() tells it all when that changes
-  if (news) note_state();
-  fib_.apply(std::move(deltas));
+  return news;
 }
 
 /// `kernel.install` changed: the whole table goes to the kernel's worker, or nothing of it stays there.
@@ -239,10 +243,12 @@ void Daemon::switch_fib() {
   auto late = rib_->take_fib_deltas();
   auto all = rib_->fib();
   if (conf_.kernel.install) {
-    note_state();
+    if (note_learned(all)) note_state();
   } else {
     fib_.apply(std::move(late));
     for (auto& delta : all) delta = {.prefix = delta.prefix, .next_hops = {}};
+    life_.learned.clear();  // there are none to find in the kernel in the next life
+    note_state();
   }
   fib_.apply(std::move(all));
 }

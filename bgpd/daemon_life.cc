@@ -108,6 +108,7 @@ Taken Daemon::take_put(const std::string& text) {
 void Daemon::keep_put() {
   const auto good = write_put_conf(source_.copy, boot_id_, *kept_);
   const auto trouble = good ? std::string{} : good.error().message;
+  if (!good) remove_put_conf(source_.copy);  // the one before is neither the file's nor what is in force
   if (!good && trouble != put_trouble_)
     log::error("what was PUT is not kept for the next start; tried again", {{"why", trouble}});
   put_trouble_ = trouble;

@@ -109,13 +109,20 @@ int run(const std::string& path, bool wait) {
   if (wait && !wait_for(path)) return kDone;
   auto read = read_conf(path);
   if (!read) return kFailed;
-  auto start = bgp::choose_start_conf(std::move(read->conf), path, read->text, bgp::read_boot_id(), bgp::wall_clock());
+  const auto now = bgp::wall_clock();
+  auto from_file = bgp::file_start_conf(read->conf, read->text, now);
+  auto start = bgp::choose_start_conf(std::move(read->conf), path, read->text, bgp::read_boot_id(), now);
   log::set_level(std::string_view(start.conf.log_level));
   raise_descriptor_limit();
-  const std::string taken = start.source.put ? "what was PUT, kept in " + start.source.copy : path;
+  const bool was_put = start.source.put;
   auto daemon = bgp::Daemon::open(path, std::move(start));
+  if (!daemon && was_put) {  // its socket's place was taken meanwhile, say; the file may be good
+    from_file.passed_over = from_file.source.copy + ": " + daemon.error().message;
+    from_file.refused = true;
+    daemon = bgp::Daemon::open(path, std::move(from_file));
+  }
   if (!daemon) {
-    log::error("cannot start", {{"why", daemon.error().message}, {"configuration", taken}});
+    log::error("cannot start", {{"why", daemon.error().message}});
     return kFailed;
   }
   (*daemon)->run();

@@ -84,6 +84,7 @@ void Neighbors::on_up(Neighbor& neighbor, const Session& session, const Endpoint
   deps_.clocks->session_up(neighbor.id, session.graceful_restart, session.families, deps_.loop->now(),
                            restart && restart->restarting);
   deps_.rib->peer_up(neighbor.id, rib_peer_of(neighbor), session.preserved);
+  if (neighbor.range) deps_.loop->post([this, range = *neighbor.range] { make_room(range); });
   deps_.work();
 }
 

@@ -1,7 +1,5 @@
 #include "bgpd/neighbors.h"
 
-#include <net/if.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -14,7 +12,6 @@
 namespace slash32::bgp {
 namespace {
 
-constexpr Seconds kDynamicPatience{30};
 constexpr std::size_t kMaxKey = 80;  // TCP_MD5SIG_MAXKEYLEN
 constexpr Seconds kKeyRetry{5};      // a missing password file is looked for again
 
@@ -27,16 +24,6 @@ Result<std::string> read_key(const std::string& path) {
   if (key.size() > kMaxKey)
     return fail(7, "passwordFile: " + path + ": a TCP-MD5 key has at most " + std::to_string(kMaxKey) + " octets");
   return key;
-}
-
-bool is_of_link(const IpAddress& address) { return address.is_v6() && address.is_link_local(); }
-
-/// The name of the link that a link-local address came from; empty: it is gone, or it is no such address.
-std::string link_of(const Endpoint& remote) {
-  char name[IF_NAMESIZE] = {};
-  if (!is_of_link(remote.address) || ::if_indextoname(static_cast<unsigned>(remote.link.value), name) == nullptr)
-    return {};
-  return name;
 }
 
 }  // namespace
@@ -214,18 +201,27 @@ void Neighbors::remove(PeerId id, const Notification& cease) {
   auto& neighbor = *found->second;
   if (neighbor.session) neighbor.session->stop(cease);
   // Who comes back with a key keeps the one there is until then: no moment without.
-  const auto stays = std::ranges::any_of(conf_.neighbors, [&](const config::NeighborConf& wanted) {
-    const bool same =
-        wanted.address == neighbor.conf.address || config::key_of(wanted) == config::key_of(neighbor.conf);
-    return same && wanted.password_file;
+  const auto comes_back = std::ranges::any_of(conf_.neighbors, [&](const config::NeighborConf& wanted) {
+    return config::key_of(wanted) == config::key_of(neighbor.conf) && wanted.password_file;
   });
-  if (neighbor.conf.password_file && !neighbor.range && !stays)
-    (void)deps_.set_listen_key(Prefix::host(neighbor.conf.address), "");  // a key too many harms nobody
+  const bool leaves_key = neighbor.conf.password_file && !neighbor.range && !comes_back;
+  const auto address = neighbor.conf.address;
   if (neighbor.bfd_order) deps_.order_bfd(id, std::nullopt);
   deps_.rib->peer_removed(id);
   deps_.clocks->session_down(id);
   neighbors_.erase(found);
+  if (leaves_key) drop_key(address);
   deps_.work();
+}
+
+/// Takes the key of `address` off the listeners, unless another neighbour has that address on a link of its own.
+void Neighbors::drop_key(const IpAddress& address) {
+  const auto has_key = [&](const config::NeighborConf& one) { return one.address == address && one.password_file; };
+  const bool stays =
+      std::ranges::any_of(conf_.neighbors, has_key) || std::ranges::any_of(neighbors_, [&](const auto& entry) {
+        return !entry.second->range && has_key(entry.second->conf);
+      });
+  if (!stays) (void)deps_.set_listen_key(Prefix::host(address), "");  // one that stays there is told by the next reload
 }
 
 // ---------------------------------------------------------------- starting and holding
@@ -289,85 +285,6 @@ void Neighbors::restart_over() {
   preserved_.reset();
   for (auto& [id, neighbor] : neighbors_)
     if (neighbor->session && !neighbor->was_up) neighbor->session->set_restarting(false, {});
-}
-
-// ---------------------------------------------------------------- incoming connections
-
-void Neighbors::accepted(UniqueFd fd, const Endpoint& remote) {
-  if (ending_) return;
-  for (auto& [id, neighbor] : neighbors_) {
-    if (neighbor->conf.address != remote.address) continue;
-    if (is_of_link(remote.address) && neighbor->conf.bind_interface != link_of(remote)) continue;
-    if (neighbor->session && neighbor->held.empty()) neighbor->session->accept(std::move(fd));
-    return;  // a held one is closed without a word
-  }
-  accept_dynamic(std::move(fd), remote);
-}
-
-void Neighbors::accept_dynamic(UniqueFd fd, const Endpoint& remote) {
-  const config::DynamicNeighborConf* best = nullptr;
-  for (const auto& dynamic : conf_.dynamic_neighbors)
-    if (dynamic.range.contains(remote.address) && (!best || dynamic.range.length() > best->range.length()))
-      best = &dynamic;
-  if (!best || !best->settings.enabled) return;    // nobody we know: closed, no memory spent on it
-  if (held_ranges_.contains(best->range)) return;  // without a key anybody could be there
-  const auto link = link_of(remote);
-  if (is_of_link(remote.address) && (link.empty() || best->settings.bind_interface.value_or(link) != link)) return;
-  const auto have =
-      std::ranges::count_if(neighbors_, [&](const auto& entry) { return entry.second->range == best->range; });
-  if (static_cast<std::uint32_t>(have) >= best->limit && !make_room(best->range)) {
-    log::warn("range is full", {{"range", best->range.to_string()}, {"address", remote.address.to_string()}});
-    return;
-  }
-  auto conf = best->settings;
-  conf.address = remote.address;
-  conf.name += "-" + remote.address.to_string();
-  if (!link.empty()) {  // the same address may call from another link as well
-    conf.name += "-" + link;
-    conf.bind_interface = link;
-  }
-  auto& neighbor = add(std::move(conf));
-  neighbor.range = best->range;
-  start(neighbor);
-  if (neighbor.session) neighbor.session->accept(std::move(fd));
-  neighbor.retry.after(kDynamicPatience, [this, id = neighbor.id] {  // whoever says nothing must not hold a place
-    if (const auto found = neighbors_.find(id); found != neighbors_.end() && !found->second->was_up)
-      remove(id, cease_with_text(cease::kConnectionRejected, ""));
-  });
-}
-
-/// A neighbour of the range of whom only long-lived stale routes are left (RFC 9494) goes for one who calls: days of
-/// them must not keep the living out, nor may the range grow beyond its limit. Of several, the one whose time ends
-/// first. Who is in its restart time (RFC 4724) keeps its place, and so does who is on its way back.
-bool Neighbors::make_room(const Prefix& range) {
-  const Neighbor* least = nullptr;
-  Instant its_end{};
-  for (const auto& [id, neighbor] : neighbors_) {
-    if (neighbor->range != range || neighbor->up || !neighbor->held.empty() || !neighbor->session) continue;
-    const auto status = neighbor->session->status();
-    const bool only_long_lived =
-        !status.stale.empty() && std::ranges::all_of(status.stale, &PeerStatus::Stale::long_lived);
-    if (!only_long_lived || status.state >= PeerState::OpenSent) continue;
-    Instant end{};
-    for (const auto& one : status.stale) end = std::max(end, one.until.value_or(end));
-    if (least && its_end <= end) continue;
-    least = neighbor.get();
-    its_end = end;
-  }
-  if (!least) return false;
-  log::warn("range is full: long-lived stale routes make room",
-            {{"range", range.to_string()}, {"of", least->conf.name}});
-  remove(least->id, cease_with_text(cease::kPeerDeconfigured, ""));
-  return true;
-}
-
-void Neighbors::drop_dynamic_later(PeerId id) {
-  deps_.loop->post([this, id] {
-    const auto found = neighbors_.find(id);
-    if (found == neighbors_.end() || found->second->up) return;
-    if (!found->second->held.empty()) return;  // it rests (maxPrefixes); gone, it would be back at once
-    remove(id, cease_with_text(cease::kPeerDeconfigured, ""));
-  });
 }
 
 // ---------------------------------------------------------------- ending

@@ -136,7 +136,10 @@ class Neighbors {
   void key_ranges();
   Status key_range(const config::DynamicNeighborConf& dynamic);
   void accept_dynamic(UniqueFd fd, const Endpoint& remote);
-  bool make_room(const Prefix& range);
+  static std::optional<Instant> end_of_long_life(const Neighbor& neighbor);
+  std::uint32_t places_taken(const Prefix& range) const;
+  void make_room(const Prefix& range);
+  void drop_key(const IpAddress& address);
   void drop_dynamic_later(PeerId id);
   // ------------------------------------------------------------ unnumbered ones (neighbors_unnumbered.cc)
   /// Tells the links to look at; a neighbour's link is one.
@@ -145,6 +148,7 @@ class Neighbors {
   /// Takes the address of the router on the neighbour's link. Error: why there is none.
   Status find_router(Neighbor& neighbor);
   void follow(Neighbor& neighbor, const IpAddress& router);
+  static bool keeps_its_router(const Neighbor& neighbor);
   void expect_end_of_rib();
 
   SessionEvents events_for(PeerId id);
@@ -167,6 +171,7 @@ class Neighbors {
   std::map<config::NeighborKey, std::string> disabled_;  // by an operator, and why
   std::set<config::NeighborKey> drained_;                // by an operator
   std::map<std::string, IpAddress> routers_;             // by interface: who was heard there last
+  std::map<std::string, Instant> followed_;              // and when another one was followed last
   std::map<std::string, std::string> deaf_;              // and why nobody can be
   LoopTimer range_retry_;                                // while there are held ones
 };

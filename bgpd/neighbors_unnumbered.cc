@@ -8,12 +8,19 @@
 #include "common/log.h"
 
 namespace slash32::bgp {
+namespace {
+
+// Routers that take turns on one link must not have us begin anew with each of their advertisements.
+constexpr Seconds kFollowPause{5};
+
+}  // namespace
 
 void Neighbors::discover() {
   std::set<std::string> interfaces;
   for (const auto& one : conf_.neighbors)
     if (one.interface && one.enabled) interfaces.insert(*one.interface);
   std::erase_if(routers_, [&](const auto& entry) { return !interfaces.contains(entry.first); });
+  std::erase_if(followed_, [&](const auto& entry) { return !interfaces.contains(entry.first); });
   std::erase_if(deaf_, [&](const auto& entry) { return !interfaces.contains(entry.first); });
   if (deps_.discover) deps_.discover(interfaces);
 }
@@ -43,8 +50,10 @@ void Neighbors::follow(Neighbor& neighbor, const IpAddress& router) {
     neighbor.conf = std::move(conf);
     return start(neighbor);
   }
+  const auto before = neighbor.conf.address;
   remove(neighbor.id, cease_with_text(cease::kOtherConfigurationChange, "another router on the link"));
   start(add(std::move(conf)));
+  drop_key(before);  // or every router that was ever heard would leave one
   expect_end_of_rib();
 }
 
@@ -56,9 +65,9 @@ void Neighbors::router_heard(const std::string& interface, const IpAddress& rout
     neighbor->link_lost = false;
     return;
   }
-  if (neighbor->up && !neighbor->link_lost) {
-    if (std::exchange(neighbor->rival, router) != router)
-      log::warn("another router on an unnumbered neighbour's link; not followed while the session is up",
+  if (keeps_its_router(*neighbor)) {
+    if (!std::exchange(neighbor->rival, router))  // once: they may take turns
+      log::warn("another router on an unnumbered neighbour's link; not followed while the session is up or coming back",
                 {{"peer", neighbor->conf.name}, {"address", router.to_string()}});
     return;
   }
@@ -68,7 +77,22 @@ void Neighbors::router_heard(const std::string& interface, const IpAddress& rout
   if (has_neighbor) return;  // configured by its address
   routers_[interface] = router;
   if (neighbor->over_limit) return;  // it rests; another address must not wake it
+  if (neighbor->session) {
+    const auto now = deps_.loop->now();
+    const auto last = followed_.find(interface);
+    if (last != followed_.end() && now - last->second < kFollowPause) return;  // it will say so again
+    followed_[interface] = now;
+  }
   follow(*neighbor, router);
+}
+
+/// Whether another router's word changes nothing: the session is up or about to be, or what is kept of it over a
+/// restart (RFC 4724) still forwards. Not where the link was lost since: whoever is there now may be another one.
+bool Neighbors::keeps_its_router(const Neighbor& neighbor) {
+  if (neighbor.link_lost || !neighbor.session) return false;
+  if (neighbor.up) return true;
+  const auto status = neighbor.session->status();
+  return status.state >= PeerState::OpenSent || !status.stale.empty();
 }
 
 void Neighbors::router_trouble(const std::string& interface, const std::string& why) {
@@ -78,11 +102,8 @@ void Neighbors::router_trouble(const std::string& interface, const std::string& 
     deaf_[interface] = why;
   auto* const neighbor = find_unnumbered(interface);
   if (ending_ || neighbor == nullptr) return;
-  if (!why.empty()) {
-    routers_.erase(interface);
-    neighbor->link_lost = true;
-  }
-  if (!neighbor->session) start(*neighbor);  // holds it, and says why
+  if (!why.empty()) routers_.erase(interface);  // a session that is up minds the link itself: addresses_changed()
+  if (!neighbor->session) start(*neighbor);     // holds it, and says why
 }
 
 }  // namespace slash32::bgp

@@ -5,7 +5,8 @@
 namespace slash32::bgp {
 
 std::string Rib::Impl::why_not(const Prefix& prefix, const Path& path, const Candidate& candidate) const {
-  if (path.refusal == Refusal::Policy) {
+  // Without a policy any more: it was taken away, and the route's turn to be evaluated again has not come.
+  if (path.refusal == Refusal::Policy && slots[path.peer]->conf.import_policies) {
     const RibPeer& peer = slots[path.peer]->conf;
     const PolicyResult result = bgp::evaluate(settings.policies, *peer.import_policies, import_route(peer, prefix),
                                               sets.pointer(path.received), peer.local_as);

@@ -199,7 +199,10 @@ class Client : public std::enable_shared_from_this<Client> {
       if (error || !self->waiting_) return;
       char next = 0;
       const auto n = ::recv(self->stream_.socket().native_handle(), &next, 1, MSG_PEEK | MSG_DONTWAIT);
-      if (n > 0) return;  // its next request, which waits: so does our look at what becomes of it
+      if (n > 0) {  // its next request: it has had enough of this answer
+        self->waiting_ = false;
+        return self->end_chunks();
+      }
       if (n < 0 && (errno == EAGAIN || errno == EINTR)) return self->watch_reader();
       self->waiting_ = false;
       self->more_ = nullptr;

@@ -168,6 +168,35 @@ def test_what_was_put_and_cannot_be_kept_is_told_and_tried_again(pair):
     assert os.path.isfile(copy) and source(speaker)["kept"] == copy
 
 
+def test_what_was_put_before_does_not_come_back_where_the_last_one_could_not_be_kept(pair):
+    pair.start(external(1))
+    speaker = pair.speaker
+    assert put(speaker, {**speaker.document, "neighbors": [external(2)]})[0] == 200
+    copy = source(speaker)["kept"]
+    os.mkdir(f"{copy}.tmp.{speaker.process.pid}")  # where the next copy is written before it is put in place
+    status, answer = put(speaker, {**speaker.document, "neighbors": [external(3)]})
+    assert status == 200 and copy in answer["notKept"], answer
+    speaker.process.send(signal.SIGKILL)
+    speaker.process.wait(10)
+    speaker.start()
+    assert speaker.neighbor("p1") and not speaker.neighbor("p2"), "neither the file nor what was in force"
+
+
+def test_what_was_put_and_cannot_be_had_any_more_gives_way_to_the_file(pair):
+    pair.start(external(1))
+    speaker = pair.speaker
+    assert put(speaker, {**speaker.document, "neighbors": [external(2)], "listen": [f"{ADDRESS}:1790"]})[0] == 200
+    speaker.process.send(signal.SIGKILL)
+    speaker.process.wait(10)
+    taken = pair.node.socket(socket.AF_INET)
+    taken.bind((ADDRESS, 1790))
+    taken.listen()
+    speaker.start()
+    assert speaker.neighbor("p1") and source(speaker)["source"] == "file"
+    assert "1790" in conditions(speaker)
+    taken.close()
+
+
 def test_a_put_that_is_refused_leaves_what_was_put_before(pair):
     pair.start(external(1))
     speaker = pair.speaker
@@ -361,8 +390,13 @@ def test_the_kernel_has_all_learned_routes_or_none_as_install_is_switched(pair):
     pair.speaker.wait_best(third)
     pair.speaker.wait_gone(first)
     assert standing() == set()
+    assert pair.speaker.request("POST", "/v1/drain")[0] == 200, "writes the state file"
+    with open(pair.speaker.document["stateFile"], encoding="ascii") as file:
+        assert json.load(file)["learned"] == [], "there is nothing to be found in the kernel after a kill"
     assert switch(True)[0] == 200
     wait_until(lambda: standing() == {other, third}, 10)
+    with open(pair.speaker.document["stateFile"], encoding="ascii") as file:
+        assert json.load(file)["learned"] == ["ipv4"]
 
 
 def test_a_control_socket_that_was_removed_comes_back(pair):

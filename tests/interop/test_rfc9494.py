@@ -7,9 +7,9 @@ import pytest
 from bgp import attributes, wire
 from world import matrix, routers, speaker
 from world.host import wait_until
-from world.pair import PEER_ASN, external, internal, peer_address
+from world.pair import PEER_ASN, connect, external, internal, peer_address
 from world.routers import PREFIX, PREFIX6, SELF
-from world.speaker import ASN
+from world.speaker import ADDRESS, ASN
 
 from test_routers import RANGE, RANGE6, logs
 
@@ -153,7 +153,13 @@ def test_who_is_only_long_lived_stale_makes_room_in_a_full_range_and_who_restart
     assert pair.peer(2).end() is None, "the first one may come back within its restart time"
     name = f"rack-{peer_address(1)}"
     wait_until(lambda: all(one["longLived"] for one in pair.speaker.neighbor(name)["stale"]), 10)
+    listed = lambda: [one["name"] for one in pair.speaker.get("/v1/neighbors")["neighbors"]]
+    caller = connect(pair.outside, peer_address(2), ADDRESS)
+    wait_until(lambda: len(listed()) == 2, 5)
+    caller.close()
+    wait_until(lambda: listed() == [name], 10, "a call alone takes nobody's place")
     pair.peer(2).establish()
+    wait_until(lambda: listed() == [f"rack-{peer_address(2)}"], 5)
     assert [one["address"] for one in pair.speaker.get("/v1/neighbors")["neighbors"]] == [peer_address(2)]
 
 

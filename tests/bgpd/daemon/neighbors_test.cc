@@ -136,6 +136,19 @@ TEST_F(NeighborsTest, AnotherRouterOnTheLinkTakesThePlaceOfOneWhoseSessionIsNotU
   EXPECT_NE(only().id, before) << "its next hops are others";
 }
 
+TEST_F(NeighborsTest, RoutersThatTakeTurnsAreFollowedOnceInAWhile) {
+  add_unnumbered();
+  configure();
+  neighbors_->router_heard("eth9", kRouter);
+  neighbors_->router_heard("eth9", kOtherRouter);
+  const auto before = only().id;
+  for (int i = 0; i < 100; ++i) {
+    neighbors_->router_heard("eth9", kRouter);
+    neighbors_->router_heard("eth9", kOtherRouter);
+  }
+  EXPECT_EQ(only().id, before);
+}
+
 TEST_F(NeighborsTest, ARouterThatIsConfiguredByItsAddressIsNoUnnumberedNeighborAsWell) {
   add_unnumbered();
   add_static({});
@@ -191,6 +204,36 @@ TEST_F(NeighborsTest, TheKeyOfAnUnnumberedNeighborIsSetForTheRouterThatWasFound)
   neighbors_->router_heard("eth9", kRouter);
   EXPECT_EQ(keys_[Prefix::host(kRouter)], "secret");
   EXPECT_EQ(neighbors_->listen_keys(conf_), (ListenKeys{{Prefix::host(kRouter), "secret"}}));
+}
+
+TEST_F(NeighborsTest, ARouterThatIsFollowedNoMoreLeavesNoKeyOnTheListeners) {
+  ASSERT_TRUE(write_atomic(folder_ + "/key", "secret"));
+  add_unnumbered();
+  conf_.neighbors[0].password_file = folder_ + "/key";
+  configure();
+  neighbors_->router_heard("eth9", kRouter);
+  neighbors_->router_heard("eth9", kOtherRouter);
+  EXPECT_EQ(keys_[Prefix::host(kRouter)], "");
+  EXPECT_EQ(keys_[Prefix::host(kOtherRouter)], "secret");
+}
+
+TEST_F(NeighborsTest, ANeighborThatGoesLeavesItsKeyToAnotherOfTheSameAddressOnAnotherLink) {
+  ASSERT_TRUE(write_atomic(folder_ + "/key", "secret"));
+  for (const char* link : {"eth8", "eth9"}) {
+    add_unnumbered();
+    conf_.neighbors.back().name = conf_.neighbors.back().interface.emplace(link);
+    conf_.neighbors.back().bind_interface = link;
+    conf_.neighbors.back().password_file = folder_ + "/key";
+  }
+  configure();
+  neighbors_->router_heard("eth8", kRouter);
+  neighbors_->router_heard("eth9", kRouter);
+  conf_.neighbors.erase(conf_.neighbors.begin());
+  configure();
+  EXPECT_EQ(keys_[Prefix::host(kRouter)], "secret");
+  conf_.neighbors.clear();
+  configure();
+  EXPECT_EQ(keys_[Prefix::host(kRouter)], "");
 }
 
 TEST_F(NeighborsTest, ARangeWhosePasswordFileIsMissingAcceptsNobodyUntilItIsThere) {

@@ -33,6 +33,19 @@ TEST_F(Why, ToldIsNoReason) {
   EXPECT_EQ(of(2, "10.9.0.0/16"), Withheld::NoPath);
 }
 
+// The path is still marked as refused by a policy that is not there any more.
+TEST_F(Why, IsAnsweredBetweenTheLossOfAnImportPolicyAndTheRoutesNextTurn) {
+  auto peer = ebgp(1);
+  peer.import_policies = std::vector<std::string>{"no such policy"};
+  w.up(1, peer);
+  learn(1, route({65001}));
+  const auto why = w.why_not(kPrefix, 1);
+  ASSERT_TRUE(why.ends_with(": policy 'no such policy', term 1 'there is no such policy'")) << why;
+  peer.import_policies.reset();
+  w.rib.peer_changed(1, peer);
+  EXPECT_EQ(w.why_not(kPrefix, 1), why.substr(0, why.find(':')));
+}
+
 TEST_F(Why, EveryRuleOfExportSaysItsName) {
   auto no_v4 = ebgp(3);
   no_v4.families = {AddressFamily::IPv6};

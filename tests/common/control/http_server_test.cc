@@ -279,6 +279,21 @@ TEST_F(HttpServerTest, AReaderOfALastingAnswerThatGoesIsForgottenAtOnce) {
   EXPECT_TRUE(gone.expired());
 }
 
+TEST_F(HttpServerTest, AReaderOfALastingAnswerThatAsksForSomethingElseGetsIt) {
+  const auto feed = std::make_shared<Feed>();
+  start([feed](const HttpRequest& request) -> HttpResponse {
+    if (request.path == "/v1/events") return Feed::answer(feed);
+    return {.status = 200, .body = "something else\n", .more = nullptr};
+  });
+  const UniqueFd fd = dial(path_);
+  ASSERT_TRUE(write_all(fd.get(), "GET /v1/events HTTP/1.1\r\nHost: x\r\n\r\n"));
+  EXPECT_THAT(read_until(fd.get(), "first\n"), HasSubstr("first"));
+  ASSERT_TRUE(write_all(fd.get(), "GET /other HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+  const auto rest = read_all(fd.get()).value_or("");
+  EXPECT_THAT(rest, HasSubstr("0\r\n\r\nHTTP/1.1 200"));
+  EXPECT_THAT(rest, HasSubstr("something else"));
+}
+
 TEST_F(HttpServerTest, ALastingAnswerEndsWithTheServer) {
   const auto feed = std::make_shared<Feed>();
   start([feed](const HttpRequest&) { return Feed::answer(feed); });

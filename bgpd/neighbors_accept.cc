@@ -1,0 +1,117 @@
+// Connections that come in: of configured neighbours, and of ranges, whose neighbours are made by calling.
+#include <net/if.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "bgpd/neighbors.h"
+#include "bgpd/wire/iana.h"
+#include "bgpd/wire/notification.h"
+#include "common/log.h"
+
+namespace slash32::bgp {
+namespace {
+
+constexpr Seconds kDynamicPatience{30};
+
+bool is_of_link(const IpAddress& address) { return address.is_v6() && address.is_link_local(); }
+
+/// The name of the link that a link-local address came from; empty: it is gone, or it is no such address.
+std::string link_of(const Endpoint& remote) {
+  char name[IF_NAMESIZE] = {};
+  if (!is_of_link(remote.address) || ::if_indextoname(static_cast<unsigned>(remote.link.value), name) == nullptr)
+    return {};
+  return name;
+}
+
+}  // namespace
+
+void Neighbors::accepted(UniqueFd fd, const Endpoint& remote) {
+  if (ending_) return;
+  for (auto& [id, neighbor] : neighbors_) {
+    if (neighbor->conf.address != remote.address) continue;
+    if (is_of_link(remote.address) && neighbor->conf.bind_interface != link_of(remote)) continue;
+    if (neighbor->session && neighbor->held.empty()) neighbor->session->accept(std::move(fd));
+    return;  // a held one is closed without a word
+  }
+  accept_dynamic(std::move(fd), remote);
+}
+
+void Neighbors::accept_dynamic(UniqueFd fd, const Endpoint& remote) {
+  const config::DynamicNeighborConf* best = nullptr;
+  for (const auto& dynamic : conf_.dynamic_neighbors)
+    if (dynamic.range.contains(remote.address) && (!best || dynamic.range.length() > best->range.length()))
+      best = &dynamic;
+  if (!best || !best->settings.enabled) return;    // nobody we know: closed, no memory spent on it
+  if (held_ranges_.contains(best->range)) return;  // without a key anybody could be there
+  const auto link = link_of(remote);
+  if (is_of_link(remote.address) && (link.empty() || best->settings.bind_interface.value_or(link) != link)) return;
+  if (places_taken(best->range) >= best->limit) {
+    log::warn("range is full", {{"range", best->range.to_string()}, {"address", remote.address.to_string()}});
+    return;
+  }
+  auto conf = best->settings;
+  conf.address = remote.address;
+  conf.name += "-" + remote.address.to_string();
+  if (!link.empty()) {  // the same address may call from another link as well
+    conf.name += "-" + link;
+    conf.bind_interface = link;
+  }
+  auto& neighbor = add(std::move(conf));
+  neighbor.range = best->range;
+  start(neighbor);
+  if (neighbor.session) neighbor.session->accept(std::move(fd));
+  neighbor.retry.after(kDynamicPatience, [this, id = neighbor.id] {  // whoever says nothing must not hold a place
+    if (const auto found = neighbors_.find(id); found != neighbors_.end() && !found->second->was_up)
+      remove(id, cease_with_text(cease::kConnectionRejected, ""));
+  });
+}
+
+/// When the last of what is left of a neighbour ends, where that is only long-lived stale routes (RFC 9494); nothing
+/// for one in its restart time (RFC 4724), and for one on its way back.
+std::optional<Instant> Neighbors::end_of_long_life(const Neighbor& neighbor) {
+  if (neighbor.up || !neighbor.held.empty() || !neighbor.session) return std::nullopt;
+  const auto status = neighbor.session->status();
+  const bool only = !status.stale.empty() && std::ranges::all_of(status.stale, &PeerStatus::Stale::long_lived);
+  if (!only || status.state >= PeerState::OpenSent) return std::nullopt;
+  Instant end{};
+  for (const auto& one : status.stale) end = std::max(end, one.until.value_or(end));
+  return end;
+}
+
+/// Days of long-lived stale routes must not keep the living out of their range: who has nothing else takes no place …
+std::uint32_t Neighbors::places_taken(const Prefix& range) const {
+  return static_cast<std::uint32_t>(std::ranges::count_if(
+      neighbors_, [&](const auto& entry) { return entry.second->range == range && !end_of_long_life(*entry.second); }));
+}
+
+/// … and goes, of several the one whose time ends first, when somebody is Established in a range that is full by now.
+/// Not before: a call alone, from whoever it is, takes no routes away.
+void Neighbors::make_room(const Prefix& range) {
+  const auto conf = std::ranges::find(conf_.dynamic_neighbors, range, &config::DynamicNeighborConf::range);
+  const auto all = std::ranges::count_if(neighbors_, [&](const auto& entry) { return entry.second->range == range; });
+  if (conf == conf_.dynamic_neighbors.end() || static_cast<std::uint32_t>(all) <= conf->limit) return;
+  const Neighbor* least = nullptr;
+  std::optional<Instant> its_end;
+  for (const auto& [id, neighbor] : neighbors_) {
+    const auto end = neighbor->range == range ? end_of_long_life(*neighbor) : std::nullopt;
+    if (!end || (its_end && *its_end <= *end)) continue;
+    least = neighbor.get();
+    its_end = end;
+  }
+  if (!least) return;
+  log::warn("range is full: long-lived stale routes make room",
+            {{"range", range.to_string()}, {"of", least->conf.name}});
+  remove(least->id, cease_with_text(cease::kPeerDeconfigured, ""));
+}
+
+void Neighbors::drop_dynamic_later(PeerId id) {
+  deps_.loop->post([this, id] {
+    const auto found = neighbors_.find(id);
+    if (found == neighbors_.end() || found->second->up) return;
+    if (!found->second->held.empty()) return;  // it rests (maxPrefixes); gone, it would be back at once
+    remove(id, cease_with_text(cease::kPeerDeconfigured, ""));
+  });
+}
+
+}  // namespace slash32::bgp
