@@ -68,8 +68,10 @@ NodeOverrides read_overrides(const Meta& meta) {
   NodeOverrides out;
   out.as = annotation(meta, kAsAnnotation, read_as, out.errors);
   out.router_id = annotation(meta, kRouterIdAnnotation, read_router_id, out.errors);
-  out.drain = annotation(meta, kDrainAnnotation, read_drain, out.errors);
   out.addresses = annotation(meta, kAddressAnnotation, read_addresses, out.errors).value_or(std::vector<IpAddress>{});
+  std::vector<Error> drain_errors;
+  out.drain = annotation(meta, kDrainAnnotation, read_drain, drain_errors);
+  if (!drain_errors.empty()) out.drain_error = drain_errors.front();
   return out;
 }
 

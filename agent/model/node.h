@@ -15,13 +15,16 @@
 
 namespace slash32::agent::model {
 
-/// As the annotations say. An annotation that cannot be read is an entry of `errors`, and counts as absent.
+/// As the annotations say. An annotation that cannot be read counts as absent. What is wrong with the node's identity
+/// is an entry of `errors`, since its neighbours would be told something else; that of `drain` concerns nobody but the
+/// node.
 struct NodeOverrides {
   std::optional<Asn> as;
   std::optional<RouterId> router_id;
   std::vector<IpAddress> addresses;
   std::optional<bool> drain;
   std::vector<Error> errors;
+  std::optional<Error> drain_error;
   bool operator==(const NodeOverrides&) const = default;
 };
 

@@ -64,6 +64,9 @@ void add_identity(const BgpConfiguration& conf, const Speaker& self, ordered_jso
 struct Drain {
   const char* reason;
   const char* message;
+  /// Traffic to Services is to move away at once. Not for a cordon: nothing leaves with it, and nothing keeps all nodes
+  /// from being cordoned at one time, which would leave nobody who announces them.
+  bool moves_services = true;
 };
 
 /// What asks this node's speaker to drain, if anything does.
@@ -72,7 +75,7 @@ std::optional<Drain> why_drained(const BgpConfiguration& conf, const Node& node)
   if (node.overrides.drain == false) return std::nullopt;
   if (node.shutting_down) return Drain{"ShuttingDown", "the kubelet shuts the node down"};
   if (conf.drain_on_cordon && node.unschedulable)
-    return Drain{"Cordoned", "the Node is cordoned, and BGPConfiguration says drainOnCordon"};
+    return Drain{"Cordoned", "the Node is cordoned, and BGPConfiguration says drainOnCordon", false};
   return std::nullopt;
 }
 
@@ -162,7 +165,18 @@ class Planner {
     const auto* reason = !out_.bgpd_json ? "Waiting" : problems_.empty() ? "Configured" : "Problems";
     condition("BGPConfigured", out_.bgpd_json && problems_.empty(), reason, joined_text(problems_));
     if (!problems_.empty()) warn("BGPNotAsConfigured", joined_text(problems_));
-    if (const auto drain = why_drained(conf, node)) condition("Draining", true, drain->reason, drain->message);
+    say_drain(conf, node);
+  }
+
+  /// An annotation that cannot be read changes nothing but what is said of this node.
+  void say_drain(const BgpConfiguration& conf, const Node& node) {
+    const auto& error = node.overrides.drain_error;
+    const auto drain = why_drained(conf, node);
+    if (drain)
+      condition("Draining", true, drain->reason, drain->message + (error ? "; " + error->message : ""));
+    else if (error)
+      condition("Draining", false, "InvalidAnnotation", error->message);
+    if (error) warn("InvalidDrainAnnotation", error->message);
   }
 
   /// Empty, or why bgpd.json stays as it is.
@@ -199,6 +213,8 @@ class Planner {
               refused);
     auto out = announced_by(world_, conf, node, advertisements, services.routes);
     out.only_here = services.only_here;
+    const auto drain = why_drained(conf, node);
+    out.drain_keeps_services = drain && !drain->moves_services;
     return out;
   }
 

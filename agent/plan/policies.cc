@@ -261,7 +261,7 @@ ordered_json originate_json(const Announced& announced) {
   for (const auto& prefix : announced.pods) add(prefix, true, pods, false);
   for (const auto& [prefix, by] : announced.services)
     add(prefix, announced.blackhole_aggregates && !prefix.is_host(), common_attributes(announced, by),
-        !announced.only_here.contains(prefix));
+        !announced.drain_keeps_services && !announced.only_here.contains(prefix));
   return {{"prefixes", std::move(prefixes)}, {"podRoutes", announced.pod_routes}};
 }
 

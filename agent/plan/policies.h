@@ -21,6 +21,7 @@ struct Announced {
   std::vector<Prefix> pods;  // its pod ranges, with those it had before and a pod still lives in
   std::map<Prefix, std::set<std::size_t>> services;
   std::set<Prefix> only_here;          // of the services: nobody else has their endpoints
+  bool drain_keeps_services = false;   // what drains the node now is no reason to withdraw them
   std::vector<Prefix> service_ranges;  // all that is known of where Service addresses come from
   std::vector<Prefix> cluster_pods;    // pod ranges of the whole cluster
   bool mesh_has_services = false;      // some advertisement, on whatever node, tells nodes of Services

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/agent/plan/build.h"
 
 namespace slash32::agent::plan {
@@ -50,13 +52,29 @@ TEST(Drain, AnAnnotationAsksForItAndForbidsIt) {
   EXPECT_FALSE(drains(b));
 }
 
-TEST(Drain, AnAnnotationThatIsNeitherLeavesBgpdAsItIs) {
+TEST(Drain, AnAnnotationThatIsNeitherIsSaidAndCountsAsNone) {
   Builder b;
   b.node(1, annotated("yes"));
   const Planned plan(b.world);
-  EXPECT_FALSE(plan.desired.bgpd_json);
-  EXPECT_THAT(plan.all_waiting(), HasSubstr("slash32.io~1drain"));
-  EXPECT_THAT(plan.all_waiting(), HasSubstr("must be \"true\" or \"false\""));
+  ASSERT_TRUE(plan.desired.bgpd_json) << "the rest of the plan does not wait for it";
+  EXPECT_FALSE(plan.conf.drain);
+  EXPECT_FALSE(plan.condition("Draining").status);
+  EXPECT_EQ(plan.condition("Draining").reason, "InvalidAnnotation");
+  EXPECT_THAT(plan.condition("Draining").message, HasSubstr("slash32.io~1drain"));
+  EXPECT_THAT(plan.condition("Draining").message, HasSubstr("must be \"true\" or \"false\""));
+  EXPECT_EQ(std::ranges::count(plan.desired.events, "InvalidDrainAnnotation", &Event::reason), 1);
+  b.configuration("{'drainOnCordon': true}");
+  EXPECT_TRUE(drains(b)) << "what else asks for it still does";
+  EXPECT_THAT(Planned(b.world).condition("Draining").message, HasSubstr("slash32.io~1drain"));
+}
+
+TEST(Drain, AnAnnotationThatIsNeitherLeavesTheOtherNodesAlone) {
+  Builder b;
+  b.node(1).node(2, annotated("yes"));
+  const Planned plan(b.world);
+  ASSERT_EQ(plan.desired.neighbors.size(), 1U);
+  EXPECT_TRUE(plan.desired.neighbors[0].configured) << plan.desired.neighbors[0].problem;
+  EXPECT_EQ(std::ranges::count(plan.desired.events, "InvalidDrainAnnotation", &Event::reason), 0);
 }
 
 TEST(Drain, GracefulNodeShutdownDrainsWithoutBeingAskedFor) {
@@ -102,6 +120,24 @@ TEST_F(DrainedService, OfPolicyLocalIsWithdrawnWhereAnotherNodeHasAnEndpoint) {
 TEST_F(DrainedService, OfPolicyLocalStaysAsTheLastResortWhileItsOnlyEndpointsAreHere) {
   service("Local", 2, 2);
   EXPECT_FALSE(is_withdrawn());
+}
+
+TEST_F(DrainedService, OfACordonedNodeStaysAsTheLastResortSinceAllNodesMayBeCordonedAtOnce) {
+  service("Cluster", 1, 1);
+  b_.configuration("{'drainOnCordon': true}").node(1, kCordoned);
+  EXPECT_TRUE(drains(b_));
+  EXPECT_FALSE(is_withdrawn());
+  b_.node(1);
+  EXPECT_TRUE(is_withdrawn()) << "of a drain that somebody orders by hand";
+}
+
+TEST_F(DrainedService, OfANodeThatIsAnnotatedOrShutDownIsWithdrawnThoughItIsCordonedToo) {
+  service("Cluster", 1, 1);
+  b_.configuration("{'drainOnCordon': true}").node(1, annotated("true"));
+  EXPECT_TRUE(is_withdrawn());
+  b_.node(1, ready("False", "node is shutting down"));
+  EXPECT_TRUE(drains(b_));
+  EXPECT_TRUE(is_withdrawn());
 }
 
 TEST_F(DrainedService, PodRangesStay) {
