@@ -117,13 +117,16 @@ kube::Request event_request(const plan::Event& event, const std::string& node, c
                             const std::string& now) {
   const auto space = event.key.space.empty() ? kDefaultNamespace : event.key.space;
   const auto kind = std::string(to_string(event.kind));
-  const auto name = cut(event.key.name, kMaxNamePart) + "." +
-                    // Of Services whoever leads tells: the same Event by the next one is the same.
-                    sha256_hex((event.kind == Kind::Service ? std::string() : node) + '\0' + kind + '\0' +
-                                   event.key.to_string() + '\0' + event.reason + '\0' + event.message,
-                               16);
+  const auto name =
+      cut(event.key.name, kMaxNamePart) + "." +
+      // Of Services whoever leads tells: the same Event by the next one is the same.
+      sha256_hex((event.kind == Kind::Service ? std::string() : node) + '\0' + kind + '\0' + event.key.to_string() +
+                     '\0' + event.reason + '\0' + event.message + (event.uid.empty() ? "" : '\0' + event.uid),
+                 16);
   json about = {{"apiVersion", api_version(event.kind)}, {"kind", kind}, {"name", event.key.name}};
   if (!event.key.space.empty()) about["namespace"] = event.key.space;
+  // kubectl describe looks for Events by the uid.
+  if (!event.uid.empty()) about["uid"] = event.uid;
   // kubectl describe node looks for Events by this uid or the node's name, which stands there for kubelet's own.
   if (event.kind == Kind::Node && event.key.name == node) about["uid"] = node_uid.empty() ? node : node_uid;
   const json object = {{"apiVersion", "v1"},

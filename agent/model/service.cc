@@ -46,7 +46,7 @@ Status read_families(const JsonField& spec, Service& out) {
   return ok();
 }
 
-/// An ingress may be a host name: another's load balancer.
+/// An ingress may be a host name: another's load balancer, since ours never writes one.
 Status read_ingress(const JsonField& root, Service& out) {
   const auto status = TRY(section(root, "status"));
   const auto balancer = TRY(section(status, "loadBalancer"));
@@ -55,7 +55,10 @@ Status read_ingress(const JsonField& root, Service& out) {
   for (const auto& one : TRY(list->each([](const JsonField& f) -> Result<JsonField> { return f; }))) {
     TRY(one.is_object());
     const auto ip = find(one, "ip");
-    if (ip && ip->value() != "") out.ingress.push_back(TRY(json::ip_address(*ip)));
+    if (ip && ip->value() != "")
+      out.ingress.push_back(TRY(json::ip_address(*ip)));
+    else if (!TRY(read_or(one, "hostname", json::text, std::string{})).empty())
+      out.ingress_by_name = true;
   }
   return ok();
 }

@@ -88,7 +88,7 @@ struct Client {
   const Service* service = nullptr;
   Request request;
   std::vector<IpAddress> has;
-  bool foreign = false;  // its addresses are of no pool of ours: somebody else's, and left alone
+  bool foreign = false;  // what it has is somebody else's, and left alone: addresses of no pool of ours, a host name
 
   bool has_family(AddressFamily family) const {
     return std::ranges::find(has, family, &IpAddress::family) != has.end();
@@ -125,7 +125,7 @@ class Allocator {
     bool ours = false;
     for (const auto& address : service.ingress) ours |= pool_of(address) != nullptr;
     if (!ours) return;
-    if (service.type != model::ServiceType::LoadBalancer)
+    if (service.type != model::ServiceType::LoadBalancer && !service.ingress_by_name)
       plan_.assignments.push_back({service.meta.key, {}});
     else
       for (const auto& address : service.ingress) holders_[address].push_back(&service);
@@ -165,9 +165,14 @@ class Allocator {
 
   void keep(Client& client) {
     const auto& ingress = client.service->ingress;
+    const auto is_of_a_pool = [&](const IpAddress& a) { return pool_of(a) != nullptr; };
     client.foreign =
-        !ingress.empty() && std::ranges::none_of(ingress, [&](const IpAddress& a) { return pool_of(a) != nullptr; });
-    if (client.foreign) return;
+        client.service->ingress_by_name || (!ingress.empty() && std::ranges::none_of(ingress, is_of_a_pool));
+    if (client.foreign) {
+      for (const auto& address : ingress)
+        if (is_of_a_pool(address)) holders_[address].push_back(client.service);
+      return;
+    }
     for (const auto& address : ingress) {
       if (!may_keep(client, address)) continue;
       if (is_free_for(*client.service, address))
@@ -270,6 +275,9 @@ class Allocator {
   }
 
   void report(const Client& client) {
+    if (client.service->ingress_by_name)
+      return warn(client, "OtherLoadBalancer",
+                  "its status has a host name, which another load balancer wrote: left as it is");
     if (client.foreign) return warn(client, "AddressInNoPool", "its addresses are in no IPPool, and left as they are");
     auto has = client.has;
     const auto place = [&](const IpAddress& address) {
@@ -280,7 +288,8 @@ class Allocator {
   }
 
   void warn(const Client& client, const char* reason, std::string message) {
-    plan_.events.push_back({model::Kind::Service, client.service->meta.key, true, reason, std::move(message)});
+    const auto& meta = client.service->meta;
+    plan_.events.push_back({model::Kind::Service, meta.key, true, reason, std::move(message), meta.uid});
   }
 
   void count() {

@@ -242,7 +242,7 @@ class Planner {
   }
 
   void warn(const char* reason, std::string message) {
-    out_.events.push_back({Kind::Node, {"", options_.node_name}, true, reason, std::move(message)});
+    out_.events.push_back({Kind::Node, {"", options_.node_name}, true, reason, std::move(message), {}});
   }
 
   Desired take() { return std::move(out_); }

@@ -40,6 +40,7 @@ struct Event {
   bool warning = true;
   std::string reason;
   std::string message;
+  std::string uid;  // of a Service: the Event is about this one, not one of its name that comes later
   auto operator<=>(const Event&) const = default;
 };
 

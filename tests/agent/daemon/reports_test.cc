@@ -16,7 +16,8 @@ const plan::Event kEvent{.kind = model::Kind::BgpPeer,
                          .key = {.space = {}, .name = "tor1"},
                          .warning = true,
                          .reason = "NotAccepted",
-                         .message = "/spec/remoteAs: must be …"};
+                         .message = "/spec/remoteAs: must be …",
+                         .uid = {}};
 
 TEST(EndpointSliceVersion, PrefersV1AndTakesV1beta1) {
   EXPECT_EQ(endpoint_slice_version(R"({"versions":[{"version":"v1beta1"},{"version":"v1"}]})"), "v1");
@@ -51,6 +52,18 @@ TEST(EventRequest, HasOneNameForOneThingSaid) {
   other.message += ".";
   EXPECT_NE(name(kEvent, "n1"), name(other, "n1"));
   EXPECT_THAT(name(kEvent, "n1"), StartsWith("tor1."));
+}
+
+TEST(EventRequest, OfAServiceIsAboutTheOneOfThisUidAndNotALaterOneOfItsName) {
+  auto event = kEvent;
+  event.kind = model::Kind::Service;
+  event.key = {.space = "web", .name = "front"};
+  event.uid = "1111";
+  const auto first = json::parse(event_request(event, "n1", "uid of the node", "now").body);
+  EXPECT_EQ(first["involvedObject"]["uid"], "1111") << "kubectl describe looks for it";
+  event.uid = "2222";
+  const auto later = json::parse(event_request(event, "n1", "uid of the node", "now").body);
+  EXPECT_NE(first["metadata"]["name"], later["metadata"]["name"]) << "one of the same name is told as well";
 }
 
 TEST(EventRequest, OfAClusterScopedObjectStandsInDefault) {

@@ -108,6 +108,7 @@ TEST(Service, IsReadWithWhatTheAgentUses) {
   EXPECT_EQ(service->external_policy, TrafficPolicy::Local);
   EXPECT_EQ(service->internal_policy, TrafficPolicy::Cluster);
   EXPECT_THAT(service->ingress, ElementsAre(ip("192.0.2.7")));
+  EXPECT_TRUE(service->ingress_by_name);
   EXPECT_THAT(service->ports, ElementsAre(ServicePort{"TCP", 80}, ServicePort{"UDP", 53}));
 }
 

@@ -180,6 +180,29 @@ TEST(LbIpam, LeavesServicesOfOthersAloneButNotTheirAddresses) {
   EXPECT_THAT(c.said(), HasSubstr("default/cloud AddressInNoPool"));
 }
 
+TEST(LbIpam, LeavesAServiceAloneWhoseStatusHasAHostNameAnotherLoadBalancerWrote) {
+  auto c = with_pool();
+  c.wants("cloud").wants("both").wants("former").wants("mine");
+  auto& services = c.world.services;
+  for (const char* name : {"cloud", "both", "former"}) services.at({"default", name}).ingress_by_name = true;
+  services.at({"default", "both"}).ingress = {ip("192.0.2.0")};
+  services.at({"default", "former"}).ingress = {ip("192.0.2.1")};
+  services.at({"default", "former"}).type = model::ServiceType::ClusterIp;
+  c.run();
+  for (const auto& one : c.last.assignments) EXPECT_EQ(one.service.name, "mine");
+  EXPECT_EQ(c.of("mine"), "192.0.2.2") << "an address of a pool is not free, whoever gave it away";
+  EXPECT_THAT(c.said(), HasSubstr("default/cloud OtherLoadBalancer"));
+}
+
+TEST(LbIpam, AnEventNamesTheServicesUid) {
+  auto c = with_pool("'192.0.2.0/32'");
+  c.wants("first", "", "", 0).wants("second", "", "", 1);
+  c.world.services.at({"default", "second"}).meta.uid = "2222";
+  c.run();
+  ASSERT_EQ(c.last.events.size(), 1U);
+  EXPECT_EQ(c.last.events[0].uid, "2222");
+}
+
 TEST(LbIpam, ClearsWhatAServiceHasThatIsNoLoadBalancerAnyMore) {
   auto c = with_pool();
   c.wants("a").run();
