@@ -74,6 +74,14 @@ void Assigner::make_plan(const plan::World& world) {
     const auto& [kind, key] = entry.first;
     return kind == Kind::Service ? !world.services.contains(key) : !conditions_.contains(entry.first);
   });
+  std::ranges::stable_sort(queue_, {}, [&](const auto& one) { return refused_at({Kind::Service, one.service}); });
+}
+
+/// When it was refused last; what was not comes first. Each refusal may hold up all for a while: what is always refused
+/// must not take each turn there is.
+Instant Assigner::refused_at(const Target& target) const {
+  const auto found = troubles_.find(target);
+  return found == troubles_.end() ? Instant::min() : found->second.since;
 }
 
 /// What a Service was refused is tried again with a plan of then.
@@ -92,28 +100,54 @@ std::optional<kube::Request> Assigner::next(const plan::World& world, Instant no
   if (asked_ || now < pause_) return std::nullopt;
   end_waits(now);
   if (stale_) make_plan(world);
-  if (auto request = next_service(world)) return request;
-  return next_status(world, wall);
+  const auto* service = first_service(world);
+  if (service != nullptr && refused_at({Kind::Service, service->service}) == Instant::min()) return ask_service(world);
+  auto status = first_status(world, wall);
+  const bool service_first =
+      service != nullptr && (!status || refused_at({Kind::Service, service->service}) <= refused_at(status->target));
+  if (service_first) return ask_service(world);
+  if (!status) return std::nullopt;
+  asked_ = status->target;
+  asked_what_ = std::move(status->reason);
+  asked_status_ = std::move(status->said);
+  return write_status(*asked_, asked_status_.status);
 }
 
-std::optional<kube::Request> Assigner::next_service(const plan::World& world) {
+/// Nothing: none is to be asked now.
+const plan::LbAssignment* Assigner::first_service(const plan::World& world) {
   while (!queue_.empty()) {
-    const auto assignment = std::move(queue_.front());
+    const auto& key = queue_.front().service;
+    if (world.services.contains(key) && !wait_.contains({Kind::Service, key})) return &queue_.front();
     queue_.pop_front();
-    const Target target{Kind::Service, assignment.service};
-    const auto service = world.services.find(assignment.service);
-    if (service == world.services.end() || wait_.contains(target)) continue;
-    asked_ = target;
-    asked_what_ = text_of(assignment.addresses);
-    return write_ingress(service->second, assignment.addresses);
   }
-  return std::nullopt;
+  return nullptr;
+}
+
+/// The first of the queue.
+kube::Request Assigner::ask_service(const plan::World& world) {
+  const auto assignment = std::move(queue_.front());
+  queue_.pop_front();
+  const auto& service = world.services.at(assignment.service);
+  asked_ = Target{Kind::Service, assignment.service};
+  asked_what_ = text_of(assignment.addresses);
+  asked_version_ = service.version.value;
+  return write_ingress(service, assignment.addresses);
+}
+
+std::string Assigner::uid_of(const plan::World& world, const Target& target) {
+  if (target.kind == Kind::IpPool) {
+    const auto pool = world.pools.find(target.key.name);
+    return pool == world.pools.end() ? std::string() : pool->second.meta.uid;
+  }
+  const auto peer = world.peers.find(target.key.name);
+  return peer == world.peers.end() ? std::string() : peer->second.meta.uid;
 }
 
 /// As we left it, or found it; null where it has none, or it is not known. What we said comes first: an API that keeps
-/// less of it than we say must not be told again and again.
+/// less of it than we say must not be told again and again. One that was made anew under its name was told nothing.
 json Assigner::status_before(const plan::World& world, const Target& target) const {
-  if (const auto said = said_.find(target); said != said_.end()) return said->second;
+  if (const auto said = said_.find(target); said != said_.end() && said->second.uid == uid_of(world, target))
+    return said->second.status;
   if (target.kind == Kind::IpPool) {
     const auto pool = world.pools.find(target.key.name);
     return pool == world.pools.end() ? json() : pool->second.status.value;
@@ -122,20 +156,20 @@ json Assigner::status_before(const plan::World& world, const Target& target) con
   return peer == world.peers.end() ? json() : peer->second.status.value;
 }
 
-std::optional<kube::Request> Assigner::next_status(const plan::World& world, const std::string& wall) {
-  for (const auto& [target, condition] : conditions_) {
-    if (wait_.contains(target)) continue;
-    const auto had = status_before(world, target);
+std::optional<Assigner::StatusWrite> Assigner::first_status(const plan::World& world, const std::string& wall) const {
+  std::vector<const Target*> targets;
+  for (const auto& [target, condition] : conditions_)
+    if (!wait_.contains(target)) targets.push_back(&target);
+  std::ranges::stable_sort(targets, {}, [&](const Target* target) { return refused_at(*target); });
+  for (const auto* target : targets) {
+    const auto& condition = conditions_.at(*target);
+    const auto had = status_before(world, *target);
     auto wanted = json::object();
-    if (const auto counters = counters_.find(target.key.name);
-        target.kind == Kind::IpPool && counters != counters_.end())
+    if (const auto counters = counters_.find(target->key.name);
+        target->kind == Kind::IpPool && counters != counters_.end())
       wanted = counters->second;
     wanted["conditions"] = {plan::condition_json(condition, {{"status", had}}, wall)};
-    if (wanted == had) continue;
-    asked_ = target;
-    asked_what_ = condition.reason;
-    asked_status_ = wanted;
-    return write_status(target, wanted);
+    if (wanted != had) return StatusWrite{*target, condition.reason, {uid_of(world, *target), std::move(wanted)}};
   }
   return std::nullopt;
 }
@@ -150,9 +184,10 @@ Assigner::Answer Assigner::answered(const Result<kube::Response>& result, Instan
     return out;
   }
   troubles_.erase(out.target);
-  auto object = json::parse(result->body, nullptr, false);
-  if (object.is_object()) out.object = std::move(object);
   if (out.target.kind == Kind::Service) {
+    auto object = json::parse(result->body, nullptr, false);
+    if (object.is_object()) out.object = std::move(object);
+    out.version = asked_version_;
     out.unknown = !out.object;
     return out;
   }
@@ -164,14 +199,17 @@ Assigner::Answer Assigner::answered(const Result<kube::Response>& result, Instan
 /// What is wrong with one object holds up that one alone; what is wrong with the server or our rights, all of them.
 void Assigner::refused(Answer& answer, const Result<kube::Response>& result, Instant now) {
   const int status = result ? result->head.status : 0;
-  troubles_[answer.target] =
-      !result ? result.error().message : "HTTP " + std::to_string(status) + ": " + kube::message_of(result->body);
+  troubles_[answer.target] = {
+      !result ? result.error().message : "HTTP " + std::to_string(status) + ": " + kube::message_of(result->body), now};
   const bool all =
       !result || status == kUnauthorized || status == kForbidden || status == kTooMany || status >= kServer;
-  if (all) pause_ = now + (result ? result->head.retry_after.value_or(kPause) : kPause);
-  wait_[answer.target] = now + (status == kConflict || status == kNotFound ? kSoon : kRefused);
+  if (all)
+    pause_ = now + std::min(result ? result->head.retry_after.value_or(kPause) : kPause, kube::kLongestRetryAfter);
+  // Others come first after the pause: what was refused may be wrong with this one alone, whatever the status says.
+  const bool has_news = status == kConflict || status == kNotFound;
+  wait_[answer.target] = has_news ? now + kSoon : std::max(now, pause_) + kRefused;
   answer.unknown = answer.target.kind == Kind::Service && (!result || status >= kServer);
-  if (status == kConflict || status == kNotFound) troubles_.erase(answer.target);  // the watch has news of it
+  if (has_news) troubles_.erase(answer.target);  // the watch has news of it
 }
 
 std::optional<Instant> Assigner::again() const {
@@ -184,9 +222,9 @@ std::optional<Instant> Assigner::again() const {
 
 std::string Assigner::trouble() const {
   if (troubles_.empty()) return {};
-  const auto& [target, why] = *troubles_.begin();
+  const auto& [target, trouble] = *troubles_.begin();
   const auto more = troubles_.size() == 1 ? "" : " (and " + std::to_string(troubles_.size() - 1) + " more)";
-  return name_of(target) + ": " + why + more;
+  return name_of(target) + ": " + trouble.why + more;
 }
 
 }  // namespace slash32::agent

@@ -31,7 +31,10 @@ class Assigner {
   /// What came of a request.
   struct Answer {
     Target target;
-    std::optional<nlohmann::json> object;  // as it is in the API now: to be put into the world before next()
+    /// A Service as it is in the API now: to be put into the world before next(), where it is not newer there
+    /// (WorldStore::put_answer). Of other kinds the watch tells.
+    std::optional<nlohmann::json> object;
+    std::string version;  // of the Service that the request was made of
     /// Nobody knows whether the Service was changed. The next plan must be made of a list that was read after this.
     bool unknown = false;
     std::string what;  // what was written, for the log
@@ -50,11 +53,28 @@ class Assigner {
   std::string trouble() const;
 
  private:
+  struct Said {
+    std::string uid;  // of the object that was told
+    nlohmann::json status;
+  };
+  struct StatusWrite {
+    Target target;
+    std::string reason;
+    Said said;
+  };
+  struct Trouble {
+    std::string why;
+    Instant since;  // of the last refusal
+  };
+
   void make_plan(const plan::World& world);
   void end_waits(Instant now);
-  std::optional<kube::Request> next_service(const plan::World& world);
-  std::optional<kube::Request> next_status(const plan::World& world, const std::string& wall);
+  const plan::LbAssignment* first_service(const plan::World& world);
+  kube::Request ask_service(const plan::World& world);
+  std::optional<StatusWrite> first_status(const plan::World& world, const std::string& wall) const;
+  static std::string uid_of(const plan::World& world, const Target& target);
   nlohmann::json status_before(const plan::World& world, const Target& target) const;
+  Instant refused_at(const Target& target) const;
   void refused(Answer& answer, const Result<kube::Response>& result, Instant now);
 
   bool stale_ = true;
@@ -65,11 +85,12 @@ class Assigner {
 
   std::optional<Target> asked_;
   std::string asked_what_;
-  nlohmann::json asked_status_;
-  Instant pause_{};                         // nothing is asked before
-  std::map<Target, Instant> wait_;          // nor of these
-  std::map<Target, nlohmann::json> said_;   // statuses that the API took
-  std::map<Target, std::string> troubles_;  // of what is still refused
+  std::string asked_version_;
+  Said asked_status_;
+  Instant pause_{};                     // nothing is asked before
+  std::map<Target, Instant> wait_;      // nor of these
+  std::map<Target, Said> said_;         // statuses that the API took
+  std::map<Target, Trouble> troubles_;  // of what is still refused
 };
 
 }  // namespace slash32::agent

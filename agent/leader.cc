@@ -94,10 +94,14 @@ void Leader::work() {
 
 void Leader::answered(const Result<kube::Response>& result) {
   const auto answer = desk_->assigner.answered(result, now());
-  const auto& [kind, key] = answer.target;
-  if (answer.object && store_.put(kind, key.to_string(), *answer.object)) changed_();
-  if (answer.object && kind == Kind::Service)
+  const auto& key = answer.target.key;
+  if (answer.object) {
     log::info("LoadBalancer addresses written", {{"service", key.to_string()}, {"addresses", answer.what}});
+    if (store_.put_answer(key.to_string(), answer.version, *answer.object))
+      changed_();
+    else
+      desk_->assigner.changed();  // the watch knows better
+  }
   const auto trouble = desk_->assigner.trouble();
   if (trouble != trouble_ && !trouble.empty()) log::warn("not taken by the API", {{"why", trouble}});
   trouble_ = trouble;

@@ -111,6 +111,13 @@ bool WorldStore::put(Kind kind, const std::string& key, const nlohmann::json& ob
   return changed || said;
 }
 
+bool WorldStore::put_answer(const std::string& key, const std::string& version, const nlohmann::json& object) {
+  const auto found = world_.services.find(split(key));
+  if (found == world_.services.end() || found->second.version.value != version) return false;
+  put(Kind::Service, key, object);
+  return true;
+}
+
 bool WorldStore::remove(Kind kind, const std::string& key) {
   const bool said = clear_complaint(kind, key);
   return with_map(world_, kind, [&](auto& map) { return map.erase(as_key(map, split(key))) > 0; }) || said;

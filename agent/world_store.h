@@ -19,6 +19,9 @@ class WorldStore {
 
   /// An object as it is now. `key` is "namespace/name" or "name". True: what is kept of it changed.
   bool put(model::Kind kind, const std::string& key, const nlohmann::json& object);
+  /// A Service as an answer to our own write has it, which was made of `version` of it. What a watch told meanwhile is
+  /// newer, and stays. True: it was put.
+  bool put_answer(const std::string& key, const std::string& version, const nlohmann::json& object);
   bool remove(model::Kind kind, const std::string& key);
   /// A whole list has arrived.
   bool listed(model::Kind kind) { return world_.listed.insert(kind).second; }

@@ -106,7 +106,8 @@ void Lease::look_later(Instant now) {
 void Lease::refused(const Response& response, Instant now) {
   trouble_ = std::to_string(response.head.status) + ": " + message_of(response.body);
   look_later(now);
-  if (response.head.retry_after) next_ = std::max(*next_, now + *response.head.retry_after);
+  if (response.head.retry_after)
+    next_ = std::max(*next_, now + std::min(*response.head.retry_after, kLongestRetryAfter));
 }
 
 Status Lease::take(const std::string& body, Instant now) {

@@ -20,7 +20,6 @@ constexpr Seconds kLongestWait{60};
 constexpr Seconds kNotAllowedWait{30};  // somebody has to change a role first
 constexpr Seconds kAbsentWait{30};      // until a CRD is looked for again
 constexpr Seconds kAbsentGrace{60};     // a server that is starting answers 404 for CRDs it has not loaded yet
-constexpr Seconds kLongestRetryAfter{300};
 constexpr int kSilentWatches = 2;
 constexpr std::size_t kMaxRefusal = 4096;
 

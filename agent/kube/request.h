@@ -42,6 +42,9 @@ struct Request {
   std::string content_type;  // of the body
 };
 
+/// However long a Retry-After asks for, we ask again after this.
+inline constexpr Seconds kLongestRetryAfter{300};
+
 /// What an answer begins with.
 struct ResponseHead {
   int status = 0;

@@ -40,7 +40,7 @@ class Assigning : public testing::Test {
   Assigner::Answer refuse(int status, std::optional<Seconds> wait = {}) {
     return assigner_.answered(kube::Response{{status, wait}, R"({"message": "no"})"}, now_);
   }
-  /// Answers as the API does, and puts the object into the world as the shell does.
+  /// Answers as the API does, and puts a Service into the world as the shell does; of a pool the watch tells.
   void accept(const kube::Request& request) {
     const auto patch = json::parse(request.body);
     const bool of_pool = request.target.find("ippools") != std::string::npos;
@@ -52,8 +52,11 @@ class Assigning : public testing::Test {
     else
       object.merge_patch(patch);
     const auto answer = assigner_.answered(kube::Response{{200, {}}, object.dump()}, now_);
-    ASSERT_TRUE(answer.object);
-    store_.put(answer.target.kind, answer.target.key.to_string(), *answer.object);
+    ASSERT_EQ(answer.object.has_value(), !of_pool);
+    if (of_pool)
+      store_.put(Kind::IpPool, key, object);
+    else
+      store_.put_answer(key, answer.version, *answer.object);
   }
   void settle() {
     for (auto request = next(); request; request = next()) accept(*request);
@@ -182,6 +185,10 @@ TEST_F(Assigning, AnAnswerThatIsLostLeavesADoubt) {
   EXPECT_TRUE(assigner_.answered(fail(5, "the server closed the connection"), now_).unknown);
   EXPECT_THAT(assigner_.trouble(), HasSubstr("closed the connection"));
   now_ += 60s;
+  const auto status = next();
+  ASSERT_TRUE(status);
+  EXPECT_THAT(status->target, HasSubstr("ippools")) << "what was not refused comes first";
+  accept(*status);
   ASSERT_TRUE(next());
   EXPECT_TRUE(refuse(504).unknown);
 }
@@ -223,10 +230,57 @@ TEST_F(Assigning, AServiceThatIsNoLoadBalancerAnyMoreGivesItsAddressBack) {
 TEST_F(Assigning, AnApiThatKeepsLessOfAStatusThanItIsToldIsToldOnce) {
   put(Kind::IpPool, "public", pool("192.0.2.10/32"));
   ASSERT_TRUE(next());
-  const auto answer = assigner_.answered(kube::Response{{200, {}}, pool("192.0.2.10/32").dump()}, now_);
-  store_.put(Kind::IpPool, "public", *answer.object);
+  assigner_.answered(kube::Response{{200, {}}, pool("192.0.2.10/32").dump()}, now_);
+  store_.put(Kind::IpPool, "public", pool("192.0.2.10/32"));
   now_ += 60s;
   EXPECT_FALSE(next());
+}
+
+TEST_F(Assigning, APoolThatIsMadeAnewUnderItsNameIsToldItsStatusToo) {
+  auto object = pool("192.0.2.10/32");
+  object["metadata"]["uid"] = "1111";
+  put(Kind::IpPool, "public", object);
+  settle();
+  now_ += 60s;
+  object["metadata"]["uid"] = "2222";
+  put(Kind::IpPool, "public", object);
+  settle();
+  EXPECT_EQ(store_.world().pools.at("public").status.value["total"], 1);
+}
+
+TEST_F(Assigning, ServicesThatAreAlwaysForbiddenDoNotKeepTheOthersFromTheirAddresses) {
+  put(Kind::IpPool, "public", pool("192.0.2.10-192.0.2.20"));
+  const std::vector<std::string> names = {"a", "b", "c", "d"};
+  for (std::size_t i = 0; i < names.size(); ++i)
+    put(Kind::Service, "default/" + names[i],
+        service(names[i], static_cast<int>(i) + 1, "2026-01-0" + std::to_string(i + 1) + "T00:00:00Z"));
+  std::map<std::string, int> asked;
+  const auto end = now_ + 300s;
+  for (; now_ < end; now_ += 1s)
+    while (const auto request = next()) {
+      ++asked[request->target];
+      const auto is_of = [&](const char* name) { return request->target.find(name) != std::string::npos; };
+      if (is_of("/a/") || is_of("/b/") || is_of("/c/"))
+        refuse(403);
+      else
+        accept(*request);
+    }
+  EXPECT_THAT(addresses("d"), ElementsAre("192.0.2.13"));
+  EXPECT_EQ(store_.world().pools.at("public").status.value["used"], 4) << "statuses get their turn as well";
+  for (const char* name : {"a", "b", "c"})
+    EXPECT_GE(asked["/api/v1/namespaces/default/services/" + std::string(name) + "/status"], 5) << name;
+}
+
+TEST_F(Assigning, AServerThatAsksForMoreThanFiveMinutesGetsThose) {
+  put(Kind::IpPool, "public", pool("192.0.2.10-192.0.2.20"));
+  put(Kind::Service, "default/a", service("a", 1));
+  put(Kind::Service, "default/b", service("b", 2));
+  ASSERT_TRUE(next());
+  refuse(503, 86400s);
+  now_ += 299s;
+  EXPECT_FALSE(next());
+  now_ += 1s;
+  EXPECT_TRUE(next());
 }
 
 TEST_F(Assigning, ABgpPeerIsToldWhetherItIsAccepted) {

@@ -45,6 +45,26 @@ TEST(WorldStore, WhatCannotBeReadStaysAsItWasAndIsComplainedAbout) {
   EXPECT_THAT(store.world().left_out, IsEmpty());
 }
 
+json service(int version, const std::string& address) {
+  return {{"metadata", {{"name", "web"}, {"namespace", "a"}, {"resourceVersion", std::to_string(version)}}},
+          {"spec", {{"type", "LoadBalancer"}, {"ports", {{{"port", 80}}}}}},
+          {"status", {{"loadBalancer", {{"ingress", {{{"ip", address}}}}}}}}};
+}
+
+TEST(WorldStore, AnAnswerThatIsOlderThanWhatTheWatchToldMeanwhileIsPassedOver) {
+  WorldStore store("n1");
+  const auto address = [&] { return store.world().services.at({"a", "web"}).ingress.at(0).to_string(); };
+  store.put(Kind::Service, "a/web", service(7, "192.0.2.7"));
+  EXPECT_TRUE(store.put_answer("a/web", "7", service(8, "192.0.2.8")));
+  EXPECT_EQ(address(), "192.0.2.8");
+  store.put(Kind::Service, "a/web", service(10, "192.0.2.10"));
+  EXPECT_FALSE(store.put_answer("a/web", "8", service(9, "192.0.2.9")));
+  EXPECT_EQ(address(), "192.0.2.10");
+  store.remove(Kind::Service, "a/web");
+  EXPECT_FALSE(store.put_answer("a/web", "10", service(11, "192.0.2.11")));
+  EXPECT_THAT(store.world().services, IsEmpty()) << "a deleted Service stays deleted";
+}
+
 TEST(WorldStore, AKindThatIsNotWatchedAnyMoreIsUnknownAgain) {
   WorldStore store("n1");
   store.put(Kind::Service, "a/web",

@@ -140,6 +140,15 @@ TEST_F(Leases, AHolderThatCannotReachTheApiStopsBeforeTheLeaseIsOver) {
   EXPECT_TRUE(a.leads) << "nobody else wanted it";
 }
 
+TEST(Lease, AServerThatAsksForMoreThanFiveMinutesGetsThose) {
+  Lease lease({.name_space = "slash32", .name = "lb", .identity = "a"});
+  const Instant now{1000s};
+  lease.start(now);
+  lease.on_answer(Response{{503, 86400s}, "{}"}, now, "now");
+  ASSERT_TRUE(lease.deadline());
+  EXPECT_EQ(*lease.deadline(), now + 300s);
+}
+
 TEST_F(Leases, AShortOutageOfTheApiChangesNothing) {
   const auto& a = add("a");
   pass(25s);
