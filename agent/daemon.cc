@@ -97,6 +97,7 @@ void Daemon::run() {
                          {"access", access_.origin}});
   signals_.async_wait([this](const boost::system::error_code& error, int number) {
     if (error) return;
+    leaving_ = true;
     leader_.give_back([this, number] {
       log::info("ended; everything stays as it is", {{"signal", std::to_string(number)}});
       context_.stop();
@@ -199,10 +200,12 @@ void Daemon::plan_now() {
 }
 
 void Daemon::plan() {
+  if (leaving_) return;
   ++plans_;
   auto needs = plan::needs_of(store_.world(), options_.node_name);
   if (leader_.wants_services()) needs.kinds.insert(model::Kind::Service);
-  watches_.follow(needs, needs_all_nodes(store_.world()) || leader_.wants_all_nodes());
+  const auto aside = leader_.wants_all_nodes() ? Watches::Nodes::AllAside : Watches::Nodes::Own;
+  watches_.follow(needs, needs_all_nodes(store_.world()) ? Watches::Nodes::All : aside);
   leader_.follow();
   track_ranges();
   auto desired = plan::make_plan(store_.world(), plan_options_);

@@ -94,6 +94,7 @@ class Daemon {
   boost::asio::signal_set signals_;
   boost::asio::steady_timer plan_timer_, tick_timer_;
   bool plan_waits_ = false;
+  bool leaving_ = false;  // nothing is planned, and no other watch begun, while the lease is given back
   Pace pace_;
   Instant started_;
 

@@ -78,6 +78,7 @@ void Leader::told(bool held) {
 
 bool Leader::knows_enough() const {
   const auto& world = store_.world();
+  if (!world.peers.empty() && !watches_.has_all_nodes()) return false;
   for (const auto kind : {Kind::Node, Kind::IpPool, Kind::BgpPeer, Kind::BgpFilter, Kind::BgpConfiguration})
     if (!world.listed.contains(kind)) return false;
   return world.pools.empty() || watches_.is_fresh(Kind::Service);

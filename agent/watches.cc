@@ -34,17 +34,38 @@ Watches::Watches(boost::asio::io_context& context, const kube::Access& access, k
       settings_(std::move(settings)),
       changed_(std::move(changed)) {}
 
-bool Watches::follow(const plan::Needs& needs, bool all_nodes) {
+bool Watches::follow(const plan::Needs& needs, Nodes nodes) {
   const bool changed = drop_unwanted(needs);
   for (const auto kind : needs.kinds) {
     if (kind == Kind::Secret) continue;
     if (kind == Kind::EndpointSlice && !slice_version_) continue;
-    begin({kind, ""}, kind == Kind::Node && !all_nodes ? "metadata.name=" + settings_.node : "");
+    if (kind == Kind::Node)
+      follow_nodes(nodes);
+    else
+      begin({kind, ""}, "");
   }
   for (const auto& secret : needs.secrets) begin({Kind::Secret, secret}, "metadata.name=" + secret);
   wants_slices_ = needs.kinds.contains(Kind::EndpointSlice);
   if (wants_slices_ && !slice_version_) discover();
   return changed;
+}
+
+/// This node's own is known through every change of what else is asked for. Who needs all of them must not take those
+/// that were not told yet for gone.
+void Watches::follow_nodes(Nodes nodes) {
+  const auto selector = nodes == Nodes::Own ? "metadata.name=" + settings_.node : std::string();
+  auto& watch = watches_[{Kind::Node, ""}];
+  if (watch.watcher && watch.selector != selector) {
+    watch.own_only = nodes != Nodes::Own;
+    watch.again = store_.world().listed.contains(Kind::Node) && nodes != Nodes::All;
+  }
+  begin({Kind::Node, ""}, selector);
+  if (nodes == Nodes::All && watch.own_only) store_.world().listed.erase(Kind::Node);
+}
+
+bool Watches::has_all_nodes() const {
+  const auto found = watches_.find({Kind::Node, ""});
+  return found != watches_.end() && found->second.selector.empty() && found->second.synced;
 }
 
 bool Watches::drop_unwanted(const plan::Needs& needs) {
@@ -108,6 +129,7 @@ void Watches::synced(const Name& name) {
   bool changed = false;
   for (const auto& key : std::exchange(watch.earlier, {})) changed = store_.remove(name.first, key) || changed;
   watch.synced = true;
+  watch.own_only = false;
   bool all = true;
   for (const auto& [other, one] : watches_) all = all && (other.first != name.first || one.synced);
   if (all) changed = store_.listed(name.first) || changed;

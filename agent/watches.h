@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -32,8 +33,15 @@ class Watches {
   Watches(boost::asio::io_context& context, const kube::Access& access, kube::Client& client, WorldStore& store,
           Settings settings, std::function<void(model::Kind)> changed);
 
-  /// Watches these and no others. `all_nodes`: every Node, else this node's only. True: the store changed at once.
-  bool follow(const plan::Needs& needs, bool all_nodes);
+  enum class Nodes : std::uint8_t {
+    Own,       // this node's only
+    AllAside,  // every one, but for this node's plan its own will do
+    All        // every one: nothing is planned until they have been heard of
+  };
+  /// Watches these and no others. True: the store changed at once.
+  bool follow(const plan::Needs& needs, Nodes nodes);
+  /// Whether every Node has been heard of, not this node's alone.
+  bool has_all_nodes() const;
   /// To be called now and then: asks again for what could not be discovered.
   void look_again();
 
@@ -55,11 +63,13 @@ class Watches {
     std::string version;            // of the API group
     std::set<std::string> earlier;  // keys an earlier watcher left, not seen by this one yet
     bool synced = false;
-    bool fresh = false;  // begun by renew() or after it
-    bool again = false;  // what the earlier one told is whole, and stays so until this one has told it
+    bool fresh = false;     // begun by renew() or after it
+    bool again = false;     // what the earlier one told is whole, and stays so until this one has told it
+    bool own_only = false;  // what is listed is this node's; of the others this one has not told yet
     std::unique_ptr<kube::Watcher> watcher;
   };
 
+  void follow_nodes(Nodes nodes);
   void begin(const Name& name, const std::string& selector);
   bool end(const Name& name);
   bool drop_unwanted(const plan::Needs& needs);
