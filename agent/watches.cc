@@ -129,11 +129,11 @@ void Watches::synced(const Name& name) {
   bool changed = false;
   for (const auto& key : std::exchange(watch.earlier, {})) changed = store_.remove(name.first, key) || changed;
   watch.synced = true;
-  watch.own_only = false;
+  const bool whole = std::exchange(watch.own_only, false);  // also where the node is the only one
   bool all = true;
   for (const auto& [other, one] : watches_) all = all && (other.first != name.first || one.synced);
   if (all) changed = store_.listed(name.first) || changed;
-  if (changed || watch.fresh) changed_(name.first);
+  if (changed || whole || watch.fresh) changed_(name.first);
 }
 
 void Watches::renew(Kind kind) {
