@@ -102,21 +102,20 @@ Status send_all(int fd, std::string_view data, Clock::time_point deadline) {
   return ok();
 }
 
+/// Takes what is there of the answer, or waits for more.
+Status receive_some(int fd, HttpResponseReader& reader, Clock::time_point deadline) {
+  std::array<char, kBufferSize> buffer;
+  const auto n = ::recv(fd, buffer.data(), buffer.size(), 0);
+  if (n > 0) return reader.feed({buffer.data(), static_cast<std::size_t>(n)});
+  if (n == 0) return reader.finish();
+  if (errno == EAGAIN) return wait_for(fd, POLLIN, deadline);
+  if (errno != EINTR) return sys_fail("receive the answer");
+  return ok();
+}
+
 Result<HttpResponse> receive(int fd, Clock::time_point deadline) {
   HttpResponseReader reader;
-  std::array<char, kBufferSize> buffer;
-  while (!reader.done()) {
-    const auto n = ::recv(fd, buffer.data(), buffer.size(), 0);
-    if (n > 0) {
-      TRY(reader.feed({buffer.data(), static_cast<std::size_t>(n)}));
-    } else if (n == 0) {
-      TRY(reader.finish());
-    } else if (errno == EAGAIN) {
-      TRY(wait_for(fd, POLLIN, deadline));
-    } else if (errno != EINTR) {
-      return sys_fail("receive the answer");
-    }
-  }
+  while (!reader.done()) TRY(receive_some(fd, reader, deadline));
   return reader.take();
 }
 
@@ -136,18 +135,8 @@ Result<HttpResponse> exchange(int fd, std::string_view method, std::string_view 
 /// Until the answer ends or `take` has enough; an answer that is an error is read to its end and left in `reader`.
 Status receive_stream(int fd, HttpResponseReader& reader, const std::function<bool(std::string_view)>& take,
                       Clock::time_point deadline) {
-  std::array<char, kBufferSize> buffer;
   while (!reader.done()) {
-    const auto n = ::recv(fd, buffer.data(), buffer.size(), 0);
-    if (n > 0) {
-      TRY(reader.feed({buffer.data(), static_cast<std::size_t>(n)}));
-    } else if (n == 0) {
-      TRY(reader.finish());
-    } else if (errno == EAGAIN) {
-      TRY(wait_for(fd, POLLIN, is_success(reader.status()) ? Clock::time_point::max() : deadline));
-    } else if (errno != EINTR) {
-      return sys_fail("receive the answer");
-    }
+    TRY(receive_some(fd, reader, is_success(reader.status()) ? Clock::time_point::max() : deadline));
     if (!is_success(reader.status())) continue;
     if (const auto body = reader.take_body(); !body.empty() && !take(body)) return ok();
   }

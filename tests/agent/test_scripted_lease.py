@@ -86,6 +86,14 @@ class Api:
         self.thread.join()
 
 
+def wait_until(condition, what, timeout=30):
+    """Looks until condition() is true."""
+    end = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < end, f"not within {timeout} s: {what()}"
+        time.sleep(0.02)
+
+
 class Candidate:
     """kube_lease, and the moments at which it was told that it holds the lease, or does not."""
 
@@ -104,10 +112,7 @@ class Candidate:
         return bool(self.told) and self.told[-1][0] == "held"
 
     def waits(self, held, timeout=30):
-        end = time.monotonic() + timeout
-        while self.holds() != held:
-            assert time.monotonic() < end, f"{self.name}: {self.told}"
-            time.sleep(0.02)
+        wait_until(lambda: self.holds() == held, lambda: f"{self.name}: {self.told}", timeout)
         return self.told[-1][1]
 
     def end(self, number=signal.SIGKILL):
@@ -148,8 +153,7 @@ def fixture_two(api):
 
 def test_a_lease_is_renewed_and_its_times_are_as_the_api_wants_them(api, two):
     version = api.version
-    while api.version < version + 3:
-        time.sleep(0.05)
+    wait_until(lambda: api.version >= version + 3, lambda: f"{api.version - version} writes of {api.lease}")
     spec = api.lease["spec"]
     assert spec["holderIdentity"] == "a" and spec["leaseDurationSeconds"] == DURATION
     assert time.strptime(spec["renewTime"], "%Y-%m-%dT%H:%M:%S.%fZ") and len(spec["renewTime"]) == len("2026-01-02T03:04:05.678901Z")
@@ -167,8 +171,7 @@ def test_a_holder_whose_api_hangs_stops_before_another_may_begin(api, two):
     api.hangs = True
     assert two[0].waits(False) and not two[1].holds()
     api.hangs = False
-    while not any(one.holds() for one in two):
-        time.sleep(0.05)
+    wait_until(lambda: any(one.holds() for one in two), lambda: [one.told for one in two])
     assert [one.holds() for one in two].count(True) == 1
 
 
