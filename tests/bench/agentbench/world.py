@@ -47,7 +47,7 @@ class World:
             words += [flag, self.path(name)]
         self.began = time.monotonic()
         self.agent = self.machine.spawn(words, "agent")
-        wait_until(lambda: os.path.exists(self.path("bgpd.json")), 300, lambda: f"bgpd.json\n{self.agent.log_tail()}")
+        wait_until(lambda: os.path.exists(self.path("bgpd.json")), 60, lambda: f"bgpd.json\n{self.agent.log_tail()}")
         self.bgpd = self.machine.spawn([os.path.join(self.bin, "slash32-bgpd"), "--config", self.path("bgpd.json")], "bgpd")
 
     def services_told(self):
@@ -58,7 +58,7 @@ class World:
         """Prints everything."""
         count = arguments.services
         try:
-            self.peer.wait(lambda: self.services_told() >= count, 3600, f"{count} Services at the peer")
+            self.peer.wait(lambda: self.services_told() >= count, max(120, count), f"{count} Services at the peer")
         except TimeoutError as error:
             raise RuntimeError(f"{error}\n{self.agent.log_tail()}\n{self.bgpd.log_tail()}") from error
         print(f"assigned: {count} Services by the leader, all at the peer {time.monotonic() - self.began:.1f} s after the "
