@@ -22,8 +22,8 @@ SCHEDULING = {"futex", "nanosleep", "sched_yield", "epoll_pwait", "madvise", "tg
               "clone3", "mmap", "munmap", "mprotect", "rt_sigprocmask", "sigaltstack", "gettid", "set_robust_list", "rseq",
               "exit"}
 # How often the plugin looks for the kernel to have done something is the kernel's affair: each look ends with one of these
-# calls and is LOOK calls long (a link's name: socket, ioctl, close; an address: send and two receives).
-WAITING, LOOK = {"ppoll", "clock_nanosleep"}, 4
+# calls, and is so many long with it (a link's name: an ioctl before it; an address: send and two receives).
+LOOK = {"ppoll": 2, "clock_nanosleep": 4}
 
 
 def call_names():
@@ -70,7 +70,7 @@ class Trial:
         """How many of the calls, counted by name, depend neither on how a Go delegate's threads were scheduled nor on how
         long the kernel took."""
         return (sum(n for name, n in counted.items() if not self.node.foreign or name not in SCHEDULING)
-                - LOOK * sum(counted.get(name, 0) for name in WAITING))
+                - sum(calls * counted.get(name, 0) for name, calls in LOOK.items()))
 
     def by_strace(self):
         """How many of those strace -c -f counts for the same run. It counts what the kernel makes again by itself: the

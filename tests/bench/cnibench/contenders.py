@@ -98,9 +98,9 @@ def kernel_state(contender, i):
     mac = "02:32:" + ":".join(f"{int(octet):02x}" for octet in v4.split("."))
     for value, stands_for in ((name, "HOSTLINK"), (v6, "POD6"), (v4, "POD4"), (mac, "PODMAC")):
         text = text.replace(value, stands_for) if value else text
-    text = re.sub(r"fe80::32:[0-9a-f:]+", "PODLL", text)
-    # The pod's link-local address is the kernel's own and comes in its own time.
-    return sorted(line.strip() for line in text.splitlines() if "PODLL" not in line and "tentative" not in line)
+    # Link-local addresses of both ends are the kernel's own and come, and stop being tentative, in its own time.
+    text = re.sub(r"fe80::(32:|ecee:eeff:)[0-9a-f:]+", "LINKLOCAL", text)
+    return sorted(line.strip() for line in text.splitlines() if "LINKLOCAL" not in line and "tentative" not in line)
 
 
 def compare(ours, floor, i):
