@@ -63,13 +63,33 @@ Result<IpamRange> read_range(const JsonField& field) {
   return read_range_keys(field);
 }
 
-Result<std::vector<IpamRange>> read_range_set(const JsonField& field) {
-  auto set = TRY(field.each(read_range));
+/// One of capability `ipRanges`. go-cni, which containerd uses, sends all fields of its struct under their Go names
+/// ("RangeStart"), those that are not set as "": the case does not count, nor does what is empty.
+Result<IpamRange> read_runtime_range(const JsonField& field) {
+  TRY(field.is_object());
+  auto usual = nlohmann::json::object();
+  for (const char* key : {"subnet", "rangeStart", "rangeEnd", "exclude", "gateway"})
+    if (const auto found = cni::find_ignoring_case(field, key); found && found->value() != "")
+      usual[key] = found->value();
+  return read_range_keys(JsonField(usual, field.pointer()));
+}
+
+Result<std::vector<IpamRange>> as_range_set(const JsonField& field, std::vector<IpamRange> set) {
   if (set.empty()) return field.bad("must have at least one range");
   for (std::size_t i = 1; i < set.size(); ++i)
     if (set[i].subnet.family() != set[0].subnet.family())
       return field.element(i).child("subnet").bad("the ranges of one set must be of one family");
   return set;
+}
+
+Result<std::vector<IpamRange>> read_range_set(const JsonField& field) {
+  return as_range_set(field, TRY(field.each(read_range)));
+}
+
+/// A list of ranges as CONVENTIONS.md has it, or a single range: go-cni sends no list of lists.
+Result<std::vector<IpamRange>> read_runtime_range_set(const JsonField& field) {
+  if (field.value().is_object()) return std::vector{TRY(read_runtime_range(field))};
+  return as_range_set(field, TRY(field.each(read_runtime_range)));
 }
 
 /// Two ranges that share an address would count it twice.
@@ -161,7 +181,7 @@ Status use_ip_ranges(const JsonField& root, IpamConf& conf) {
   else if (configured.error().code != cni::kTryAgainLater)  // there are none: the runtime's alone, then
     return fail(std::move(configured).error());
   std::vector<IpamRange> given;
-  for (const auto& set : TRY(field->each(read_range_set))) given.insert(given.end(), set.begin(), set.end());
+  for (const auto& set : TRY(field->each(read_runtime_range_set))) given.insert(given.end(), set.begin(), set.end());
   std::erase_if(conf.ranges, [&](const IpamRange& range) {
     return std::ranges::any_of(given, [&](const IpamRange& g) { return g.subnet.family() == range.subnet.family(); });
   });

@@ -168,10 +168,19 @@ Status AddressSource::collect(const std::vector<ipam::Key>& valid) {
 Status AddressSource::status() {
   if (!is_own()) return execute_if_known(cni::Command::Status);
   auto usable = own(call_->deadline.remaining()).status();
+  if (usable) usable = keep_gateways_out(ipam_conf_, *conf_);
   if (usable) return ok();
   auto error = std::move(usable).error();
   error.code = cni::kNotAvailable;
   return fail(std::move(error));
+}
+
+Result<std::optional<Families>> AddressSource::families() const {
+  if (!is_own()) return std::optional<Families>{};
+  Families out;
+  for (const auto& range : TRY(config::effective_ranges(ipam_conf_)))
+    (range.subnet.address().is_v4() ? out.v4 : out.v6) = true;
+  return std::optional(out);
 }
 
 Result<std::string> AddressSource::execute(cni::Command command) const {

@@ -11,6 +11,7 @@
 #include "common/netlink/socket.h"
 #include "config/net_conf.h"
 #include "ipam/ipam.h"
+#include "plugin/node.h"
 
 namespace slash32::plugin {
 
@@ -39,6 +40,8 @@ class AddressSource {
   Status collect(const std::vector<ipam::Key>& valid);
   /// Error: CNI code 50 (or a foreign plugin's 51). A foreign plugin that knows no STATUS is success, logged.
   Status status();
+  /// What every pod of our own IPAM's ranges has; nothing where another plugin decides.
+  Result<std::optional<Families>> families() const;
 
  private:
   AddressSource(const cni::Call& call, const config::NetConf& conf, netlink::Socket& host, config::IpamConf ipam)

@@ -31,12 +31,13 @@ Status cmd_del(const cni::Call& call, const config::GetEnv& getenv) {
   std::vector<std::string> complaints = call.ignored;
   const auto conf = config::read_net_conf_leniently(call.root(), getenv, complaints);
   for (const auto& complaint : complaints) log::warn("configuration, ignored for DEL", {{"complaint", complaint}});
-  const auto patience = std::max(call.deadline.remaining(), kUndoTime);
+  // One bound for both steps; the second has kUndoTime in any case: a record that is not given back is for ever.
+  const auto left = [&] { return std::max(call.deadline.remaining(), kUndoTime); };
   const auto key = key_of(call);
-  auto host = TRY(netlink::Socket::open(netlink::Family::Route, patience));
+  auto host = TRY(netlink::Socket::open(netlink::Family::Route, left()));
   auto addresses = AddressSource::open_leniently(call, conf, host);
-  TRY(remove_host_end(host, key, patience));
-  return addresses.release(key, patience);
+  TRY(remove_host_end(host, key, left()));
+  return addresses.release(key, left());
 }
 
 }  // namespace slash32::plugin

@@ -9,6 +9,7 @@
 #include "plugin/names.h"
 #include "plugin/node.h"
 #include "plugin/pod_link.h"
+#include "plugin/pod_routes.h"
 #include "plugin/verbs.h"
 
 namespace slash32::plugin {
@@ -50,6 +51,15 @@ Status remove_stale_links(netlink::Socket& host, const cni::Call& call, const st
   return ok();
 }
 
+/// What ADD would refuse about a pod of this node before it makes anything.
+Status check_plan(const config::NetConf& conf, netlink::Socket& host, const AddressSource& addresses) {
+  const auto families = TRY(addresses.families());
+  if (!families) return ok();
+  const auto uplink = TRY(find_uplink(host, conf, *families));
+  TRY(plan_routes(conf, *families, uplink.mtu));
+  return ok();
+}
+
 }  // namespace
 
 Status cmd_status(const cni::Call& call, const config::GetEnv& getenv) {
@@ -64,6 +74,7 @@ Status cmd_status(const cni::Call& call, const config::GetEnv& getenv) {
   auto addresses = AddressSource::open(call, *conf, host);
   if (!addresses) return unusable(addresses.error());
   auto usable = addresses->status();
+  if (usable) usable = check_plan(*conf, host, *addresses);
   if (!usable && usable.error().code == cni::kInvalidConfig) return unusable(usable.error());
   return usable;
 }

@@ -76,7 +76,9 @@ void check_name(Call& call, Faults& faults) {
   call.network = field.value().get<std::string>();
 }
 
-/// CNI section 1: without a cniVersion a configuration is 0.1.0's. DEL and GC go on: today's file may have lost it.
+/// CNI section 1: without a cniVersion a configuration is 0.1.0's. DEL and GC go on: today's file may have lost it. DEL
+/// goes on with one that nobody has as well: ADD with that file says so, and the pods made before must be able to go.
+/// What GC is told is in use depends on the version.
 void check_version(Call& call, Faults& faults) {
   std::string known;
   for (const auto v : kSupportedVersions) known += (known.empty() ? "" : ", ") + std::string(to_string(v));
@@ -87,14 +89,15 @@ void check_version(Call& call, Faults& faults) {
     return faults.add(kIncompatibleVersion, complaint + ", which means 0.1.0; supported: " + known);
   }
   const auto& value = root.child("cniVersion").value();
-  if (!value.is_string()) return faults.add(kIncompatibleVersion, "/cniVersion: must be a string; supported: " + known);
-  const auto version = parse_version(value.get_ref<const std::string&>());
-  if (version && is_supported(*version))
+  const auto version = value.is_string() ? parse_version(value.get_ref<const std::string&>()) : std::nullopt;
+  if (version && is_supported(*version)) {
     call.version = *version;
-  else
-    faults.add(kIncompatibleVersion,
-               "/cniVersion: " + value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
-                   " is not supported; supported: " + known);
+    return;
+  }
+  const auto complaint = "/cniVersion: " + value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
+                         (value.is_string() ? " is not supported" : " must be a string") + "; supported: " + known;
+  if (call.args.command == Command::Del) return call.ignored.push_back(complaint);
+  faults.add(kIncompatibleVersion, complaint);
 }
 
 void check_config(Call& call, Faults& faults) {

@@ -50,6 +50,7 @@ TEST(RuntimeConfig, CapabilityBeatsArgsBeatsCniArgs) {
   EXPECT_EQ(joined(addresses(R"({"runtimeConfig":{"IPs":["10.0.0.1"]}})", args)), "10.0.0.1");
   EXPECT_EQ(joined(addresses(R"({"args":{"cni":{"ips":["10.0.0.2"]}}})", args)), "10.0.0.2");
   EXPECT_EQ(joined(addresses(R"({"runtimeConfig":{"ips":[]}})", args)), "10.0.0.3");
+  EXPECT_EQ(joined(addresses(R"({"runtimeConfig":{"ips":[]},"args":{"cni":{"ips":["10.0.0.2"]}}})", args)), "10.0.0.2");
   EXPECT_EQ(joined(addresses("{}", args)), "10.0.0.3");
   EXPECT_EQ(joined(addresses("{}", {{"IP", "10.0.0.3/24,fd00::3"}})), "10.0.0.3 fd00::3");
   EXPECT_EQ(joined(addresses("{}")), "");

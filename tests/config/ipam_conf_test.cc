@@ -219,6 +219,12 @@ TEST(IpRanges, TakeThePlaceOfTheirFamilysRanges) {
   EXPECT_EQ(both[0].subnet.to_string(), "fd01::/64");
   EXPECT_EQ(both[1].first.to_string(), "10.9.0.8");
   EXPECT_EQ(use(R"({"runtimeConfig":{"ipRanges":[[{"subnet":"10.9.0.0/24"}]]}})")->size(), 1U) << "no other are needed";
+  const auto of_go_cni = use(R"({"runtimeConfig":{"ipRanges":[{"Subnet":"10.9.0.0/24","RangeStart":"10.9.0.8",
+    "RangeEnd":"","Gateway":""},{"Subnet":"fd09::/64","RangeStart":"","RangeEnd":"","Gateway":""}]}})").value();
+  ASSERT_EQ(of_go_cni.size(), 2U);
+  EXPECT_EQ(of_go_cni[0].first.to_string(), "10.9.0.8");
+  EXPECT_EQ(of_go_cni[0].last.to_string(), "10.9.0.254");
+  EXPECT_EQ(of_go_cni[1].subnet.to_string(), "fd09::/64");
   const auto bad = use(R"({"runtimeConfig":{"ipRanges":[[{"subnet":"10.9.0.0/33"}]]}})");
   EXPECT_THAT(bad.error().message, HasSubstr("/runtimeConfig/ipRanges/0/0/subnet"));
 }

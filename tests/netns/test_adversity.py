@@ -177,13 +177,17 @@ def test_sigterm_ends_an_add_that_waits_for_the_lock(world, lock_holder):
 def test_who_does_not_move_holds_every_verb_up_for_a_bounded_time_only(world, lock_holder):
     """The holder of the lock is stopped; and, for another network, the delegate hangs."""
     world.sh("mkdir -p /run/stub; printf '#!/bin/sh\\nexec sleep 100\\n' > /run/stub/stub; chmod +x /run/stub/stub")
-    hanging = conf("1.0.0", {"type": "stub", "dataDir": "/run/stub/none"}, name="other")
+    hanging = conf(section={"type": "stub", "dataDir": "/run/stub/none"}, name="other")
     for pod in ("p1", "p2"):
         world.pod(pod)
     begin = time.monotonic()
     calls = {"DEL": (20, start(world, "DEL", "warm", "p0")), "ADD": (30, start(world, "ADD", "c1", "p1")),
              "GC": (20, start(world, "GC", network={**NETWORK, "cni.dev/valid-attachments": []})),
-             "ADD by delegate": (30, start(world, "ADD", "c2", "p2", hanging, CNI_PATH="/run/stub"))}
+             "ADD by delegate": (30, start(world, "ADD", "c2", "p2", hanging, CNI_PATH="/run/stub")),
+             "DEL by delegate": (20, start(world, "DEL", "c3", "p2", hanging, CNI_PATH="/run/stub")),
+             "GC by delegate": (20, start(world, "GC", network={**hanging, "cni.dev/valid-attachments": []},
+                                          CNI_PATH="/run/stub")),
+             "STATUS by delegate": (1, start(world, "STATUS", network=hanging, CNI_PATH="/run/stub"))}
     try:
         assert world.cni("STATUS", network=NETWORK).ok and time.monotonic() - begin < 5
         for verb, (budget, process) in calls.items():

@@ -77,6 +77,10 @@ def test_status_is_green_with_ranges_or_a_node_file_and_when_full(world):
     (conf(section=ipam(V4, typo=1)), "/ipam/typo"),
     (conf(section=ipam(V4, V6, dataDir="/proc/nowhere")), "/proc/nowhere"),
     (conf(section={"type": "no-such-plugin"}), "no-such-plugin"),
+    (conf(section=ipam("10.244.1.0/24", V6, ranges=[[{"subnet": "10.244.1.4/31", "exclude": ["10.244.1.4/32"]}]]), gateway={"v4": "10.244.1.5"}), "/gateway"),
+    (conf(section=ipam(V4), routes=[{"dst": "2001:db8::/32"}]), "/routes/0"),
+    (conf(section=ipam(V4, V6), mtu=1200), "/mtu"),
+    (conf(hostSource={"v4": "192.0.2.77"}), "/hostSource/v4"),
 ])
 def test_status_is_50_when_add_cannot_work(world, network, complaint):
     answer = world.cni("STATUS", network=network)

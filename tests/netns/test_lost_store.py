@@ -70,3 +70,15 @@ def test_an_add_that_heals_a_damaged_store_leaves_a_running_adds_address_alone(w
     after = world.add("b", "b", SMALL)
     assert after.addresses[0] not in (pod.addresses[0], taken)
     assert holders(world)[taken] == "running"
+
+
+def test_the_address_of_a_pod_whose_network_was_renamed_goes_back_when_others_run_short(world):
+    """DEL under the new name finds no record; the link goes with the namespace."""
+    renamed = {**SMALL, "name": "renamed"}
+    pod = world.add("a", "a", SMALL)
+    for i in range(5):
+        world.add(f"b{i}", f"b{i}", SMALL)
+    assert world.cni("DEL", "a", "a", renamed).ok
+    world.ip("netns del a")
+    assert holders(world)[pod.addresses[0]] == "a"
+    assert add_later(world, "c", "c")["ips"][0]["address"].startswith(pod.addresses[0])

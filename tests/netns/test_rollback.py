@@ -62,6 +62,7 @@ def test_a_full_range_names_the_numbers_and_leaves_nothing(world):
     before = world.snapshot()
     answer = world.cni("ADD", "c3", "p3", TWO)
     assert answer.json["code"] == 11
+    assert "2 in the ranges, 2 taken, 0 cooling down" in answer.json["details"]
     assert world.snapshot() == before
 
 

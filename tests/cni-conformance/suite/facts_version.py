@@ -59,13 +59,27 @@ def _needs(trial, verb):
         raise NotApplicable(f"no {verb} in {trial.version}")
 
 
-@rows(VERB_ROWS, "version.unknown-{row}", "VERSION", "{row} with a cniVersion that nobody has is error 1",
-      "1.1.0 §5 Error", once=True)
+@rows({verb: verb for verb in VERB_ROWS if verb != "DEL"}, "version.unknown-{row}", "VERSION",
+      "{row} with a cniVersion that nobody has is error 1", "1.1.0 §5 Error", once=True)
 def unknown(trial, verb):
     _needs(trial, verb)
     before = trial.node.snapshot()
     _call(trial, verb, trial.conf(version="99.0.0")).must_fail(1)
     trial.must_become(before)
+
+
+@fact("version.unknown-DEL", "VERSION", "DEL with a cniVersion that nobody has is error 1, or removes the pod all the same",
+      "1.1.0 §5 Error, §2 DEL", once=True)
+def unknown_for_del(trial):
+    trial.add("p0")  # what a node gets with its first pod stays
+    before = trial.node.snapshot()
+    attachment = trial.add("p1")
+    answer = trial.call("DEL", trial.conf(version="99.0.0"), attachment.cid, attachment.netns, attachment.ifname)
+    if not answer.ok:
+        answer.must_fail(1)
+    elif len(trial.network.plugins) == 1:
+        trial.must_become(before)
+    trial.delete(attachment)
 
 
 @fact("version.malformed", "VERSION", "ADD with a cniVersion that is no version is error 1, 6 or 7", "1.1.0 §5 Error",
