@@ -66,12 +66,11 @@ cni::AddResult describe(cni::AddResult result, const cni::Call& call, const PodL
   return result;
 }
 
-/// Where the pod's default route is to be made: where the configuration or the pod's state says, and none of `routes`
-/// takes its place.
-Result<Unrouted> plan_default_route(const config::NetConf& conf, PodNamespace& ns,
-                                    const std::vector<IpAddress>& addresses) {
-  const bool wanted = conf.default_route.value_or(true);
-  auto out = conf.default_route ? Unrouted{.v4 = wanted, .v6 = wanted} : TRY(find_unrouted(ns, addresses));
+/// Where the pod's default route is to be made: by its first interface or where it is asked for, and where none of
+/// `routes` takes its place.
+Result<Families> plan_default_route(const config::NetConf& conf, PodNamespace& ns) {
+  const bool wanted = conf.default_route ? *conf.default_route : !TRY(has_default_route(ns));
+  Families out{.v4 = wanted, .v6 = wanted};
   out.v4 = out.v4 && !has_pod_default(conf.routes, AddressFamily::IPv4);
   out.v6 = out.v6 && !has_pod_default(conf.routes, AddressFamily::IPv6);
   return out;
@@ -88,7 +87,7 @@ Result<PodPlan> plan_for(const cni::Call& call, const config::NetConf& conf, net
                  .node_address = uplink.address,
                  .gateway4 = conf.gateway4,
                  .gateway6 = conf.gateway6,
-                 .default_route = TRY(plan_default_route(conf, ns, addresses)),
+                 .default_route = TRY(plan_default_route(conf, ns)),
                  .routes = TRY(plan_routes(conf, families_of(addresses), uplink.mtu)),
                  .host_settings = conf.host_sysctl,
                  .group = conf.masquerade.value_or(false) ? masquerade_group(call.network) : 0};

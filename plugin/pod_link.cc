@@ -12,7 +12,6 @@
 #include "common/pod/host_route.h"
 #include "common/pod/settings.h"
 #include "plugin/names.h"
-#include "plugin/node.h"
 #include "plugin/pod_settings.h"
 
 namespace slash32::plugin {
@@ -102,16 +101,15 @@ Result<PodNamespace> PodNamespace::open(const std::string& path, std::chrono::mi
   return PodNamespace{.node = std::move(node), .pod = std::move(pod), .socket = std::move(*socket)};
 }
 
-Result<Unrouted> find_unrouted(PodNamespace& ns, const std::vector<IpAddress>& addresses) {
-  Unrouted out;
-  for (const auto& address : addresses) {
-    const auto routes = TRY(netlink::list_routes(ns.socket, address.family(), netlink::kMainTable));
+Result<bool> has_default_route(PodNamespace& ns) {
+  for (const auto family : {AddressFamily::IPv4, AddressFamily::IPv6}) {
+    const auto routes = TRY(netlink::list_routes(ns.socket, family, netlink::kMainTable));
     const bool has = std::ranges::any_of(routes, [](const netlink::Route& route) {
       return route.destination.is_default() && route.type == netlink::RouteType::Unicast;
     });
-    (address.is_v4() ? out.v4 : out.v6) = !has;
+    if (has) return true;
   }
-  return out;
+  return false;
 }
 
 bool PodPlan::has_v6() const { return std::ranges::any_of(addresses, &IpAddress::is_v6); }

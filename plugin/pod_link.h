@@ -13,6 +13,7 @@
 #include "common/netlink/types.h"
 #include "config/net_conf.h"
 #include "ipam/ipam.h"
+#include "plugin/node.h"
 
 namespace slash32::plugin {
 
@@ -26,12 +27,8 @@ struct PodNamespace {
   static Result<PodNamespace> open(const std::string& path, std::chrono::milliseconds patience);
 };
 
-/// The families in which the pod has no default route.
-struct Unrouted {
-  bool v4 = true;
-  bool v6 = true;
-};
-Result<Unrouted> find_unrouted(PodNamespace& ns, const std::vector<IpAddress>& addresses);
+/// Whether the pod has a default route of either family: another interface is its first.
+Result<bool> has_default_route(PodNamespace& ns);
 
 /// What a pod is to get.
 struct PodPlan {
@@ -43,7 +40,7 @@ struct PodPlan {
   config::PerFamily node_address;  // pinned only where the kernel would choose another source
   IpAddress gateway4;
   IpAddress gateway6;
-  Unrouted default_route;                          // where it is to be made: a second interface leaves the first one's
+  Families default_route;                          // where it is to be made
   std::vector<cni::RouteConfig> routes;            // beside it, each with its gateway
   std::vector<config::HostSetting> host_settings;  // of the host end
   std::uint32_t group = 0;                         // of the host end: masquerade_group(), or none

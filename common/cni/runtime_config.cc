@@ -21,8 +21,8 @@ std::optional<JsonField> find_exactly(const JsonField& object, const std::string
   return field.value().is_null() ? std::nullopt : std::optional(std::move(field));
 }
 
-/// The value of capability NAME, else of args.cni.NAME: people write that one, in the convention's own case. A capability
-/// that is an empty list or text asks for nothing.
+/// The value of capability NAME, else of args.cni.NAME: people write that one, in the convention's own case. A
+/// capability that is an empty list or text asks for nothing.
 std::optional<JsonField> requested(const JsonField& config, const std::string& name) {
   if (const auto runtime = find_ignoring_case(config, "runtimeConfig"))
     if (auto value = find_ignoring_case(*runtime, name); value && value->value() != "" && !value->value().empty())

@@ -4,14 +4,29 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 BENCH = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "bench", "cni-bench")
+sys.path.insert(0, os.path.dirname(BENCH))
+
+from cnibench import contenders  # noqa: E402  (found by the line above)
 
 
 def test_the_cni_bench_finds_equal_kernel_states_and_prints_its_ratios():
     done = subprocess.run([sys.executable, BENCH, "--pods", "2", "--quick"], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    for ratio in ("ADD / bare kernel work", "ADD / ptp+host-local", "DEL / (exec of an empty program", "ADD/s / bare"):
-        assert done.stdout.count(f"slash32 {ratio}") == 2, f"once for IPv4 and once for both: {done.stdout}"
+    for figure in ("slash32 ADD / bare kernel work", "slash32 ADD / ptp+host-local", "slash32 DEL / (exec of an empty program",
+                   "slash32 DEL / ptp+host-local", "slash32 ADD/s / bare", "live pods / with none", "Peak memory of an ADD"):
+        assert done.stdout.count(figure) == 2, f"{figure}: once for IPv4 and once for both: {done.stdout}"
+
+
+def test_the_cni_bench_prints_no_ratio_where_the_bare_program_left_something_out():
+    state = ["pod eth0/accept_ra 0", "10.244.0.1 dev HOSTLINK proto 132"]
+    contenders.refuse_difference(state, list(state))
+    with pytest.raises(SystemExit, match="accept_ra"):
+        contenders.refuse_difference(state, state[1:])
+    with pytest.raises(SystemExit, match="accept_ra"):
+        contenders.refuse_difference(state[1:], state)
 
 
 BGP_BENCH = os.path.join(os.path.dirname(BENCH), "bgp-bench")

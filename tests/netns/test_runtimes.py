@@ -73,16 +73,19 @@ def test_the_default_route_can_be_refused_and_demanded(world):
     assert world.snapshot() == before and "net2" not in world.ip("-n p1 link")
 
 
-def test_only_the_family_without_a_default_route_gets_one(world):
+def test_a_second_interface_gets_the_default_route_of_a_family_that_the_first_lacks_only_when_asked(world):
     world.add("c1", "p1", conf("1.0.0", section=ipam(V4)))
-    second = world.add("c1", "p1", SECOND, ifname="net1")
-    assert default_routes(world, "p1") == [("eth0", "-4"), ("net1", "-6")]
-    assert [r["dst"] for r in second.json["routes"]] == ["::/0"]
-    checked = world.cni("CHECK", "c1", "p1", {**SECOND, "prevResult": second.json}, ifname="net1")
+    unasked = world.add("c1", "p1", SECOND, ifname="net1")
+    assert default_routes(world, "p1") == [("eth0", "-4")] and "routes" not in unasked.json
+    asking = conf("1.0.0", section=ipam(V6), name="third", defaultRoute=True)
+    asked = world.add("c1", "p1", asking, ifname="net2")
+    assert default_routes(world, "p1") == [("eth0", "-4"), ("net2", "-6")]
+    assert [r["dst"] for r in asked.json["routes"]] == ["::/0"]
+    checked = world.cni("CHECK", "c1", "p1", {**asking, "prevResult": asked.json}, ifname="net2")
     assert checked.ok, checked
     world.ip("-n p1 -6 route del default")
-    assert "default route via fe80::1" in world.cni("CHECK", "c1", "p1", {**SECOND, "prevResult": second.json},
-                                                    ifname="net1").json["msg"]
+    assert "default route via fe80::1" in world.cni("CHECK", "c1", "p1", {**asking, "prevResult": asked.json},
+                                                    ifname="net2").json["msg"]
 
 
 def test_an_address_that_is_the_anycast_address_of_another_interface_is_waited_for_no_longer(world):
@@ -250,3 +253,16 @@ def test_a_pod_with_a_user_namespace_is_wired_and_reached(world):
     assert world.cni("CHECK", "c1", "p1", {**conf(), "prevResult": answer.json}).ok
     assert world.cni("DEL", "c1", "p1").ok
     assert "eth0" not in world.ip("-n p1 link")
+
+
+def test_check_says_what_tuning_took_along_with_the_pods_mac_and_ours_by_capability_loses_nothing(world):
+    network = conf("1.0.0")
+    first = world.add("c1", "p1", network)
+    last = upstream(world, "tuning", "ADD", "c1", "p1", prev=first.json, mac="02:00:00:00:00:77")
+    assert last.ok, last
+    said = world.cni("CHECK", "c1", "p1", {**network, "prevResult": last.json}).json["msg"]
+    assert "permanent neighbour entry" in said and "in the pod" in said, said
+    assert world.cni("DEL", "c1", "p1", {**network, "prevResult": last.json}).ok
+    asked = world.add("c2", "p2", conf("1.0.0", runtimeConfig={"mac": "02:00:00:00:00:77"}))
+    assert world.cni("CHECK", "c2", "p2", {**network, "prevResult": asked.json}).ok
+    assert all(world.pings(a) for a in asked.addresses)
