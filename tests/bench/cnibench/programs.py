@@ -38,7 +38,7 @@ def volley(floors, shots):
     """Runs what the lines describe at the same moment; (milliseconds until the last ended, largest peak in MB)."""
     done = subprocess.run([f"{floors}/volley"], input="\n".join(shots) + "\n", capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise SystemExit(f"{shots[0]}: {done.stdout}{done.stderr}")
+        raise SystemExit(f"of {len(shots)} programs at once some failed: {done.stderr}")
     took, peak = done.stdout.split()
     return int(took) / 1e3, int(peak) / 1024
 
