@@ -28,7 +28,7 @@ MASQ = {"ipMasq": True, "masqueradeExempt": ["10.0.0.0/8", "fd00::/8"], "allowIp
 
 
 class Part:
-    """A configuration and what is tried on it. `sample`: every how many-th point without --full (0: none). Odd for errors:
+    """A configuration and what is tried on it. `sample`: every how many-th point without --full. Odd for errors:
     each call has eight of them, and each of these is to have its turn."""
 
     def __init__(self, name, verb, trial, sample, families="4", foreign=False, cold=False, keys=None):
@@ -43,25 +43,25 @@ def parts():
     kinds = {"ipv4": {}, "dual": {"families": "46"}, "first-ever": {"families": "46", "cold": True},
              "masq": {"families": "46", "keys": MASQ}, "first-masq": {"families": "46", "cold": True, "keys": MASQ},
              "host-local": {"foreign": True}, "host-local-dual": {"families": "46", "foreign": True}}
-    rates = {"ipv4": (1, 1, 0), "dual": (1, 1, 4), "first-ever": (12, 0, 0), "masq": (8, 16, 0),
-             "first-masq": (24, 0, 0), "host-local": (32, 32, 0), "host-local-dual": (0, 0, 0)}
+    rates = {"ipv4": (1, 1, 16), "dual": (1, 1, 4), "first-ever": (12,), "masq": (8, 16, 24),
+             "first-masq": (24,), "host-local": (32, 32, 128), "host-local-dual": (128, 128, 128)}
     for kind, more in kinds.items():
         for verb, sample in zip(("ADD", "DEL", "GC"), rates[kind]):
             if not (more.get("cold") and verb != "ADD"):
                 yield Part(f"kill-{verb}-{kind}", verb, points.Kill, sample, **more)
-    for kind, sample in (("ipv4", 0), ("dual", 8), ("first-ever", 24), ("host-local", 48)):
+    for kind, sample in (("ipv4", 16), ("dual", 8), ("first-ever", 24), ("host-local", 48)):
         yield Part(f"kill-then-same-ADD-{kind}", "ADD", points.KillAndRetry, sample, **kinds[kind])
-    for kind, sample in (("host-local", 48), ("host-local-dual", 0)):
+    for kind, sample in (("host-local", 48), ("host-local-dual", 128)):
         yield Part(f"kill-but-not-children-{kind}", "ADD", points.KillButNotChildren, sample, **kinds[kind])
-    for kind, sample in (("ipv4", 0), ("dual", 4), ("first-ever", 24), ("host-local", 48)):
+    for kind, sample in (("ipv4", 16), ("dual", 4), ("first-ever", 24), ("host-local", 48)):
         yield Part(f"stop-ADD-{kind}", "ADD", points.Stop, sample, **kinds[kind])
-    for kind, sample in (("ipv4", 0), ("dual", 9), ("first-ever", 73), ("masq", 41), ("first-masq", 0),
-                         ("host-local", 0)):
+    for kind, sample in (("ipv4", 73), ("dual", 9), ("first-ever", 73), ("masq", 41), ("first-masq", 145),
+                         ("host-local", 401)):
         yield Part(f"error-in-ADD-{kind}", "ADD", points.Error, sample, **kinds[kind])
     for verb in ("DEL", "GC"):
-        for kind, sample in (("dual", 17), ("host-local", 0)):
+        for kind, sample in (("dual", 17), ("host-local", 401)):
             yield Part(f"error-in-{verb}-{kind}", verb, points.Error, sample, **kinds[kind])
-    for kind, sample in (("dual", 4), ("host-local", 0)):
+    for kind, sample in (("dual", 4), ("host-local", 64)):
         yield Part(f"two-errors-in-ADD-{kind}", "ADD", points.TwoErrors, sample, **kinds[kind])
 
 
