@@ -48,6 +48,8 @@ void Daemon::take_kernel(const KernelEvents& events) {
     resolve_again();
   if (discovery_ && !events.links_changed.empty()) discovery_->links_changed(events.links_changed);
   neighbors_->addresses_changed([&](IfIndex link) { return events.next_hops_may_have_changed || moved(link); });
+  if (events.next_hops_may_have_changed || !events.links_changed.empty() || !events.pods.empty())
+    neighbors_->look_for_connected();
 }
 
 void Daemon::audit_kernel() {

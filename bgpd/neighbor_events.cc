@@ -20,6 +20,7 @@ SessionEvents Neighbors::events_for(PeerId id) {
                 deps_.work();
                 const bool all_gone = neighbor->session->status().stale.empty();
                 if (neighbor->range && !neighbor->up && all_gone) drop_dynamic_later(neighbor->id);
+                if (!neighbor->range) look_again_later(neighbor->id);
               },
           .long_lived_stale =
               [this, neighbor](const std::vector<AddressFamily>& families) {
@@ -99,6 +100,7 @@ void Neighbors::on_down(Neighbor& neighbor, const act::SessionDown& down) {
     deps_.rib->peer_down(neighbor.id, down.retain, down.keep_stale ? StaleBefore::Kept : StaleBefore::Deleted);
   deps_.work();
   if (neighbor.range && down.retain.empty()) drop_dynamic_later(neighbor.id);
+  if (!neighbor.range) look_again_later(neighbor.id);
 }
 
 // ---------------------------------------------------------------- BFD

@@ -157,6 +157,7 @@ void Neighbors::apply_live(Neighbor& neighbor, const config::NeighborConf& conf)
   const bool other_limit = neighbor.conf.max_prefixes != conf.max_prefixes;
   neighbor.conf = conf;
   order_bfd(neighbor);
+  look_for(neighbor);
   if (neighbor.over_limit && other_limit) start(neighbor);
   if (conf.password_file) rotate_key(neighbor);
   if (!changed || !neighbor.up) return;
@@ -251,12 +252,17 @@ void Neighbors::hold(Neighbor& neighbor, std::string why, std::optional<Seconds>
 
 void Neighbors::start(Neighbor& neighbor) {
   neighbor.retry.cancel();
+  neighbor.off_link = false;
   const auto found = find_router(neighbor);
   order_bfd(neighbor);
   if (!neighbor.conf.enabled) return hold(neighbor, "disabled by configuration", std::nullopt);
   if (const auto off = disabled_.find(config::key_of(neighbor.conf)); off != disabled_.end())
     return hold(neighbor, off->second, std::nullopt);
   if (!found) return hold(neighbor, found.error().message, std::nullopt);
+  if (const auto good = check_connected(neighbor.conf); !good) {
+    neighbor.off_link = true;
+    return hold(neighbor, good.error().message, std::nullopt);
+  }
   if (const auto good = take_key(neighbor); !good) return hold(neighbor, good.error().message, kKeyRetry);
   neighbor.held.clear();
   neighbor.over_limit = false;

@@ -38,6 +38,7 @@ struct Neighbor {
   std::optional<BfdOrder> bfd_order;         // what was asked of BFD
   std::optional<BfdState> bfd;               // what BFD said last; nothing: not yet, or not asked for
   std::optional<IpAddress> rival;            // unnumbered: another router heard while the session was up
+  bool off_link = false;                     // held: no subnet of ours holds it (connectedCheck)
   bool link_lost = false;                    // unnumbered: whoever is heard next may be another router
   std::set<AddressFamily> near_limit;        // told already: maxPrefixes.warn was passed
   bool over_limit = false;                   // held for maxPrefixes.in
@@ -86,6 +87,8 @@ class Neighbors {
   /// The node's addresses changed: next hops self are derived again for sessions on a link that `moved`; asked with 0
   /// for those on none.
   void addresses_changed(const std::function<bool(IfIndex)>& moved);
+  /// Links, addresses or routes changed: who is not connected any more is held, and who is again begins.
+  void look_for_connected();
   /// The start is over: OPENs no longer say that we restart.
   void restart_over();
 
@@ -121,6 +124,12 @@ class Neighbors {
   std::string name_of(PeerId id) const;
 
  private:
+  // ------------------------------------------------------------ the connected check (neighbors_connected.cc)
+  /// Error: why the neighbour cannot be reached over one hop, where it must be.
+  Status check_connected(const config::NeighborConf& conf) const;
+  void look_for(Neighbor& neighbor);
+  void look_again_later(PeerId id);
+
   Neighbor& add(config::NeighborConf conf);
   void remove(PeerId id, const Notification& cease);
   void start(Neighbor& neighbor);

@@ -57,6 +57,10 @@ void Neighbors::accept_dynamic(UniqueFd fd, const Endpoint& remote) {
     conf.name += "-" + link;
     conf.bind_interface = link;
   }
+  if (const auto good = check_connected(conf); !good) {
+    log::warn("connection refused", {{"range", best->range.to_string()}, {"why", good.error().message}});
+    return;
+  }
   auto& neighbor = add(std::move(conf));
   neighbor.range = best->range;
   start(neighbor);

@@ -17,6 +17,12 @@ bool is_external(const config::BgpdConf& conf, const config::NeighborConf& neigh
   return config::is_external(conf.local_as, neighbor);
 }
 
+bool is_checked(const config::BgpdConf& conf, const config::NeighborConf& neighbor) {
+  const auto hops = neighbor.ttl_security.value_or(neighbor.multihop.value_or(1));
+  // An unnumbered one is whoever was heard on its link.
+  return neighbor.connected_check && hops == 1 && !neighbor.interface && is_external(conf, neighbor);
+}
+
 PeerSettings peer_settings(const config::BgpdConf& conf, const config::NeighborConf& neighbor, RouterId id) {
   PeerSettings out;
   out.local_as = neighbor.local_as.value_or(conf.local_as);

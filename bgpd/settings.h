@@ -17,6 +17,9 @@ namespace slash32::bgp {
 /// Whether the neighbour is in another AS, by configuration.
 bool is_external(const config::BgpdConf& conf, const config::NeighborConf& neighbor);
 
+/// Whether it must be on a subnet of ours: eBGP over one hop, and not told otherwise.
+bool is_checked(const config::BgpdConf& conf, const config::NeighborConf& neighbor);
+
 PeerSettings peer_settings(const config::BgpdConf& conf, const config::NeighborConf& neighbor, RouterId id);
 /// `key`: the content of passwordFile, or empty.
 SocketOptions socket_options(const config::BgpdConf& conf, const config::NeighborConf& neighbor,

@@ -100,6 +100,7 @@ struct NeighborConf {
   Milliseconds connect_retry_time{5000};
   std::optional<std::uint8_t> ttl_security;  // hops; RFC 5082
   std::optional<std::uint8_t> multihop;      // TTL; default: 1 for eBGP, 64 for iBGP
+  bool connected_check = true;               // eBGP over one hop: held where it is on no subnet of ours
   std::vector<AddressFamily> families{AddressFamily::IPv4, AddressFamily::IPv6};
   GracefulRestartConf graceful_restart;
   std::optional<BfdConf> bfd;

@@ -197,6 +197,7 @@ void print_session(const NeighborConf& n, ordered_json& out) {
   out["connectRetryTime"] = static_cast<double>(n.connect_retry_time.count()) / 1000;
   if (n.ttl_security) out["ttlSecurity"] = *n.ttl_security;
   if (n.multihop) out["multihop"] = *n.multihop;
+  out["connectedCheck"] = n.connected_check;
   for (const auto family : n.families) out["families"].push_back(print_family(family));
   out["gracefulRestart"] = print_graceful_restart(n.graceful_restart);
   if (n.bfd) out["bfd"] = print_bfd(*n.bfd);

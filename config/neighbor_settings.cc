@@ -199,6 +199,7 @@ Status apply_session(const JsonField& field, NeighborConf& out) {
   out.connect_retry_time = TRY(field.optional("connectRetryTime", read_retry_time, out.connect_retry_time));
   out.ttl_security = TRY(field.optional("ttlSecurity", read_ttl_security, out.ttl_security));
   if (field.has("multihop")) out.multihop = TRY(json::integer<std::uint8_t>(1)(field.child("multihop")));
+  out.connected_check = TRY(field.optional("connectedCheck", json::boolean, out.connected_check));
   out.families = TRY(field.optional("families", read_families, out.families));
   if (field.has("gracefulRestart"))
     out.graceful_restart = TRY(read_graceful_restart(field.child("gracefulRestart"), out.graceful_restart));

@@ -19,13 +19,15 @@ using netlink::RouteProtocol;
 
 constexpr std::size_t kDatagramsAtOnce = 256;
 
-/// Pod routes, and what may take a pod route's place; never our own, and never a stranger's million.
+/// Pod routes, and what may take a pod route's place; what was configured by hand; never our own, and never a
+/// stranger's million.
 netlink::MonitorOptions what_to_hear(int receive_buffer) {
   netlink::MonitorOptions options{.links = true, .addresses = true, .routes = true, .other_routes = false};
   options.route_rules.push_back({.protocol = RouteProtocol::Slash32Pod});
   options.route_rules.push_back({.pass = false, .protocol = RouteProtocol::Slash32Aggregate});
   options.route_rules.push_back({.pass = false, .protocol = RouteProtocol::Slash32Bgp});
   options.route_rules.push_back({.gone = false, .displaces = true});
+  for (const auto protocol : kConfiguredRoutes) options.route_rules.push_back({.protocol = protocol});
   if (receive_buffer > 0) options.receive_buffer = receive_buffer;
   return options;
 }
@@ -37,8 +39,9 @@ struct KernelWatch::Impl {
   netlink::Bulk bulk;
   WatchState state;
   TableId table;
-  UniqueFd ready;  // epoll over the monitor and the bell
-  UniqueFd bell;   // rung while read() has something although no event waits
+  UniqueFd ready;              // epoll over the monitor and the bell
+  UniqueFd bell;               // rung while read() has something although no event waits
+  bool foreign_known = false;  // others' routes are as state has them
   bool dump_due = false;
   bool dump_failed = false;
 
@@ -47,7 +50,9 @@ struct KernelWatch::Impl {
 
   Status prepare();
   Status dump_pod_routes(std::vector<netlink::Route>& out);
+  Status dump_foreign_routes(std::vector<netlink::Route>& out);
   Status load();
+  Status load_doubtful();
   void set_bell(bool on) const;
   KernelEvents take(bool overrun);
   Result<KernelEvents> load_again();
@@ -75,6 +80,17 @@ Status KernelWatch::Impl::dump_pod_routes(std::vector<netlink::Route>& out) {
   return ok();
 }
 
+Status KernelWatch::Impl::dump_foreign_routes(std::vector<netlink::Route>& out) {
+  std::vector<netlink::Route> some;
+  for (const auto family : {AddressFamily::IPv4, AddressFamily::IPv6})
+    for (const auto protocol : kConfiguredRoutes) {
+      const netlink::RouteQuery query{.family = family, .table = {}, .protocol = protocol, .link = {}};
+      TRY(bulk.dump_routes(query, [&] { some.clear(); }, [&](const netlink::Route& route) { some.push_back(route); }));
+      out.insert(out.end(), some.begin(), some.end());
+    }
+  return ok();
+}
+
 /// The monitor is open already: what changes during the dumps arrives as events behind them.
 Status KernelWatch::Impl::load() {
   KernelDump dump;
@@ -83,6 +99,23 @@ Status KernelWatch::Impl::load() {
                           [&](const netlink::Address& a) { dump.addresses.push_back(a); }));
   TRY(dump_pod_routes(dump.pod_routes));
   state.load(dump);
+  foreign_known = foreign_known && !dump_due;  // an audit is for pods: of others' routes events do not fall silent
+  return load_doubtful();
+}
+
+/// What events do not tell is dumped.
+Status KernelWatch::Impl::load_doubtful() {
+  if (state.take_pod_routes_doubtful()) {
+    std::vector<netlink::Route> routes;
+    TRY(dump_pod_routes(routes));
+    state.load_pod_routes(routes);
+  }
+  foreign_known = !state.take_foreign_doubtful() && foreign_known;
+  if (foreign_known) return ok();
+  std::vector<netlink::Route> routes;
+  TRY(dump_foreign_routes(routes));
+  state.load_foreign(routes);
+  foreign_known = true;
   return ok();
 }
 
@@ -137,13 +170,9 @@ Result<KernelEvents> KernelWatch::read() {
   my.dump_due = my.dump_due || overrun;
   if (my.dump_failed) return my.take(false);  // audit() is the caller's to ask again
   if (my.dump_due) return my.load_again();
-  if (my.state.take_pod_routes_doubtful()) {
-    std::vector<netlink::Route> routes;
-    if (auto dumped = my.dump_pod_routes(routes); !dumped) {
-      my.dump_due = my.dump_failed = true;
-      return std::unexpected(dumped.error());
-    }
-    my.state.load_pod_routes(routes);
+  if (auto loaded = my.load_doubtful(); !loaded) {
+    my.dump_due = my.dump_failed = true;
+    return std::unexpected(loaded.error());
   }
   return my.take(false);
 }
@@ -154,6 +183,9 @@ Resolution KernelWatch::resolve(const IpAddress& next_hop, IfIndex link) const {
   return impl_->state.resolve(next_hop, link);
 }
 
+bool KernelWatch::is_connected(const IpAddress& address, IfIndex link) const {
+  return impl_->state.is_connected(address, link);
+}
 std::optional<IpAddress> KernelWatch::address_beside(const IpAddress& local, AddressFamily family, IfIndex link) const {
   return impl_->state.address_beside(local, family, link);
 }

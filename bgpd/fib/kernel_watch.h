@@ -53,10 +53,14 @@ class KernelWatch {
   /// A slow audit: dumps everything again and reports the difference (there should be none).
   Result<KernelEvents> audit();
 
-  /// Connected resolution: the gateway is in the subnet of an address on an interface that is up with carrier. Never
-  /// through a learned route, never through a default route. A link-local IPv6 address is looked for on `link` alone,
-  /// which must have such an address itself; without a link it resolves nowhere.
+  /// Connected resolution: the gateway is in the subnet of an address on an interface that is up with carrier, or a
+  /// route without gateway that somebody configured leads there. Never through a learned route nor a pod's, never
+  /// through a default route. A link-local IPv6 address is looked for on `link` alone, which must have such an address
+  /// itself; without a link it resolves nowhere.
   Resolution resolve(const IpAddress& next_hop, IfIndex link = {}) const;
+  /// Whether a packet with TTL 1 may come to `address` as things are: as resolve(), but also where it is a pod, one of
+  /// our own (loopback's included), or the gateway of a configured route, which the kernel takes only on link.
+  bool is_connected(const IpAddress& address, IfIndex link = {}) const;
   /// A global address of `family` on the interface that carries `local` (the address of a session's socket): the next
   /// hop self for the other family. Nothing where there is none. `link`: on that one alone; 0: on any.
   std::optional<IpAddress> address_beside(const IpAddress& local, AddressFamily family, IfIndex link = {}) const;

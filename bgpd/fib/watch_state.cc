@@ -50,6 +50,7 @@ void WatchState::on_link(const netlink::Link& link, bool gone) {
   link_changed(link.index, state);
   // The kernel drops every route through a link that goes down, IPv4's without a word, and brings none back.
   if (before.up && !state.up) lose_routes_through(link.index);
+  if (!state.up) foreign_.link_lost(link.index);
   touch_pods_of(link.index);
 }
 
@@ -59,6 +60,7 @@ void WatchState::remove_link(IfIndex index) {
   link_changed(index, at->second);
   while (!at->second.addresses.empty()) remove_address(at->second, at->second.addresses.begin()->first);
   lose_routes_through(index);
+  foreign_.link_lost(index);
   links_.erase(at);
 }
 
@@ -68,6 +70,7 @@ void WatchState::link_changed(IfIndex index, const LinkState& state) {
   next_hops_changed_ = next_hops_changed_ || std::ranges::any_of(state.addresses, [](const auto& a) {
                          return subnet_of(a.second).has_value();
                        });
+  next_hops_changed_ = next_hops_changed_ || foreign_.leads_through(index);
 }
 
 // ---------------------------------------------------------------- addresses
@@ -105,6 +108,7 @@ void WatchState::remove_address(LinkState& state, IpAddress address) {
     if (links.empty()) connected_.erase(*subnet);
   }
   links_changed_.insert(gone.link);
+  foreign_.address_lost(address, gone.link);
   next_hops_changed_ = next_hops_changed_ || !address.is_link_local() || address.is_v4();
   pod_routes_doubtful_ = pod_routes_doubtful_ || address.is_v4();
 }
@@ -118,6 +122,7 @@ bool WatchState::is_pod_route(const netlink::Route& route) const {
 }
 
 void WatchState::on_route(const netlink::Route& route, bool gone, bool replaces) {
+  if (route.protocol != netlink::RouteProtocol::Slash32Pod) foreign_.on_route(route, gone, replaces);
   if (route.table != table_ || !route.destination.is_host() || route.tos != 0) return;
   if (is_pod_route(route) && !gone) {
     put_route(route.destination, route.metric, route.next_hops.front().link);
@@ -220,6 +225,7 @@ KernelEvents WatchState::take() {
   out.links_changed.assign(links_changed_.begin(), links_changed_.end());
   links_changed_.clear();
   out.next_hops_may_have_changed = std::exchange(next_hops_changed_, false);
+  if (foreign_.take_changed()) out.next_hops_may_have_changed = true;
   return out;
 }
 
@@ -240,16 +246,40 @@ Resolution WatchState::resolve(const IpAddress& next_hop, IfIndex link) const {
   // The node itself is no way out (RFC 4271 section 5.1.3 calls such a next hop semantically incorrect).
   if (is_local(next_hop) || next_hop.is_unspecified() || next_hop.is_multicast() || next_hop.is_loopback()) return {};
   for (int length = next_hop.bits(); length > 0; --length) {
-    const auto at = connected_.find(Prefix(next_hop, static_cast<std::uint8_t>(length)));
-    if (at == connected_.end()) continue;
+    const Prefix subnet(next_hop, static_cast<std::uint8_t>(length));
     const bool has_ends = next_hop.is_v4() && length < 31;  // RFC 3021: a /31 has neither network nor broadcast
-    if (has_ends && (next_hop == at->first.address() || next_hop == at->first.last_address())) return {};
-    for (const IfIndex index : at->second) {
-      const LinkState& state = links_.at(index);
-      if (state.up && state.carrier && !state.loopback) return {.resolved = true, .oif = index};
-    }
+    const bool is_end = has_ends && (next_hop == subnet.address() || next_hop == subnet.last_address());
+    if (is_end && connected_.contains(subnet)) return {};
+    if (const auto found = link_to(subnet, /*loopback_too=*/false)) return {.resolved = true, .oif = *found};
   }
   return {};
+}
+
+bool WatchState::is_usable_link(IfIndex index) const {
+  const auto at = links_.find(index);
+  return at != links_.end() && at->second.up && at->second.carrier;
+}
+
+/// The link that leads to exactly this subnet without a gateway: by an address of ours, or by a route that somebody
+/// configured ("dev eth0").
+std::optional<IfIndex> WatchState::link_to(const Prefix& subnet, bool loopback_too) const {
+  const auto good = [&](IfIndex link) { return is_usable_link(link) && (loopback_too || !links_.at(link).loopback); };
+  if (const auto at = connected_.find(subnet); at != connected_.end())
+    for (const IfIndex link : at->second)
+      if (good(link)) return link;
+  for (const auto& route : foreign_.at(subnet))
+    for (const auto& hop : route.next_hops)
+      if (!hop.gateway && good(hop.link)) return hop.link;
+  return std::nullopt;
+}
+
+bool WatchState::is_connected(const IpAddress& address, IfIndex link) const {
+  if (is_local(address)) return true;  // another daemon on this node
+  if (const auto pod = pods_.find(Prefix::host(address)); pod != pods_.end() && is_live(pod->second)) return true;
+  if (address.is_v6() && address.is_link_local()) return resolve_on_link(address, link).resolved;
+  for (int length = address.bits(); length > 0; --length)
+    if (link_to(Prefix(address, static_cast<std::uint8_t>(length)), /*loopback_too=*/true)) return true;
+  return std::ranges::any_of(foreign_.links_of_gateway(address), [&](IfIndex one) { return is_usable_link(one); });
 }
 
 template <class Accept>

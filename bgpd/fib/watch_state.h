@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "bgpd/fib/foreign_routes.h"
 #include "bgpd/fib/kernel_watch.h"
 #include "common/ip.h"
 #include "common/netlink/types.h"
@@ -24,7 +25,7 @@ struct KernelDump {
 
 class WatchState {
  public:
-  explicit WatchState(TableId table) : table_(table) {}
+  explicit WatchState(TableId table) : table_(table), foreign_(table) {}
 
   // ------------------------------------------------------------ events
   void on_link(const netlink::Link& link, bool gone);
@@ -38,11 +39,16 @@ class WatchState {
   /// An IPv4 address went, and with it, silently, routes that named it as their source or lost their link's last one.
   /// Asked once: load_pod_routes() is due.
   bool take_pod_routes_doubtful() { return std::exchange(pod_routes_doubtful_, false); }
+  /// The same of others' routes: load_foreign() is due, with all of them.
+  bool take_foreign_doubtful() { return foreign_.take_doubtful(); }
+  void load_foreign(std::span<const netlink::Route> routes) { foreign_.load(routes); }
+  ForeignRoutes& foreign() { return foreign_; }
   /// The differences since the last call; a pod that came and went meanwhile is none.
   KernelEvents take();
 
   // ------------------------------------------------------------ questions
   Resolution resolve(const IpAddress& next_hop, IfIndex link = {}) const;
+  bool is_connected(const IpAddress& address, IfIndex link) const;
   std::optional<IpAddress> address_beside(const IpAddress& local, AddressFamily family, IfIndex link = {}) const;
   std::optional<IpAddress> link_local_beside(const IpAddress& local, IfIndex link = {}) const;
   std::optional<IpAddress> own_v4(std::span<const IpAddress> neighbors) const;
@@ -76,6 +82,8 @@ class WatchState {
   bool is_live(const Pod& pod) const;
   bool is_pod_route(const netlink::Route& route) const;
   Resolution resolve_on_link(const IpAddress& next_hop, IfIndex link) const;
+  bool is_usable_link(IfIndex index) const;
+  std::optional<IfIndex> link_to(const Prefix& subnet, bool loopback_too) const;
   template <class Accept>
   std::optional<IpAddress> lowest_beside(const IpAddress& local, IfIndex link, Accept accept) const;
 
@@ -83,6 +91,7 @@ class WatchState {
   std::unordered_map<IfIndex, LinkState> links_;
   std::map<IpAddress, unsigned> local_;                 // fe80::1 stands on every pod's link: counted
   std::map<Prefix, std::multiset<IfIndex>> connected_;  // subnets, and the links whose addresses make them
+  ForeignRoutes foreign_;
   std::unordered_map<Prefix, Pod> pods_;
   std::unordered_map<IfIndex, std::set<Prefix>> pods_by_link_;
   std::set<Prefix> touched_;

@@ -18,7 +18,7 @@ std::string Rib::Impl::why_not(const Prefix& prefix, const Path& path, const Can
   if (!next_hops.state(sets.tag(path.accepted)).resolved && !sets.get(path.accepted).marks.blackhole)
     return std::string{"next hop "}
         .append(next_hops.address(sets.tag(path.accepted)).to_string())
-        .append(" is unresolved");
+        .append(" is unresolved: not connected");
   return "selection is deferred until the neighbours have sent End-of-RIB";
 }
 

@@ -23,6 +23,7 @@ enum class RouteProtocol : std::uint8_t {
   Boot = 3,
   Static = 4,
   RouterAdvertisement = 9,
+  Dhcp = 16,
   Slash32Pod = 132,        // pod /32 and /128 routes; owned by the plugin
   Slash32Aggregate = 133,  // blackholes for pod ranges; owned by bgpd
   Slash32Bgp = 134,        // routes learned by BGP; owned by bgpd

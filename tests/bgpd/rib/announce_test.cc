@@ -103,7 +103,7 @@ TEST(Rib, KeepsButDoesNotUseAnUnresolvedNextHop) {
   w.say(1, announce({"10.1.0.0/16", "10.2.0.0/16"}, route({}, "203.0.113.9")));
   w.settle();
   EXPECT_TRUE(w.kernel.empty());
-  EXPECT_EQ(w.why_not("10.1.0.0/16", 1), "next hop 203.0.113.9 is unresolved");
+  EXPECT_EQ(w.why_not("10.1.0.0/16", 1), "next hop 203.0.113.9 is unresolved: not connected");
   EXPECT_EQ(w.rib.counts(1, AddressFamily::IPv4).accepted, 2U);
   EXPECT_THAT(w.rib.next_hops(), testing::ElementsAre(NextHop{ip("203.0.113.9"), {}}));
   w.hops[ip("203.0.113.9")] = {true, IfIndex{7}, 3};

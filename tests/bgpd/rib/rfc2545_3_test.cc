@@ -79,7 +79,7 @@ TEST(Rfc2545_3, WithoutALinkItIsUnresolved) {
   w.up(1, ebgp(1));
   w.say(1, announce({"2a00::/32"}, route({65001}, "fe80::1")));
   EXPECT_TRUE(kernel(w, "2a00::/32").empty());
-  EXPECT_EQ(w.why_not("2a00::/32", 1), "next hop fe80::1 is unresolved");
+  EXPECT_EQ(w.why_not("2a00::/32", 1), "next hop fe80::1 is unresolved: not connected");
 }
 
 TEST(Rfc2545_3, OurOwnLinkLocalAddressIsNoNextHop) {
