@@ -16,9 +16,6 @@ using config::NeighborConf;
 using nlohmann::ordered_json;
 using Keys = std::vector<std::string>;
 
-/// Of a range, what its sessions take over as they are.
-constexpr std::array<std::string_view, 3> kLiveOfRanges{"bfd", "drain", "limit"};
-
 /// Two documents side by side, with the router ID that each means.
 struct Confs {
   const BgpdConf& old_conf;
@@ -158,9 +155,11 @@ void compare_ranges(const Confs& confs, std::vector<NeighborChange>& out) {
     }
     Keys differing;
     add_differences(config::print_dynamic_neighbor(*was), config::print_dynamic_neighbor(is), "", differing);
-    auto change = judge(confs, was->settings, is.settings, std::move(differing),
+    auto change = judge(confs, neighbor_of(*was, was->range.address(), ""), neighbor_of(is, is.range.address(), ""),
+                        std::move(differing),
                         range_reset_keys(confs.old_conf, confs.old_id, *was, confs.new_conf, confs.new_id, is));
     change.range = true;
+    change.name = is.settings.name;
     change.place = is.range.to_string();
     if (!change.keys.empty()) out.push_back(std::move(change));
   }
@@ -178,6 +177,16 @@ std::string place_of(const config::NeighborConf& neighbor) {
   return neighbor.interface.value_or(neighbor.address.to_string());
 }
 
+config::NeighborConf neighbor_of(const DynamicNeighborConf& range, const IpAddress& address, const std::string& link) {
+  auto out = range.settings;
+  out.address = address;
+  out.name.append("-").append(address.to_string());
+  if (link.empty()) return out;  // the same address may call from another link as well
+  out.name.append("-").append(link);
+  out.bind_interface = link;
+  return out;
+}
+
 std::string_view to_string(Effect effect) {
   constexpr std::array<std::string_view, 5> kNames{"live", "refresh", "reset", "added", "removed"};
   return kNames.at(static_cast<std::size_t>(effect));
@@ -185,13 +194,8 @@ std::string_view to_string(Effect effect) {
 
 std::vector<std::string> range_reset_keys(const BgpdConf& old_conf, RouterId old_id, const DynamicNeighborConf& was,
                                           const BgpdConf& new_conf, RouterId new_id, const DynamicNeighborConf& is) {
-  auto out = reset_keys(old_conf, old_id, was.settings, new_conf, new_id, is.settings);
-  Keys differing;
-  add_differences(config::print_dynamic_neighbor(was), config::print_dynamic_neighbor(is), "", differing);
-  for (auto& key : differing)
-    if (std::ranges::find(kLiveOfRanges, std::string_view(key).substr(0, key.find('.'))) == kLiveOfRanges.end())
-      add(out, std::move(key));
-  return out;
+  return reset_keys(old_conf, old_id, neighbor_of(was, was.range.address(), ""), new_conf, new_id,
+                    neighbor_of(is, is.range.address(), ""));
 }
 
 ConfChanges compare_confs(const BgpdConf& old_conf, RouterId old_id, const BgpdConf& new_conf, RouterId new_id) {

@@ -51,7 +51,12 @@ std::vector<std::string> conf_changes(const config::BgpdConf& old_conf, RouterId
 /// The address, or an unnumbered neighbour's interface.
 std::string place_of(const config::NeighborConf& neighbor);
 
-/// The keys for which the sessions that a range has must end; none: they go on.
+/// Whoever calls from a range, as a neighbour. `link`: that a link-local address came from, else empty.
+config::NeighborConf neighbor_of(const config::DynamicNeighborConf& range, const IpAddress& address,
+                                 const std::string& link);
+
+/// The keys for which the sessions that a range has must end, as reset_keys() of those who came from it; none: they go
+/// on.
 std::vector<std::string> range_reset_keys(const config::BgpdConf& old_conf, RouterId old_id,
                                           const config::DynamicNeighborConf& was, const config::BgpdConf& new_conf,
                                           RouterId new_id, const config::DynamicNeighborConf& is);

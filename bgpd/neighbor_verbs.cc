@@ -102,13 +102,4 @@ RibPeer Neighbors::rib_peer_of(const Neighbor& neighbor) const {
   return out;
 }
 
-/// What a range may change of the neighbours it has.
-void Neighbors::apply_live_to_dynamic(Neighbor& neighbor, const config::NeighborConf& settings) {
-  neighbor.conf.bfd = settings.bfd;
-  order_bfd(neighbor);
-  if (std::exchange(neighbor.conf.drain, settings.drain) == settings.drain || !neighbor.up) return;
-  deps_.rib->peer_changed(neighbor.id, rib_peer_of(neighbor));
-  deps_.work();
-}
-
 }  // namespace slash32::bgp

@@ -89,21 +89,29 @@ ListenKeys Neighbors::listen_keys(const config::BgpdConf& conf) const {
   return out;
 }
 
-/// Dynamic neighbours live as long as their range says the same; BFD's settings and a drain end no session.
+/// Dynamic neighbours follow their range as a configured one follows its settings.
 void Neighbors::configure_ranges(const config::BgpdConf& old_conf, RouterId old_id) {
-  std::vector<PeerId> gone;
+  std::vector<PeerId> gone, off, free;
   for (const auto& [peer, neighbor] : neighbors_) {
     if (!neighbor->range) continue;
     const auto same_range = [&range = *neighbor->range](const auto& dynamic) { return dynamic.range == range; };
     const auto before = std::ranges::find_if(old_conf.dynamic_neighbors, same_range);
     const auto now = std::ranges::find_if(conf_.dynamic_neighbors, same_range);
-    if (now == conf_.dynamic_neighbors.end() || before == old_conf.dynamic_neighbors.end() ||
-        !range_reset_keys(old_conf, old_id, *before, conf_, id_, *now).empty()) {
+    if (now != conf_.dynamic_neighbors.end() && !now->settings.enabled) {
+      off.push_back(peer);
+    } else if (now == conf_.dynamic_neighbors.end() || before == old_conf.dynamic_neighbors.end() ||
+               !range_reset_keys(old_conf, old_id, *before, conf_, id_, *now).empty()) {
       gone.push_back(peer);
+    } else if (neighbor->over_limit && neighbor->conf.max_prefixes != now->settings.max_prefixes) {
+      free.push_back(peer);
     } else {
-      apply_live_to_dynamic(*neighbor, now->settings);
+      const auto& address = neighbor->conf.address;
+      const bool of_link = address.is_v6() && address.is_link_local();
+      apply_live(*neighbor, neighbor_of(*now, address, of_link ? neighbor->conf.bind_interface.value_or("") : ""));
     }
   }
+  for (const auto peer : off) remove(peer, cease_with_text(cease::kAdministrativeShutdown, "disabled"));
+  for (const auto peer : free) remove(peer, cease_with_text(cease::kPeerDeconfigured, ""));  // it may call again
   for (const auto peer : gone) remove(peer, cease_with_text(cease::kOtherConfigurationChange, ""));
   const auto keyed = [&](const Prefix& range) {
     return std::ranges::any_of(conf_.dynamic_neighbors, [&](const auto& dynamic) {
@@ -159,7 +167,7 @@ void Neighbors::apply_live(Neighbor& neighbor, const config::NeighborConf& conf)
   order_bfd(neighbor);
   look_for(neighbor);
   if (neighbor.over_limit && other_limit) start(neighbor);
-  if (conf.password_file) rotate_key(neighbor);
+  if (conf.password_file && !neighbor.range) rotate_key(neighbor);  // a range's: key_range()
   if (!changed || !neighbor.up) return;
   deps_.rib->peer_changed(neighbor.id, rib_peer_of(neighbor));
   deps_.work();

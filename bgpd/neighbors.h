@@ -139,7 +139,6 @@ class Neighbors {
   void rotate_key(Neighbor& neighbor);
   void order_bfd(Neighbor& neighbor);
   void configure_ranges(const config::BgpdConf& old_conf, RouterId old_id);
-  void apply_live_to_dynamic(Neighbor& neighbor, const config::NeighborConf& settings);
   void forget_drained();
   RibPeer rib_peer_of(const Neighbor& neighbor) const;
   void key_ranges();

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "bgpd/conf_changes.h"
 #include "bgpd/neighbors.h"
 #include "bgpd/wire/iana.h"
 #include "bgpd/wire/notification.h"
@@ -50,13 +51,7 @@ void Neighbors::accept_dynamic(UniqueFd fd, const Endpoint& remote) {
     log::warn("range is full", {{"range", best->range.to_string()}, {"address", remote.address.to_string()}});
     return;
   }
-  auto conf = best->settings;
-  conf.address = remote.address;
-  conf.name += "-" + remote.address.to_string();
-  if (!link.empty()) {  // the same address may call from another link as well
-    conf.name += "-" + link;
-    conf.bind_interface = link;
-  }
+  auto conf = neighbor_of(*best, remote.address, link);
   if (const auto good = check_connected(conf); !good) {
     log::warn("connection refused", {{"range", best->range.to_string()}, {"why", good.error().message}});
     return;

@@ -175,3 +175,32 @@ def _try(pair):
         return pair.peer(1).establish()
     except (AssertionError, OSError):
         return None
+
+
+def test_what_resets_no_neighbour_resets_none_of_a_range(pair):
+    rack = {"name": "rack", "range": "10.9.1.0/24", "remoteAs": "external", "import": ["all"], "export": ["all"]}
+    document = base(pair, dynamicNeighbors=[rack])
+    peer = pair.peer(1).establish()
+    peer.send(a.announce(["20.1.0.0/16", "20.2.0.0/16"], (PEER_ASN,), peer_address(1)))
+    pair.speaker.wait_in_kernel("20.2.0.0/16")
+    document["policies"] = {**POLICIES, "one": [{"match": {"prefix": ["20.2.0.0/16"]}, "then": "accept"}]}
+    rack = {**rack, "import": ["one"], "description": "racks", "allow": ["ownRanges"], "maxPrefixes": {"in": 2}}
+    pair.speaker.reload({**document, "dynamicNeighbors": [rack]})
+    pair.speaker.wait_not_in_kernel("20.1.0.0/16")
+    assert pair.speaker.in_kernel("20.2.0.0/16")
+    undisturbed(peer)
+    name = f"rack-{peer_address(1)}"
+    assert pair.speaker.neighbor(name)["description"] == "racks"
+    pair.speaker.reload({**document, "dynamicNeighbors": [{**rack, "name": "shelf"}]})
+    wait_until(lambda: pair.speaker.neighbor(f"shelf-{peer_address(1)}"), 5, "the other name")
+    assert not pair.speaker.neighbor(name)
+    undisturbed(peer)
+    peer.send(a.announce(["20.3.0.0/16"], (PEER_ASN,), peer_address(1)))
+    peer.expect_notification(wire.CEASE, 1)
+    wait_until(lambda: "maxPrefixes" in (pair.speaker.neighbor(f"shelf-{peer_address(1)}") or {}).get("held", ""), 5)
+    rack = {**rack, "name": "shelf", "maxPrefixes": {"in": 9}}
+    pair.speaker.reload({**document, "dynamicNeighbors": [rack]})
+    wait_until(lambda: not pair.speaker.neighbor(f"shelf-{peer_address(1)}"), 5, "its place, free to call again")
+    again = pair.peer(1).establish()
+    pair.speaker.reload({**document, "dynamicNeighbors": [{**rack, "enabled": False}]})
+    again.expect_notification(wire.CEASE, 2)

@@ -166,7 +166,33 @@ TEST(CompareConfs, ANeighborWithoutASessionLosesNone) {
   EXPECT_TRUE(compare_confs(is, kId, was, kId).neighbors.back().ends_sessions == false) << "added, and disabled";
 }
 
-TEST(CompareConfs, OfARangeAllButBfdDrainAndLimitResets) {
+TEST(CompareConfs, OfARangeSettingsThatNeedNoNewSessionAreLive) {
+  config::BgpdConf was;
+  was.local_as = Asn{64512};
+  was.policies["p"] = {};
+  config::DynamicNeighborConf range{.range = *Prefix::parse("fd00::/64", true), .settings = neighbor("rack", 0)};
+  was.dynamic_neighbors = {range};
+  const auto after_range = [&](auto change) {
+    auto is = was;
+    change(is.dynamic_neighbors[0].settings);
+    return only(compare_confs(was, kId, is, kId));
+  };
+  const auto text = after_range([](auto& one) { one.description = "racks"; });
+  EXPECT_EQ(text.effect, Effect::Live);
+  EXPECT_THAT(text.keys, ElementsAre("description"));
+  EXPECT_EQ(after_range([](auto& one) { one.extended_next_hop = true; }).effect, Effect::Live) << "it was, over IPv6";
+  for (const auto& refresh :
+       {after_range([](auto& one) { one.import_policies = {"p"}; }),
+        after_range([](auto& one) { one.export_policies = {"p"}; }),
+        after_range([](auto& one) { one.allow.default_route = true; }),
+        after_range([](auto& one) { one.max_prefixes.in = 5; }), after_range([](auto& one) { one.name = "shelf"; })}) {
+    EXPECT_EQ(refresh.effect, Effect::Refresh) << refresh.keys.at(0);
+    EXPECT_THAT(refresh.reset_by, IsEmpty());
+  }
+  EXPECT_EQ(after_range([](auto& one) { one.name = "shelf"; }).name, "shelf");
+}
+
+TEST(CompareConfs, OfARangeResetsWhatResetsANeighbor) {
   config::BgpdConf was;
   was.local_as = Asn{64512};
   config::DynamicNeighborConf range{.range = *Prefix::parse("10.0.0.0/24", true), .settings = neighbor("rack", 0)};
@@ -179,11 +205,11 @@ TEST(CompareConfs, OfARangeAllButBfdDrainAndLimitResets) {
   EXPECT_EQ(live.effect, Effect::Refresh) << "a drain";
   EXPECT_THAT(live.keys, testing::UnorderedElementsAre("limit", "drain", "bfd"));
   is = was;
-  is.dynamic_neighbors[0].settings.description = "racks";
+  is.dynamic_neighbors[0].settings.hold_time = Seconds{30};
   const auto reset = only(compare_confs(was, kId, is, kId));
-  EXPECT_THAT(reset.reset_by, ElementsAre("description"));
+  EXPECT_THAT(reset.reset_by, ElementsAre("holdTime"));
   EXPECT_THAT(conf_changes(was, kId, is, kId),
-              ElementsAre("range rack (10.0.0.0/24) changed (description); its sessions are reset"));
+              ElementsAre("range rack (10.0.0.0/24) changed (holdTime); its sessions are reset"));
   EXPECT_THAT(range_reset_keys(was, kId, was.dynamic_neighbors[0], was, RouterId{2}, was.dynamic_neighbors[0]),
               ElementsAre("/routerId"));
   is.dynamic_neighbors.clear();
