@@ -52,6 +52,7 @@ constexpr std::array kRows{
     Row{"holdTime", in_peer<&PeerSettings::hold_time>},
     Row{"keepaliveTime", in_peer<&PeerSettings::keepalive_time>},
     Row{"connectRetryTime", in_peer<&PeerSettings::connect_retry_time>},
+    Row{"delayOpen", in_peer<&PeerSettings::delay_open>},
     Row{"families", in_peer<&PeerSettings::families>},
     Row{"gracefulRestart.enabled", in_peer<&PeerSettings::graceful_restart>},
     Row{"gracefulRestart.restartTime", in_peer<&PeerSettings::restart_time>},

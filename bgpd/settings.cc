@@ -33,6 +33,7 @@ PeerSettings peer_settings(const config::BgpdConf& conf, const config::NeighborC
   out.hold_time = neighbor.hold_time;
   out.keepalive_time = neighbor.keepalive_time;
   out.connect_retry_time = neighbor.connect_retry_time;
+  out.delay_open = neighbor.delay_open;
   out.families = neighbor.families;
   out.graceful_restart = neighbor.graceful_restart.enabled;
   out.restart_time = neighbor.graceful_restart.restart_time;

@@ -98,6 +98,7 @@ struct NeighborConf {
   Seconds hold_time{90};                  // RFC 4271 section 4.2: 0 or at least 3
   std::optional<Seconds> keepalive_time;  // default: a third of the negotiated hold time
   Milliseconds connect_retry_time{5000};
+  Seconds delay_open{0};                     // RFC 4271 section 8.1.1: 0 to 240
   std::optional<std::uint8_t> ttl_security;  // hops; RFC 5082
   std::optional<std::uint8_t> multihop;      // TTL; default: 1 for eBGP, 64 for iBGP
   bool connected_check = true;               // eBGP over one hop: held where it is on no subnet of ours

@@ -194,6 +194,7 @@ void print_session(const NeighborConf& n, ordered_json& out) {
   if (n.password_file) out["passwordFile"] = *n.password_file;
   out["holdTime"] = n.hold_time.count();
   if (n.keepalive_time) out["keepaliveTime"] = n.keepalive_time->count();
+  out["delayOpen"] = n.delay_open.count();
   out["connectRetryTime"] = static_cast<double>(n.connect_retry_time.count()) / 1000;
   if (n.ttl_security) out["ttlSecurity"] = *n.ttl_security;
   if (n.multihop) out["multihop"] = *n.multihop;

@@ -197,6 +197,8 @@ Status apply_session(const JsonField& field, NeighborConf& out) {
   out.hold_time = TRY(field.optional("holdTime", read_hold_time, out.hold_time));
   if (field.has("keepaliveTime")) out.keepalive_time = TRY(read_keepalive_time(field.child("keepaliveTime")));
   out.connect_retry_time = TRY(field.optional("connectRetryTime", read_retry_time, out.connect_retry_time));
+  out.delay_open =
+      Seconds{TRY(field.optional("delayOpen", json::integer<std::int64_t>(0, 240), out.delay_open.count()))};
   out.ttl_security = TRY(field.optional("ttlSecurity", read_ttl_security, out.ttl_security));
   if (field.has("multihop")) out.multihop = TRY(json::integer<std::uint8_t>(1)(field.child("multihop")));
   out.connected_check = TRY(field.optional("connectedCheck", json::boolean, out.connected_check));

@@ -61,9 +61,9 @@ Step to_active(const Fsm& fsm, const FsmContext& context, std::string why) {
 }
 
 Step connect(const Fsm& fsm, const FsmContext& context) {
-  return {
-      {PeerState::Connect, fsm.connect_retry_counter, nullptr},
-      {op::CloseTcp{}, op::StartConnect{}, op::StartTimer{Timer::ConnectRetry, context.settings.connect_retry_time}}};
+  return {{PeerState::Connect, fsm.connect_retry_counter, nullptr},
+          {op::CloseTcp{}, op::StopTimer{Timer::DelayOpen}, op::StartConnect{},
+           op::StartTimer{Timer::ConnectRetry, context.settings.connect_retry_time}}};
 }
 
 Step send_open(const Fsm& fsm) {
@@ -71,47 +71,12 @@ Step send_open(const Fsm& fsm) {
           {op::StopTimer{Timer::ConnectRetry}, op::SendOpen{}, op::StartTimer{Timer::Hold, kOpenHoldTime}}};
 }
 
-Step on_idle(const Fsm& fsm, const Event& event, const FsmContext& context) {
-  return std::visit(
-      Overloaded{
-          [&](const ev::Start&) -> Step {
-            if (context.initiates) return connect(fsm, context);
-            return {{PeerState::Active, 0, nullptr}, {}};  // passive: only listens
-          },
-          [&](const ev::TcpConnected&) -> Step { return {fsm, {op::CloseTcp{}}}; },  // Idle refuses connections
-          [&](const auto&) -> Step { return stay(fsm); },
-      },
-      event);
-}
-
-Step on_connect(const Fsm& fsm, const Event& event, const FsmContext& context) {
-  return std::visit(
-      Overloaded{
-          [&](const ev::Start&) -> Step { return stay(fsm); },
-          [&](const ev::Stop&) -> Step { return to_idle(fsm, Ending::Stopped, "stopped"); },
-          [&](const ev::CloseForRestart&) -> Step { return to_idle(fsm, Ending::ForRestart, "restarting"); },
-          [&](const ev::ConnectRetryExpired&) -> Step { return connect(fsm, context); },
-          [&](const ev::TcpConnected&) -> Step { return send_open(fsm); },
-          [&](const ev::TcpFailed& e) -> Step { return to_active(fsm, context, e.why); },
-          [&](const ev::CollisionLost&) -> Step { return to_idle(fsm, Ending::CollisionLost, "not needed any more"); },
-          [&](const auto&) -> Step { return to_idle(fsm, Ending::TcpLost, "unexpected event in Connect"); },
-      },
-      event);
-}
-
-Step on_active(const Fsm& fsm, const Event& event, const FsmContext& context) {
-  return std::visit(
-      Overloaded{
-          [&](const ev::Start&) -> Step { return stay(fsm); },
-          [&](const ev::Stop&) -> Step { return to_idle(fsm, Ending::Stopped, "stopped"); },
-          [&](const ev::CloseForRestart&) -> Step { return to_idle(fsm, Ending::ForRestart, "restarting"); },
-          [&](const ev::ConnectRetryExpired&) -> Step { return context.initiates ? connect(fsm, context) : stay(fsm); },
-          [&](const ev::TcpConnected&) -> Step { return send_open(fsm); },
-          [&](const ev::TcpFailed& e) -> Step { return to_active(fsm, context, e.why); },
-          [&](const ev::CollisionLost&) -> Step { return to_idle(fsm, Ending::CollisionLost, "not needed any more"); },
-          [&](const auto&) -> Step { return to_idle(fsm, Ending::TcpLost, "unexpected event in Active"); },
-      },
-      event);
+/// Section 8.2.2, Connect and Active: with DelayOpen our OPEN waits for the peer's, or for its time.
+Step tcp_connected(const Fsm& fsm, const FsmContext& context) {
+  if (context.settings.delay_open == Seconds{0}) return send_open(fsm);
+  Step out{fsm, {op::StopTimer{Timer::ConnectRetry}, op::StartTimer{Timer::DelayOpen, context.settings.delay_open}}};
+  out.next.delaying = true;
+  return out;
 }
 
 Step accept_open(const Fsm& fsm, const ev::OpenReceived& e, const FsmContext& context) {
@@ -130,12 +95,78 @@ Step accept_open(const Fsm& fsm, const ev::OpenReceived& e, const FsmContext& co
   return out;
 }
 
-Step hold_expired(const Fsm& fsm) { return notify_and_idle(fsm, notification(ErrorCode::HoldTimerExpired)); }
-
 Step notified(const Fsm& fsm, const Notification& n) {
   return to_idle(fsm, is_hard_reset(n) ? Ending::HardResetReceived : Ending::NotificationReceived,
                  "received " + describe(n));
 }
+
+/// Connect or Active with a connection on which DelayOpen waits; nothing: as without one.
+std::optional<Step> on_delaying(const Fsm& fsm, const Event& event, const FsmContext& context) {
+  return std::visit(
+      Overloaded{
+          [&](const ev::DelayOpenExpired&) -> std::optional<Step> { return send_open(fsm); },
+          [&](const ev::OpenReceived& e) -> std::optional<Step> {
+            Step out = accept_open(fsm, e, context);
+            if (out.next.state != PeerState::OpenConfirm) return out;
+            out.operations.insert(out.operations.begin(), {op::StopTimer{Timer::DelayOpen}, op::SendOpen{}});
+            return out;
+          },
+          [&](const ev::HeaderError& e) -> std::optional<Step> { return notify_and_idle(fsm, e.notification); },
+          [&](const ev::OpenError& e) -> std::optional<Step> { return notify_and_idle(fsm, e.notification); },
+          [&](const ev::NotificationReceived& e) -> std::optional<Step> { return notified(fsm, e.notification); },
+          [&](const auto&) -> std::optional<Step> { return std::nullopt; },
+      },
+      event);
+}
+
+Step on_idle(const Fsm& fsm, const Event& event, const FsmContext& context) {
+  return std::visit(
+      Overloaded{
+          [&](const ev::Start&) -> Step {
+            if (context.initiates) return connect(fsm, context);
+            return {{PeerState::Active, 0, nullptr}, {}};  // passive: only listens
+          },
+          [&](const ev::TcpConnected&) -> Step { return {fsm, {op::CloseTcp{}}}; },  // Idle refuses connections
+          [&](const auto&) -> Step { return stay(fsm); },
+      },
+      event);
+}
+
+Step on_connect(const Fsm& fsm, const Event& event, const FsmContext& context) {
+  if (fsm.delaying)
+    if (auto step = on_delaying(fsm, event, context)) return std::move(*step);
+  return std::visit(
+      Overloaded{
+          [&](const ev::Start&) -> Step { return stay(fsm); },
+          [&](const ev::Stop&) -> Step { return to_idle(fsm, Ending::Stopped, "stopped"); },
+          [&](const ev::CloseForRestart&) -> Step { return to_idle(fsm, Ending::ForRestart, "restarting"); },
+          [&](const ev::ConnectRetryExpired&) -> Step { return connect(fsm, context); },
+          [&](const ev::TcpConnected&) -> Step { return tcp_connected(fsm, context); },
+          [&](const ev::TcpFailed& e) -> Step { return to_active(fsm, context, e.why); },
+          [&](const ev::CollisionLost&) -> Step { return to_idle(fsm, Ending::CollisionLost, "not needed any more"); },
+          [&](const auto&) -> Step { return to_idle(fsm, Ending::TcpLost, "unexpected event in Connect"); },
+      },
+      event);
+}
+
+Step on_active(const Fsm& fsm, const Event& event, const FsmContext& context) {
+  if (fsm.delaying)
+    if (auto step = on_delaying(fsm, event, context)) return std::move(*step);
+  return std::visit(
+      Overloaded{
+          [&](const ev::Start&) -> Step { return stay(fsm); },
+          [&](const ev::Stop&) -> Step { return to_idle(fsm, Ending::Stopped, "stopped"); },
+          [&](const ev::CloseForRestart&) -> Step { return to_idle(fsm, Ending::ForRestart, "restarting"); },
+          [&](const ev::ConnectRetryExpired&) -> Step { return context.initiates ? connect(fsm, context) : stay(fsm); },
+          [&](const ev::TcpConnected&) -> Step { return tcp_connected(fsm, context); },
+          [&](const ev::TcpFailed& e) -> Step { return to_active(fsm, context, e.why); },
+          [&](const ev::CollisionLost&) -> Step { return to_idle(fsm, Ending::CollisionLost, "not needed any more"); },
+          [&](const auto&) -> Step { return to_idle(fsm, Ending::TcpLost, "unexpected event in Active"); },
+      },
+      event);
+}
+
+Step hold_expired(const Fsm& fsm) { return notify_and_idle(fsm, notification(ErrorCode::HoldTimerExpired)); }
 
 Step on_open_sent(const Fsm& fsm, const Event& event, const FsmContext& context) {
   return std::visit(

@@ -6,7 +6,8 @@
 // - A NOTIFICATION in OpenSent ends the connection without one of ours in answer: nobody reads that.
 // - An OPEN in OpenConfirm or Established is an error on that connection; collisions are seen between connections
 //   (collision.h), which have a state machine each.
-// - DelayOpen and peer oscillation damping (both optional) are not there; the pause before Idle is left is Peer's.
+// - What DelayOpen waits for may also be a NOTIFICATION of ours without an OPEN before it (optional attribute 13).
+// - Peer oscillation damping (optional) is not there; the pause before Idle is left is Peer's.
 #pragma once
 
 #include <cstdint>
@@ -31,6 +32,7 @@ struct CloseForRestart {};      // RFC 4724 section 4: end without NOTIFICATION
 struct ConnectRetryExpired {};  // 9
 struct HoldExpired {};          // 10
 struct KeepaliveExpired {};     // 11
+struct DelayOpenExpired {};     // 12
 struct TcpConnected {};         // 16, 17
 struct TcpFailed {
   std::string why;
@@ -38,7 +40,7 @@ struct TcpFailed {
 struct OpenReceived {
   Open open;
   ConnectionId connection = 0;
-};  // 19
+};  // 19, and 20 where DelayOpen waits
 struct HeaderError {
   Notification notification;
 };  // 21
@@ -64,11 +66,11 @@ struct BfdDown {
 };  // RFC 9384: the path to the peer has failed
 }  // namespace ev
 
-using Event =
-    std::variant<ev::Start, ev::Stop, ev::CloseForRestart, ev::ConnectRetryExpired, ev::HoldExpired,
-                 ev::KeepaliveExpired, ev::TcpConnected, ev::TcpFailed, ev::OpenReceived, ev::HeaderError,
-                 ev::OpenError, ev::CollisionLost, ev::NotificationReceived, ev::KeepaliveReceived, ev::UpdateReceived,
-                 ev::UpdateError, ev::RefreshReceived, ev::Replaced, ev::SendHoldExpired, ev::BfdDown>;
+using Event = std::variant<ev::Start, ev::Stop, ev::CloseForRestart, ev::ConnectRetryExpired, ev::HoldExpired,
+                           ev::KeepaliveExpired, ev::DelayOpenExpired, ev::TcpConnected, ev::TcpFailed,
+                           ev::OpenReceived, ev::HeaderError, ev::OpenError, ev::CollisionLost,
+                           ev::NotificationReceived, ev::KeepaliveReceived, ev::UpdateReceived, ev::UpdateError,
+                           ev::RefreshReceived, ev::Replaced, ev::SendHoldExpired, ev::BfdDown>;
 
 /// How a connection, or the attempt at one, came to its end.
 enum class Ending : std::uint8_t {
@@ -118,6 +120,7 @@ struct Fsm {
   PeerState state = PeerState::Idle;
   std::uint32_t connect_retry_counter = 0;  // RFC 4271 section 8.1.1; here also the pause's exponent
   std::shared_ptr<const Session> session;   // in OpenConfirm and Established
+  bool delaying = false;                    // in Connect and Active: connected, and the DelayOpenTimer runs
 };
 
 struct Step {

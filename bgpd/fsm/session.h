@@ -32,6 +32,7 @@ struct PeerSettings {
   Seconds hold_time{90};
   std::optional<Seconds> keepalive_time;  // scaled when the negotiated hold time is shorter; absent: a third of it
   Milliseconds connect_retry_time{5000};  // the longest pause between attempts to connect, and the patience with one
+  Seconds delay_open{0};  // how long the peer's OPEN is waited for before ours is sent; 0: not at all (DelayOpen)
   std::vector<AddressFamily> families;
   bool graceful_restart = true;
   Seconds restart_time{120};

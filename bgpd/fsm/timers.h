@@ -9,8 +9,8 @@
 namespace slash32::bgp {
 
 /// The timers of one connection (RFC 4271 section 8.1.3).
-enum class Timer : std::uint8_t { ConnectRetry, Hold, Keepalive };
-inline constexpr std::size_t kTimers = 3;
+enum class Timer : std::uint8_t { ConnectRetry, Hold, Keepalive, DelayOpen };
+inline constexpr std::size_t kTimers = 4;
 
 inline constexpr Seconds kOpenHoldTime{240};        // RFC 4271 section 8.2.2: "a large value", 4 minutes
 inline constexpr Milliseconds kFastReconnect{500};  // the first pause after a connection was lost

@@ -55,7 +55,7 @@ void Peer::Impl::failed(ConnectionId id, const std::string& why, Instant now) {
   if (c == nullptr) return;
   c->id = 0;  // gone already: nobody needs to be told to close it
   // Who calls only to hang up before its OPEN costs as much as who sends a wrong one.
-  if (c->direction == Direction::Incoming && c->fsm.state == PeerState::OpenSent) backoff.note_refusal(now);
+  if (c->direction == Direction::Incoming && c->awaits_open()) backoff.note_refusal(now);
   dispatch(*c, ev::TcpFailed{why}, now);
 }
 
@@ -68,7 +68,7 @@ ConnectionId Peer::Impl::accepted(Instant now) {
   // A peer opens one connection at a time: what it opened before and did not bring to Established is given up.
   for (std::size_t i = 1; i < connections.size(); ++i) {
     if (connections[i]->fsm.state == PeerState::Established) continue;
-    if (connections[i]->fsm.state == PeerState::OpenSent) backoff.note_refusal(now);  // its OPEN never came
+    if (connections[i]->awaits_open()) backoff.note_refusal(now);  // its OPEN never came
     dispatch(*connections[i], ev::CollisionLost{}, now);
   }
   auto c = std::make_unique<Connection>();
@@ -82,7 +82,7 @@ ConnectionId Peer::Impl::accepted(Instant now) {
 
 void Peer::Impl::bytes(ConnectionId id, std::span<const std::uint8_t> data, Instant now) {
   Connection* c = find(id);
-  if (c == nullptr || c->fsm.state < PeerState::OpenSent) return;
+  if (c == nullptr || (c->fsm.state < PeerState::OpenSent && !c->fsm.delaying)) return;
   c->framer.push(data);
   while (c->id == id) {  // a message may end the connection; what came behind it is then dropped
     // RFC 8654 section 4: who sent the capability takes longer messages, whether or not the peer sent it.
@@ -102,7 +102,8 @@ void Peer::Impl::bytes(ConnectionId id, std::span<const std::uint8_t> data, Inst
 }
 
 void Peer::Impl::time(Instant now) {
-  static const std::array<Event, kTimers> kEvents{ev::ConnectRetryExpired{}, ev::HoldExpired{}, ev::KeepaliveExpired{}};
+  static const std::array<Event, kTimers> kEvents{ev::ConnectRetryExpired{}, ev::HoldExpired{}, ev::KeepaliveExpired{},
+                                                  ev::DelayOpenExpired{}};
   for (std::size_t i = 0; i < connections.size(); ++i) {
     Connection& c = *connections[i];
     for (std::size_t t = 0; t < kTimers; ++t) {

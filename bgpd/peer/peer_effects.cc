@@ -24,7 +24,7 @@ bool is(const Notification& n, ErrorCode code, std::uint8_t subcode) {
 }  // namespace
 
 void Peer::Impl::dispatch(Connection& c, const Event& event, Instant now) {
-  const PeerState before = c.fsm.state;
+  const PeerState before = c.awaits_open() ? PeerState::OpenSent : c.fsm.state;  // what is wrong then counts the same
   const auto session = c.fsm.session;
   Step step = bgp::step(c.fsm, event, {settings, c.sent, c.direction == Direction::Outgoing && !settings.passive});
   c.fsm = std::move(step.next);
@@ -50,7 +50,8 @@ void Peer::Impl::run(Connection& c, PeerState before, const std::shared_ptr<cons
                    c.framer.clear();
                  },
                  [&](const op::StartTimer& o) {
-                   c.timers[index(o.timer)] = now + (o.timer == Timer::Hold ? o.length : jitter(o.length));
+                   const bool exact = o.timer == Timer::Hold || o.timer == Timer::DelayOpen;  // RFC 4271 section 10
+                   c.timers[index(o.timer)] = now + (exact ? o.length : jitter(o.length));
                  },
                  [&](const op::StopTimer& o) { c.timers[index(o.timer)].reset(); },
                  [&](const op::StopAllTimers&) { c.timers = {}; },
@@ -83,9 +84,14 @@ void Peer::Impl::note_sent(const Connection& c, const Notification& n, Instant n
   status.errors.sent = std::move(noted);
 }
 
-void Peer::Impl::send_open(Connection& c) {
+/// The OPEN that is sent, or will be: what the peer's is judged by.
+void Peer::Impl::prepare_open(Connection& c) {
   c.with_capabilities = with_capabilities;
   c.sent = make_open(settings, restart, with_capabilities);
+}
+
+void Peer::Impl::send_open(Connection& c) {
+  prepare_open(c);
   send(c, encode_open(c.sent, with_capabilities));
 }
 

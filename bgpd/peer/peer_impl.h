@@ -32,6 +32,9 @@ struct Connection {
   Instant since{};                // when it was accepted or opened
   std::array<std::optional<Instant>, kTimers> timers{};
   Framer framer;
+
+  /// Messages are read, and the peer's OPEN has not come.
+  bool awaits_open() const { return fsm.delaying || fsm.state == PeerState::OpenSent; }
 };
 
 struct Peer::Impl {
@@ -66,6 +69,7 @@ struct Peer::Impl {
   void send(Connection& c, std::vector<std::uint8_t> bytes);
   void note_identifier(const Notification& n);
   void note_sent(const Connection& c, const Notification& n, Instant now);
+  void prepare_open(Connection& c);
   void send_open(Connection& c);
   void session_up(Connection& c, Instant now);
   void ended(Connection& c, PeerState before, const std::shared_ptr<const Session>& session, const op::Ended& how,

@@ -61,7 +61,8 @@ void Peer::Impl::on_message(Connection& c, const Frame& frame, Instant now) {
 void Peer::Impl::on_open(Connection& c, std::span<const std::uint8_t> body, Instant now) {
   auto open = decode_open(body);
   if (!open) return dispatch(c, ev::OpenError{open.error()}, now);
-  if (c.fsm.state == PeerState::OpenSent && !resolve_collisions(c, *open, now)) return;
+  if (c.fsm.delaying) prepare_open(c);
+  if (c.awaits_open() && !resolve_collisions(c, *open, now)) return;
   dispatch(c, ev::OpenReceived{std::move(*open), c.id}, now);
 }
 

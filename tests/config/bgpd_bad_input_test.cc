@@ -155,6 +155,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"hold_time", NEIGHBOR(R"("holdTime": 2)"), "/neighbors/0/holdTime: must be 0 or at least 3"},
         Mistake{"keepalive", NEIGHBOR(R"("holdTime": 9, "keepaliveTime": 4)"), "/neighbors/0/keepaliveTime: "},
         Mistake{"retry", NEIGHBOR(R"("connectRetryTime": 0)"), "/neighbors/0/connectRetryTime: "},
+        Mistake{"delay_open", NEIGHBOR(R"("delayOpen": 241)"), "/neighbors/0/delayOpen: "},
         Mistake{"families_empty", NEIGHBOR(R"("families": [])"), "/neighbors/0/families: "},
         Mistake{"family_unknown", NEIGHBOR(R"("families": ["ipv5"])"), "/neighbors/0/families/0: "},
         Mistake{"local_address", NEIGHBOR(R"("localAddress": "::1")"), "/neighbors/0/localAddress: must be an IPv4"},

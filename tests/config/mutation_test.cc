@@ -60,7 +60,7 @@ constexpr const char* kBgpd = R"({
     {"name": "a", "address": "10.0.1.254", "group": "g"},
     {"name": "b", "address": "fe80::1", "remoteAs": "internal", "port": 179, "passive": false, "enabled": true,
      "description": "d", "localAddress": "fe80::2", "bindInterface": "eth0", "passwordFile": "/k", "holdTime": 90,
-     "keepaliveTime": 30, "connectRetryTime": 5, "multihop": 3, "families": ["ipv4", "ipv6"],
+     "keepaliveTime": 30, "connectRetryTime": 5, "delayOpen": 2, "multihop": 3, "families": ["ipv4", "ipv6"],
      "gracefulRestart": {"enabled": true, "restartTime": 120, "notification": true, "staleTime": 360,
        "longLived": {"staleTime": 9, "staleTime4": 8, "staleTime6": 7, "maxStaleTime": 6, "partialDeployment": true}},
      "bfd": {"minTx": 50, "minRx": 50, "multiplier": 3, "multihop": false}, "routeReflectorClient": true, "allowOwnAs": 1,

@@ -124,3 +124,14 @@ def test_it_sends_all_again_when_asked(pair, other):
                lambda: f"{pair.speaker.neighbor('router')}\n{logs(pair)}")
     assert pair.speaker.neighbor("router")["flaps"] == 0
     assert PREFIX not in monitor.log() and PREFIX6 not in monitor.log()
+
+
+DELAYS = {routers.Bird: {}, routers.Frr: {"session": "neighbor 10.9.0.1 timers delayopen 20"}}
+
+
+@over(DELAYS, sessions=(False,))
+def test_with_delay_open_the_first_open_of_either_side_ends_the_wait(pair, other):
+    """RFC 4271 section 8.1.1. BIRD sends its OPEN at once; FRR waits longer than we do."""
+    made = start(pair, other, DELAYS, delayOpen=60 if other[0] is routers.Bird else 3)
+    wait_for_routes(pair, made)
+    assert pair.speaker.neighbor("router")["flaps"] == 0

@@ -99,6 +99,7 @@ TEST(CompareConfs, EveryKeyThatResetsIsNamed) {
       {"passive", [](Conf& n) { n.passive = true; }},
       {"holdTime", [](Conf& n) { n.hold_time = Seconds{30}; }},
       {"keepaliveTime", [](Conf& n) { n.keepalive_time = Seconds{3}; }},
+      {"delayOpen", [](Conf& n) { n.delay_open = Seconds{5}; }},
       {"connectRetryTime", [](Conf& n) { n.connect_retry_time = Milliseconds{100}; }},
       {"families", [](Conf& n) { n.families = {AddressFamily::IPv4}; }},
       {"gracefulRestart.enabled", [](Conf& n) { n.graceful_restart.enabled = false; }},

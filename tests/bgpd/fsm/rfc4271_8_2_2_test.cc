@@ -46,6 +46,7 @@ const std::array<Event, std::variant_size_v<Event>> kEvents{
     ev::ConnectRetryExpired{},
     ev::HoldExpired{},
     ev::KeepaliveExpired{},
+    ev::DelayOpenExpired{},
     ev::TcpConnected{},
     ev::TcpFailed{"lost"},
     ev::OpenReceived{their_open(), 7},
@@ -84,7 +85,7 @@ std::string brief(const Step& step) {
     if (std::holds_alternative<op::DeliverUpdate>(o)) add("update");
     if (std::holds_alternative<op::DeliverRefresh>(o)) add("refresh");
     if (const auto* t = std::get_if<op::StartTimer>(&o))
-      add(std::array{"retry", "hold", "ka"}[static_cast<std::size_t>(t->timer)]);
+      add(std::array{"retry", "hold", "ka", "delay"}[static_cast<std::size_t>(t->timer)]);
   }
   return out;
 }
@@ -105,6 +106,7 @@ const Cell kMatrix[][6] = {
     /* ConnectRetryExpired  */ {{I, ""}, {C, "close connect retry"}, {C, "close connect retry"}, {I, "notify:5/1 close"}, {I, "notify:5/2 close"}, {I, "notify:5/3 close"}},
     /* HoldExpired          */ {{I, ""}, {I, "close"}, {I, "close"}, {I, "notify:4/0 close"}, {I, "notify:4/0 close"}, {I, "notify:4/0 close"}},
     /* KeepaliveExpired     */ {{I, ""}, {I, "close"}, {I, "close"}, {I, "notify:5/1 close"}, {F, "keepalive ka"}, {E, "keepalive ka"}},
+    /* DelayOpenExpired     */ {{I, ""}, {I, "close"}, {I, "close"}, {I, "notify:5/1 close"}, {I, "notify:5/2 close"}, {I, "notify:5/3 close"}},
     /* TcpConnected         */ {{I, "close"}, {S, "open hold"}, {S, "open hold"}, {S, ""}, {F, ""}, {E, ""}},
     /* TcpFailed            */ {{I, ""}, {A, "close retry"}, {A, "close retry"}, {A, "close retry"}, {I, "close"}, {I, "close"}},
     /* OpenReceived         */ {{I, ""}, {I, "close"}, {I, "close"}, {F, "keepalive hold ka"}, {I, "notify:5/2 close"}, {I, "notify:5/3 close"}},
@@ -121,6 +123,14 @@ const Cell kMatrix[][6] = {
     /* BfdDown              */ {{I, ""}, {I, "close"}, {I, "close"}, {I, "notify:5/1 close"}, {I, "notify:5/2 close"}, {I, "notify:6/10 close"}},
 };
 // clang-format on
+
+/// Connect and Active while DelayOpen waits on a connection, where they answer otherwise.
+const std::map<std::size_t, Cell> kDelaying = {
+    {6, {S, "open hold"}},               // DelayOpenExpired
+    {9, {F, "open keepalive hold ka"}},  // OpenReceived
+    {10, {I, "notify:1/1 close"}},       // HeaderError
+    {11, {I, "notify:2/1 close"}},       // OpenError
+};
 static_assert(std::size(kMatrix) == std::variant_size_v<Event>, "every event has a row");
 
 TEST(Rfc4271_8_2_2, EveryStateAnswersEveryEventAsTheTableSays) {
@@ -131,6 +141,28 @@ TEST(Rfc4271_8_2_2, EveryStateAnswersEveryEventAsTheTableSays) {
       SCOPED_TRACE("event " + std::to_string(e) + " in " + std::string{to_string(kStates[s])});
       EXPECT_EQ(step.next.state, kMatrix[e][s].next);
       EXPECT_EQ(brief(step), kMatrix[e][s].operations);
+    }
+  }
+}
+
+TEST(Rfc4271_8_2_2, DelayOpenWaitsForTheirOpenOrItsTimeBeforeOurs) {
+  PeerSettings delayed = kSettings;
+  delayed.delay_open = Seconds{5};
+  const FsmContext context{delayed, kSent, true};
+  for (const PeerState state : {C, A}) {
+    const Step waits = bgp::step(in(state), ev::TcpConnected{}, context);
+    EXPECT_EQ(waits.next.state, state);
+    EXPECT_EQ(brief(waits), "delay");
+    EXPECT_EQ(std::get<op::StartTimer>(waits.operations.back()).length, Seconds{5});
+    for (std::size_t e = 0; e < kEvents.size(); ++e) {
+      if (kEvents[e].index() == Event{ev::TcpConnected{}}.index()) continue;  // it is connected
+      SCOPED_TRACE("event " + std::to_string(e) + " in " + std::string{to_string(state)});
+      const auto other = kDelaying.find(e);
+      const Cell& cell = other != kDelaying.end() ? other->second : kMatrix[e][static_cast<std::size_t>(state)];
+      const Step step = bgp::step(waits.next, kEvents[e], context);
+      EXPECT_EQ(step.next.state, cell.next);
+      EXPECT_EQ(brief(step), cell.operations);
+      EXPECT_EQ(step.next.delaying, kEvents[e].index() == Event{ev::Start{}}.index());
     }
   }
 }
@@ -214,21 +246,27 @@ void follow(const Step& step, PeerState before, Shadow& shadow) {
 TEST(Rfc4271_8_2_2, RandomWalksKeepTheInvariants) {
   std::mt19937 rng{4271};
   std::array<int, 6> visits{};
+  PeerSettings delayed = kSettings;
+  delayed.delay_open = Seconds{5};
+  const std::array kSides{kActiveSide, kPassiveSide, FsmContext{delayed, kSent, true},
+                          FsmContext{delayed, kSent, false}};
   for (int walk = 0; walk < 2000; ++walk) {
     Fsm fsm;
     Shadow shadow;
     for (int i = 0; i < 60; ++i) {
       // Events that lead on come often, so that walks reach Established.
-      static constexpr std::array<std::size_t, 4> kLeadOn{0, 6, 8, 13};
+      static constexpr std::array<std::size_t, 4> kLeadOn{0, 7, 9, 14};
       const std::size_t e = rng() % 3 != 0 ? kLeadOn[rng() % 4] : rng() % kEvents.size();
-      const PeerState before = fsm.state;
-      const Step step = bgp::step(fsm, kEvents[e], walk % 2 == 0 ? kActiveSide : kPassiveSide);
+      const PeerState before = fsm.delaying ? PeerState::OpenSent : fsm.state;
+      const Step step = bgp::step(fsm, kEvents[e], kSides[static_cast<std::size_t>(walk % 4)]);
+      if (std::holds_alternative<ev::DelayOpenExpired>(kEvents[e])) shadow.timers[Timer::DelayOpen] = false;
       ASSERT_NO_FATAL_FAILURE(follow(step, before, shadow));
       fsm = step.next;
       ++visits[static_cast<std::size_t>(fsm.state)];
       ASSERT_EQ(shadow.up, fsm.state == PeerState::Established);
       ASSERT_EQ(fsm.session != nullptr, fsm.state >= PeerState::OpenConfirm);
       ASSERT_TRUE(fsm.state < PeerState::OpenSent || shadow.timers[Timer::Hold]);
+      ASSERT_EQ(shadow.timers[Timer::DelayOpen], fsm.delaying);
       ASSERT_TRUE(fsm.state < PeerState::OpenConfirm || shadow.timers[Timer::Keepalive]);
       if (fsm.state == PeerState::Idle) {
         for (const auto& [timer, runs] : shadow.timers) ASSERT_FALSE(runs);

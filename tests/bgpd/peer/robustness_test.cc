@@ -43,6 +43,24 @@ TEST(Robustness, MessagesInSingleOctetsWorkAsWell) {
   EXPECT_EQ(a.peer.status().messages_in, 2U);
 }
 
+TEST(Robustness, GarbageWhileDelayOpenWaitsIsAnsweredAndCountsAsARefusal) {
+  PeerSettings delayed = kUs;
+  delayed.delay_open = Seconds{20};
+  Peer peer(delayed, testing::half, nullptr);
+  const Instant now{Seconds{100}};
+  (void)peer.start(now);
+  bool closed_at_once = false;
+  for (int i = 0; i < 200 && !closed_at_once; ++i) {
+    const auto [id, accepted] = peer.on_accepted(now);
+    if ((closed_at_once = !accepted.empty())) break;
+    const Actions actions = peer.on_bytes(id, Bytes(19, 0), now);
+    ASSERT_EQ(actions.size(), 2U);
+    EXPECT_EQ(std::get<act::Send>(actions[0]).bytes, encode_notification({1, 1, {}}));
+    EXPECT_TRUE(std::holds_alternative<act::Close>(actions[1]));
+  }
+  EXPECT_TRUE(closed_at_once) << "who is refused again and again is not heard any more";
+}
+
 TEST(Robustness, ABadHeaderIsAnsweredBeforeItsMessageIsWhole) {
   Accepted a;
   Bytes header(16, 0xff);

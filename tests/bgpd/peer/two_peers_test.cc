@@ -52,6 +52,32 @@ TEST(TwoPeers, StayEstablishedWithoutTimersWhenTheHoldTimeIsZero) {
   EXPECT_FALSE(w.b().peer->next_deadline());
 }
 
+TEST(TwoPeers, WithDelayOpenOnOneSideAreUpAtOnce) {
+  PeerSettings a = settings_of(65001, 1, 65002);
+  a.delay_open = Seconds{20};
+  World w{a, settings_of(65002, 2, 65001)};
+  w.start();
+  w.settle();
+  EXPECT_TRUE(w.one_shared_connection()) << "the other's OPEN ends the wait";
+  w.run_for(Seconds{600});
+  EXPECT_TRUE(w.one_shared_connection());
+  EXPECT_TRUE(w.a().downs.empty());
+}
+
+TEST(TwoPeers, WithDelayOpenOnBothSidesAreUpAfterTheShorterOne) {
+  PeerSettings a = settings_of(65001, 1, 65002);
+  PeerSettings b = settings_of(65002, 2, 65001);
+  a.delay_open = Seconds{20};
+  b.delay_open = Seconds{7};
+  World w{a, b};
+  w.start();
+  w.run_for(Seconds{6});
+  EXPECT_FALSE(w.both_established());
+  EXPECT_LT(w.b().peer->status().state, PeerState::OpenSent);
+  w.run_for(Seconds{2});
+  EXPECT_TRUE(w.one_shared_connection());
+}
+
 TEST(TwoPeers, CarryAnUpdate) {
   World w = mesh();
   w.start();
