@@ -8,6 +8,7 @@ import os
 
 import pytest
 
+import router_conf
 from bgp import attributes as a
 from bgp import wire
 from bgp.peer import Peer
@@ -148,20 +149,9 @@ class LinkLocalBird(routers.Bird):
     """BIRD with a session between link-local addresses."""
 
     def start(self):
-        conf = self.file("bird.conf", f"""
-router id 10.9.1.1;
-protocol device {{ scan time 1; }}
-protocol kernel {{ ipv4 {{ export where source = RTS_BGP; }}; }}
-protocol kernel {{ ipv6 {{ export where source = RTS_BGP; }}; }}
-protocol static {{ ipv4; route {PREFIX} blackhole; }}
-protocol static {{ ipv6; route {PREFIX6} blackhole; }}
-protocol bgp slash32 {{
-  local {PEER} as {self.asn}; neighbor {NODE} as {ASN}; interface "{PEER_LINK}"; direct;
-  ipv4 {{ import all; export where source = RTS_STATIC; next hop self; extended next hop on; }};
-  ipv6 {{ import all; export where source = RTS_STATIC; next hop self; }};
-  connect delay time 1; connect retry time 1; error wait time 1, 2; hold time 9;
-}}
-""")
+        conf = self.file("bird.conf", router_conf.bird(
+            f'local {PEER} as {self.asn}; neighbor {NODE} as {ASN}; interface "{PEER_LINK}"; direct;',
+            (PREFIX, PREFIX6), router_id="10.9.1.1", extended=True))
         self.host.spawn("bird", "-f", "-c", conf, "-s", "/run/bird.ctl")
 
 
@@ -169,26 +159,9 @@ class LinkLocalFrr(routers.Frr):
     """FRR with a session between link-local addresses."""
 
     def start(self):
-        conf = self.file("frr/frr.conf", f"""
-hostname outside
-router bgp {self.asn}
- bgp router-id 10.9.1.1
- no bgp ebgp-requires-policy
- no bgp network import-check
- neighbor {NODE} remote-as {ASN}
- neighbor {NODE} shutdown
- neighbor {NODE} interface {PEER_LINK}
- neighbor {NODE} timers 3 9
- neighbor {NODE} timers connect 1
- neighbor {NODE} capability extended-nexthop
- address-family ipv4 unicast
-  network {PREFIX}
- exit-address-family
- address-family ipv6 unicast
-  network {PREFIX6}
-  neighbor {NODE} activate
- exit-address-family
-""", "frr")
+        conf = self.file("frr/frr.conf", router_conf.frr(
+            self.asn, NODE, f"remote-as {ASN}", (PREFIX, PREFIX6), router_id="10.9.1.1",
+            session=f"neighbor {NODE} interface {PEER_LINK}\n neighbor {NODE} capability extended-nexthop"), "frr")
         self.launch(conf, "::", NODE)
 
 

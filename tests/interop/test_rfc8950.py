@@ -2,6 +2,7 @@
 
 import pytest
 
+import router_conf
 from bgp import attributes, wire
 from world import pair as pairs
 from world import routers, speaker
@@ -113,21 +114,9 @@ class Bird6(routers.Bird):
     """BIRD with an IPv6 session that carries both families."""
 
     def start(self):
-        conf = self.file("bird.conf", f"""
-router id 10.9.1.1;
-protocol device {{ scan time 1; }}
-protocol direct {{ ipv4; ipv6; }}
-protocol kernel {{ ipv4 {{ export where source = RTS_BGP; }}; }}
-protocol kernel {{ ipv6 {{ export where source = RTS_BGP; }}; }}
-protocol static {{ ipv4; route {PREFIX} blackhole; }}
-protocol static {{ ipv6; route {PREFIX6} blackhole; }}
-protocol bgp slash32 {{
-  local {SELF6} as {self.asn}; neighbor {ADDRESS6} as {ASN};
-  ipv4 {{ import all; export where source = RTS_STATIC; next hop self; extended next hop on; }};
-  ipv6 {{ import all; export where source = RTS_STATIC; next hop self; }};
-  connect delay time 1; connect retry time 1; error wait time 1, 2; hold time 9;
-}}
-""")
+        conf = self.file("bird.conf", router_conf.bird(
+            f"local {SELF6} as {self.asn}; neighbor {ADDRESS6} as {ASN};", (PREFIX, PREFIX6), router_id="10.9.1.1",
+            extended=True, more="protocol direct { ipv4; ipv6; }"))
         self.host.spawn("bird", "-f", "-c", conf, "-s", "/run/bird.ctl")
 
 
@@ -135,26 +124,9 @@ class Frr6(routers.Frr):
     """FRR with an IPv6 session that carries both families."""
 
     def start(self):
-        conf = self.file("frr/frr.conf", f"""
-hostname outside
-router bgp {self.asn}
- bgp router-id 10.9.1.1
- no bgp ebgp-requires-policy
- no bgp network import-check
- neighbor {ADDRESS6} remote-as {ASN}
- neighbor {ADDRESS6} shutdown
- neighbor {ADDRESS6} timers 3 9
- neighbor {ADDRESS6} timers connect 1
- neighbor {ADDRESS6} capability extended-nexthop
- address-family ipv4 unicast
-  network {PREFIX}
-  neighbor {ADDRESS6} activate
- exit-address-family
- address-family ipv6 unicast
-  network {PREFIX6}
-  neighbor {ADDRESS6} activate
- exit-address-family
-""", "frr")
+        conf = self.file("frr/frr.conf", router_conf.frr(
+            self.asn, ADDRESS6, f"remote-as {ASN}", (PREFIX, PREFIX6), router_id="10.9.1.1",
+            session=f"neighbor {ADDRESS6} capability extended-nexthop"), "frr")
         self.launch(conf, SELF6, ADDRESS6)
 
 

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+import router_conf
 from bgp.peer import Peer
 from world import matrix, routers
 from world.host import cable, wait_until
@@ -228,24 +229,9 @@ class UnnumberedFrr(routers.Frr):
     """FRR with an unnumbered neighbour on its link."""
 
     def start(self):
-        conf = self.file("frr/frr.conf", f"""
-hostname outside
-router bgp {self.asn}
- bgp router-id 10.9.1.1
- no bgp ebgp-requires-policy
- no bgp network import-check
- neighbor {PEER_LINK} interface remote-as {'internal' if self.asn == ASN else 'external'}
- neighbor {PEER_LINK} shutdown
- neighbor {PEER_LINK} timers 3 9
- neighbor {PEER_LINK} timers connect 1
- address-family ipv4 unicast
-  network {PREFIX}
- exit-address-family
- address-family ipv6 unicast
-  network {PREFIX6}
-  neighbor {PEER_LINK} activate
- exit-address-family
-""", "frr")
+        remote = f"interface remote-as {'internal' if self.asn == ASN else 'external'}"
+        conf = self.file("frr/frr.conf", router_conf.frr(self.asn, PEER_LINK, remote, (PREFIX, PREFIX6),
+                                                         router_id="10.9.1.1"), "frr")
         self.launch(conf, "::", PEER_LINK)
 
     def reset(self):
@@ -256,21 +242,11 @@ class UnnumberedBird(routers.Bird):
     """BIRD, which does not look for routers: it advertises itself and takes whoever calls on its link."""
 
     def start(self):
-        conf = self.file("bird.conf", f"""
-router id 10.9.1.1;
-protocol device {{ scan time 1; }}
-protocol radv {{ interface "{PEER_LINK}" {{ min ra interval 3; max ra interval 4; default lifetime 0; }}; }}
-protocol kernel {{ ipv4 {{ export where source = RTS_BGP; }}; }}
-protocol kernel {{ ipv6 {{ export where source = RTS_BGP; }}; }}
-protocol static {{ ipv4; route {PREFIX} blackhole; }}
-protocol static {{ ipv6; route {PREFIX6} blackhole; }}
-protocol bgp listening {{
-  local as {self.asn}; neighbor range fe80::/10 as {ASN}; interface "{PEER_LINK}"; direct; dynamic name "slash32";
-  ipv4 {{ import all; export where source = RTS_STATIC; next hop self; extended next hop on; }};
-  ipv6 {{ import all; export where source = RTS_STATIC; next hop self; }};
-  hold time 9;
-}}
-""")
+        announcing = f"interface \"{PEER_LINK}\" {{ min ra interval 3; max ra interval 4; default lifetime 0; }};"
+        conf = self.file("bird.conf", router_conf.bird(
+            f'local as {self.asn}; neighbor range fe80::/10 as {ASN}; interface "{PEER_LINK}"; direct;',
+            (PREFIX, PREFIX6), router_id="10.9.1.1", extended=True, name="listening", session="hold time 9;",
+            naming='dynamic name "slash32";', more=f"protocol radv {{ {announcing} }}"))
         self.host.spawn("bird", "-f", "-c", conf, "-s", "/run/bird.ctl")
 
 

@@ -43,8 +43,9 @@ _LACKS = "lacks it"
 _ONE = f"{_UNTRIED}: it is about us, and one other end is enough"
 _THIRD = f"{_UNTRIED}: it needs a speaker behind it"
 ABSENT = {
-    **{(feature, name): _UNTRIED for feature in (LINK_LOCAL, UNNUMBERED) for name in
-       ("GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
+    (LINK_LOCAL, "OpenBGPD 7.7"): "its route decision engine ends with signal 11 when such a session comes up",
+    (LINK_LOCAL, "ExaBGP 4.2"): f"{_LACKS}: its addresses have no zone",
+    **{(UNNUMBERED, name): _LACKS for name in ("OpenBGPD 7.7", "ExaBGP 4.2")},
     **{(PACKETS, name): _NO_FIB for name in ("GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
     (REFRESH, "OpenBGPD 7.7"): "answers each request with “not negotiated”, though it offers the capability",
     (OUR_RESTART, "ExaBGP 4.2"): "keeps no routes of a neighbour that is away",

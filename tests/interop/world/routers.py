@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 
+import router_conf
 from world.host import wait_until
 from world.speaker import ADDRESS, ASN
 
@@ -78,22 +79,10 @@ class Bird(Router):
     has_fib = True
 
     def start(self):
-        families = "".join(f"{name} {{ import all; export where source = RTS_STATIC; {self.family or 'next hop self;'} }};"
-                           for name in ("ipv4", "ipv6"))
-        conf = self.file("bird.conf", f"""
-router id {SELF};
-protocol device {{ scan time 1; }}
-protocol direct {{ ipv4; ipv6; }}
-protocol kernel {{ ipv4 {{ export where source = RTS_BGP; }}; }}
-protocol kernel {{ ipv6 {{ export where source = RTS_BGP; }}; }}
-protocol static {{ ipv4; route {PREFIX} blackhole; }}
-protocol static {{ ipv6; route {PREFIX6} blackhole; }}
-{self.more}
-protocol bgp slash32 {{
-  local {SELF} as {self.asn}; neighbor {ADDRESS} as {ASN}; {families}
-  connect delay time 1; connect retry time 1; error wait time 1, 2; hold time 9; {self.session}
-}}
-""")
+        conf = self.file("bird.conf", router_conf.bird(
+            f"local {SELF} as {self.asn}; neighbor {ADDRESS} as {ASN};", (PREFIX, PREFIX6), router_id=SELF,
+            family=self.family or "next hop self;", session=f"{router_conf.BIRD_TIMERS} {self.session}",
+            more="protocol direct { ipv4; ipv6; }\n" + self.more))
         self.host.spawn("bird", "-f", "-c", conf, "-s", "/run/bird.ctl")
 
     def birdc(self, *words):
@@ -114,26 +103,9 @@ class Frr(Router):
     has_fib = True
 
     def start(self):
-        conf = self.file("frr/frr.conf", f"""
-hostname outside
-router bgp {self.asn}
- bgp router-id {SELF}
- no bgp ebgp-requires-policy
- no bgp network import-check
- neighbor {ADDRESS} remote-as {ASN}
- neighbor {ADDRESS} shutdown
- neighbor {ADDRESS} timers 3 9
- neighbor {ADDRESS} timers connect 1
- neighbor {ADDRESS} advertisement-interval 0
- {self.session}
- address-family ipv4 unicast
-  network {PREFIX}
- exit-address-family
- address-family ipv6 unicast
-  network {PREFIX6}
-  neighbor {ADDRESS} activate
- exit-address-family
-""", "frr")
+        conf = self.file("frr/frr.conf", router_conf.frr(
+            self.asn, ADDRESS, f"remote-as {ASN}", (PREFIX, PREFIX6), router_id=SELF,
+            session=f"neighbor {ADDRESS} advertisement-interval 0\n {self.session}"), "frr")
         self.launch(conf, SELF, ADDRESS)
 
     def launch(self, conf, own, neighbor):
@@ -197,11 +169,12 @@ class Gobgp(Router):
     """GoBGP: no FIB."""
 
     programs = ("gobgpd", "gobgp")
+    next_hops = (SELF, SELF6)  # of what it announces
 
     def start(self):
         families = "".join(f'[[neighbors.afi-safis]]\n[neighbors.afi-safis.config]\nafi-safi-name = "{name}-unicast"\n{self.family}\n'
                            for name in ("ipv4", "ipv6"))
-        conf = self.file("gobgpd.toml", f"""
+        self.launch(f"""
 [global.config]
 as = {self.asn}
 router-id = "{SELF}"
@@ -218,6 +191,10 @@ keepalive-interval = 3
 [neighbors.transport.config]
 local-address = "{SELF}"
 {families}{self.more}""")
+
+    def launch(self, text):
+        """gobgpd with this configuration."""
+        conf = self.file("gobgpd.toml", text)
         self.host.spawn("gobgpd", "-f", conf, "--api-hosts", "127.0.0.1:50051", "--pprof-disable")
         self._announced = False
 
@@ -227,7 +204,7 @@ local-address = "{SELF}"
 
     def announce(self):
         """Its routes come by its API, once that answers."""
-        for family, prefix, hop in (("ipv4", PREFIX, SELF), ("ipv6", PREFIX6, SELF6)):
+        for family, prefix, hop in zip(("ipv4", "ipv6"), (PREFIX, PREFIX6), self.next_hops):
             if self.gobgp("global", "rib", "add", "-a", family, prefix, "nexthop", hop).returncode != 0:
                 return False
         self._announced = True
