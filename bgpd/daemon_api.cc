@@ -187,6 +187,9 @@ std::vector<std::string> Daemon::conditions() const {
   if (!kernel_trouble_.empty()) out.push_back("the kernel cannot be read: " + kernel_trouble_);
   const auto fib = fib_.status();
   if (fib.over_limit) out.push_back("kernel.maxRoutes is reached: further routes are not installed");
+  if (!fib.forward_drop_trouble.empty())
+    out.push_back("packets for unused addresses (originate.prefixes[].dropForwarded) are not dropped: " +
+                  fib.forward_drop_trouble);
   if (fib.conflicts > 0)
     out.push_back(std::to_string(fib.conflicts) + " routes of others stand where ours would; last: " + last_problem_);
   if (!put_trouble_.empty())

@@ -80,11 +80,13 @@ void Daemon::announce() {
 }
 
 void Daemon::set_aggregates() {
-  std::vector<Prefix> ranges, aggregates;
+  std::vector<Prefix> ranges, aggregates, drops;
   for (const auto& one : conf_.originate.prefixes) {
     ranges.push_back(one.prefix);
     if (one.blackhole) aggregates.push_back(one.prefix);
+    if (one.drop_forwarded) drops.push_back(one.prefix);
   }
+  fib_.set_forward_drops(std::move(drops));
   const auto unwanted = [&](const Prefix& prefix) { return std::ranges::find(aggregates, prefix) == aggregates.end(); };
   std::erase_if(aggregates_ready_, unwanted);
   std::erase_if(aggregates_failed_, [&](const auto& entry) { return unwanted(entry.first); });

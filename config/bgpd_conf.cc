@@ -79,11 +79,14 @@ Result<OriginatedPrefix> read_originated(const JsonField& field) {
     out.med = TRY(field.maybe("med", json::integer<std::uint32_t>()));
     out.withdrawn_by_drain =
         TRY(field.optional("onDrain", one_of<bool>({{"depref", false}, {"withdraw", true}}), false));
+    out.drop_forwarded = TRY(field.optional("dropForwarded", json::boolean, false));
   }
   const auto place = field.value().is_string() ? field : field.child("prefix");
   if (out.prefix.is_default() && out.blackhole)
     return place.bad("a blackhole for the default route would cut the node off; give {\"prefix\": \"" +
                      out.prefix.to_string() + "\", \"blackhole\": false}");
+  if (out.prefix.is_default() && out.drop_forwarded)
+    return field.child("dropForwarded").bad("must be false for the default route: nothing would be forwarded any more");
   if (const auto* special = special_around(out.prefix))
     return place.bad("must be a unicast prefix of pods; " + out.prefix.to_string() + " is " +
                      std::string(special->text));

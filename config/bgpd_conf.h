@@ -159,6 +159,7 @@ struct OriginatedPrefix {
   std::optional<std::uint32_t> local_pref;
   std::optional<std::uint32_t> med;
   bool withdrawn_by_drain = false;  // others serve it as well: gone while the speaker drains
+  bool drop_forwarded = false;      // what would be forwarded there is dropped: nobody translated it by then
   bool operator==(const OriginatedPrefix&) const = default;
 };
 

@@ -14,7 +14,7 @@ inline const List kTop = {"localAs",          "routerId",  "listen",   "originat
                           "dynamicNeighbors", "stateFile", "onStop",   "drain"};
 inline const List kListen = {"address", "port"};
 inline const List kOriginate = {"prefixes", "podRoutes"};
-inline const List kOriginated = {"prefix", "blackhole", "communities", "localPref", "med", "onDrain"};
+inline const List kOriginated = {"prefix", "blackhole", "communities", "localPref", "med", "onDrain", "dropForwarded"};
 inline const List kKernel = {"install", "table", "metric", "multipath", "maxRoutes", "prefSrc4", "prefSrc6"};
 inline const List kControl = {"socket"};
 inline const List kMetrics = {"address"};

@@ -25,6 +25,7 @@ ordered_json print_originate(const OriginateConf& originate) {
     if (one.local_pref) entry["localPref"] = *one.local_pref;
     if (one.med) entry["med"] = *one.med;
     entry["onDrain"] = one.withdrawn_by_drain ? "withdraw" : "depref";
+    entry["dropForwarded"] = one.drop_forwarded;
     prefixes.push_back(std::move(entry));
   }
   return {{"prefixes", std::move(prefixes)}, {"podRoutes", kPodRoutes[static_cast<std::size_t>(originate.pod_routes)]}};

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "bgpd/fib/fib_writer.h"
+#include "bgpd/fib/forward_drop.h"
 #include "common/fd.h"
 
 namespace slash32::bgp {
@@ -24,6 +25,7 @@ constexpr std::size_t kProblemsKept = 1000;  // nobody reads the log: more says 
 struct Orders {
   std::vector<std::vector<FibDelta>> deltas;
   std::optional<std::vector<Prefix>> aggregates;
+  std::optional<std::vector<Prefix>> forward_drops;
   std::optional<FibSettings> settings;
   std::vector<IfIndex> heal;
   bool sweep = false;
@@ -32,7 +34,8 @@ struct Orders {
   bool stop = false;
 
   bool any() const {
-    return !deltas.empty() || aggregates || settings || !heal.empty() || sweep || audit || remove_all || stop;
+    return !deltas.empty() || aggregates || forward_drops || settings || !heal.empty() || sweep || audit ||
+           remove_all || stop;
   }
 };
 
@@ -64,6 +67,7 @@ void append(std::vector<T>& to, std::vector<T>& from) {
 
 struct FibSync::Impl {
   std::unique_ptr<FibWriter> writer;
+  std::optional<ForwardDrop> forward_drop;  // the worker's
   UniqueFd orders_bell;
   UniqueFd report_bell;
   mutable std::mutex mutex;  // over what follows
@@ -113,6 +117,7 @@ struct FibSync::Impl {
       writer->read_events();
       writer->on_time(std::chrono::steady_clock::now());
       const bool more = writer->write_some();
+      forward_drop->on_time(std::chrono::steady_clock::now());
       publish(mine.remove_all, more);
       if (!more) wait();
     }
@@ -125,14 +130,23 @@ struct FibSync::Impl {
     if (mine.sweep) writer->sweep();
     if (!mine.heal.empty()) writer->heal(mine.heal);
     if (mine.audit) writer->audit();
-    if (mine.remove_all) writer->remove_all();
+    if (mine.forward_drops) forward_drop->want(*std::move(mine.forward_drops));
+    if (!mine.remove_all) return;
+    writer->remove_all();
+    forward_drop->remove();
   }
 
   void publish(bool removal, bool more) {
-    const bool news = writer->has_report();
+    bool news = writer->has_report();
     FibReport fresh = writer->take_report();
     const std::lock_guard lock(mutex);
+    const auto& trouble = forward_drop->trouble();
+    if (trouble != status.forward_drop_trouble && !trouble.empty()) {
+      fresh.problems.push_back("originate.prefixes[].dropForwarded: " + trouble);
+      news = true;
+    }
     status = writer->status();
+    status.forward_drop_trouble = trouble;
     working = more;
     append(report.aggregates_ready, fresh.aggregates_ready);
     append(report.aggregates_failed, fresh.aggregates_failed);
@@ -147,7 +161,9 @@ struct FibSync::Impl {
     std::array<pollfd, 2> fds{pollfd{.fd = orders_bell.get(), .events = POLLIN, .revents = 0},
                               pollfd{.fd = writer->event_fd(), .events = POLLIN, .revents = 0}};
     int patience = -1;
-    if (const auto at = writer->deadline()) {
+    auto at = writer->deadline();
+    if (const auto due = forward_drop->deadline(); due && (!at || *due < *at)) at = due;
+    if (at) {
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(*at - std::chrono::steady_clock::now());
       patience = static_cast<int>(std::max<std::chrono::milliseconds::rep>(left.count(), 0));
     }
@@ -165,6 +181,7 @@ Result<FibSync> FibSync::open(FibSettings settings) {
   impl->orders_bell = TRY(make_bell());
   impl->report_bell = TRY(make_bell());
   impl->writer = TRY(FibWriter::open(settings));
+  impl->forward_drop.emplace(settings.table);
   impl->status = impl->writer->status();
   impl->start();
   return FibSync(std::move(impl));
@@ -183,6 +200,10 @@ void FibSync::apply(std::vector<FibDelta> deltas) {
 
 void FibSync::set_aggregates(std::vector<Prefix> aggregates) {
   impl_->order([&](Orders& o) { o.aggregates = std::move(aggregates); });
+}
+
+void FibSync::set_forward_drops(std::vector<Prefix> prefixes) {
+  impl_->order([&](Orders& o) { o.forward_drops = std::move(prefixes); });
 }
 
 void FibSync::sweep() {

@@ -2,7 +2,7 @@
 // batched netlink out, from a worker thread of its own, so that keepalives never wait for the kernel. Of a prefix that
 // was not yet written the last state wins. Ownership: the first install of a route is exclusive; only what we know is
 // ours is replaced or deleted; every delete carries table, protocol, metric and type; a foreign route in the same place
-// is a conflict, shown and retried, neither merged nor overwritten.
+// is a conflict, shown and retried, neither merged nor overwritten. The same worker keeps forward_drop.h's table.
 #pragma once
 
 #include <cstdint>
@@ -47,7 +47,8 @@ struct FibStatus {
   bool over_limit = false;
   bool stale_marked = false;  // routes of an earlier life are still kept
   std::uint64_t stale = 0;
-  bool busy = false;  // orders are not yet obeyed, or writes not yet answered
+  std::string forward_drop_trouble;  // empty, or why not everything that set_forward_drops() wants is dropped
+  bool busy = false;                 // orders are not yet obeyed, or writes not yet answered
 };
 
 class FibSync {
@@ -67,13 +68,16 @@ class FibSync {
   /// another program has a route to the very prefix, of whatever metric, nothing is installed (a blackhole would beat
   /// an IPv6 link's own route): failed, until that one goes.
   void set_aggregates(std::vector<Prefix> aggregates);
+  /// The desired set of prefixes to which nothing is forwarded (forward_drop.h). The first order also takes away what
+  /// an earlier life left.
+  void set_forward_drops(std::vector<Prefix> prefixes);
   /// Removes what is still marked stale from an earlier life.
   void sweep();
   /// Routes through these interfaces may have vanished silently: the plan for them is derived again from a dump.
   void heal(const std::vector<IfIndex>& links);
   /// The slow audit: the plan for everything is derived again from a dump (there should be nothing to do).
   void audit();
-  /// Removes every route of ours, learned and aggregates, and waits for it (leaving for good).
+  /// Removes every route of ours, learned and aggregates, and forward drops, and waits for it (leaving for good).
   void remove_all();
 
   /// Readable when take_report() has something.

@@ -51,7 +51,7 @@ constexpr const char* kBgpd = R"({
   "localAs": 64512, "routerId": "10.0.1.1", "clusterId": "10.0.1.1", "logLevel": "info", "stateFile": "/run/s",
   "onStop": "final", "listen": ["10.0.0.1:1790", {"address": "::", "port": 1}],
   "originate": {"podRoutes": "all", "prefixes": ["10.244.1.0/24", {"prefix": "fd00::/64", "blackhole": true,
-    "communities": ["1:2", "no-export"], "localPref": 1, "med": 2}]},
+    "communities": ["1:2", "no-export"], "localPref": 1, "med": 2, "onDrain": "withdraw", "dropForwarded": false}]},
   "kernel": {"install": true, "table": 254, "metric": 512, "multipath": 16, "maxRoutes": 9, "prefSrc4": "10.0.1.1",
     "prefSrc6": "fd00::1"},
   "control": {"socket": "/run/c"}, "metrics": {"address": "[::1]:9179"},
