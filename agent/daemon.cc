@@ -29,15 +29,11 @@ Result<std::pair<IpAddress, std::uint16_t>> parse_endpoint(const std::string& te
   return std::pair{address, static_cast<std::uint16_t>(port)};
 }
 
-/// Whether another Node than this one matters: as a neighbour, or because pods are to be seen unmasked there. Until the
-/// configuration has been heard of, this node's own is enough to begin with.
+/// Until the configuration has been heard of, this node's own is enough to begin with.
 bool needs_all_nodes(const plan::World& world) {
   if (!world.listed.contains(model::Kind::BgpConfiguration)) return false;
   const auto found = world.configurations.find(model::kDefaultConfiguration);
-  const auto conf = found == world.configurations.end() ? model::BgpConfiguration{} : found->second;
-  const auto& masquerade = conf.masquerade;
-  return conf.mesh.enabled || conf.reflectors ||
-         (masquerade.enabled && (masquerade.exempt_nodes || conf.pod_ranges.empty()));
+  return plan::reads_all_nodes(found == world.configurations.end() ? model::BgpConfiguration{} : found->second);
 }
 
 bool has_file(const std::filesystem::path& path) {

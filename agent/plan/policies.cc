@@ -223,7 +223,8 @@ std::vector<Prefix> cluster_pods_of(const World& world, const model::BgpConfigur
                                     const std::vector<Prefix>& own) {
   if (!conf.pod_ranges.empty()) return joined(conf.pod_ranges);
   auto out = own;
-  for (const auto& [name, node] : world.nodes) out.insert(out.end(), node.pod_cidrs.begin(), node.pod_cidrs.end());
+  if (reads_all_nodes(conf))
+    for (const auto& [name, node] : world.nodes) out.insert(out.end(), node.pod_cidrs.begin(), node.pod_cidrs.end());
   return covers(out);  // changes seldom when nodes come and go
 }
 

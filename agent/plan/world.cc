@@ -28,6 +28,12 @@ const model::BgpConfiguration& configuration_of(const World& world) {
   return at == world.configurations.end() ? kDefaults : at->second;
 }
 
+bool reads_all_nodes(const model::BgpConfiguration& conf) {
+  const auto& masquerade = conf.masquerade;
+  return conf.mesh.enabled || conf.reflectors ||
+         (masquerade.enabled && (masquerade.exempt_nodes || conf.pod_ranges.empty()));
+}
+
 Needs needs_of(const World& world, const std::string& node_name) {
   Needs out;
   out.kinds = {Kind::Node,      Kind::BgpConfiguration, Kind::BgpPeer,

@@ -170,5 +170,15 @@ TEST(Peer, IsToldWhatTheNodeAnnouncesAndNoMoreUnlessAsked) {
   EXPECT_FALSE(plan.told("none", "10.244.1.0/24"));
 }
 
+TEST(Peers, OfANodeThatReadsNoOtherAreTheSameWhereItLeadsAndKnowsThemAll) {
+  Builder alone;
+  alone.node(1).configuration("{'mesh': {'enabled': false}, 'masquerade': {'enabled': false}}");
+  alone.peer("tor", "{'address': '10.0.0.254', 'remoteAs': 65000, 'defaultExport': 'All'}");
+  auto leading = alone;
+  leading.node(2).node(3);
+  ASSERT_TRUE(Planned(alone.world).desired.bgpd_json);
+  EXPECT_EQ(Planned(alone.world).desired, Planned(leading.world).desired);
+}
+
 }  // namespace
 }  // namespace slash32::agent::plan
