@@ -202,10 +202,6 @@ class Planner {
     const auto services = plan_services(world_, conf, node, advertisements.list);
     out_.services.announced = static_cast<std::uint32_t>(services.routes.size());
     out_.services.withheld = services.withheld;
-    if (conf.services.unused == model::UnusedAddresses::Drop)
-      for (const auto& [prefix, by] : services.routes)
-        if (!prefix.is_host()) out_.drop_unused.push_back(prefix);
-    say_what_is_not_dropped();
     auto refused = joined_text(services.refused);
     if (services.refused_count > services.refused.size())
       refused += "; and " + std::to_string(services.refused_count - services.refused.size()) + " more";
@@ -213,20 +209,19 @@ class Planner {
               refused);
     auto out = announced_by(world_, conf, node, advertisements, services.routes);
     out.only_here = services.only_here;
+    say_what_is_not_dropped(out.not_dropped);
     const auto drain = why_drained(conf, node);
     out.drain_keeps_services = drain && !drain->moves_services;
     return out;
   }
 
-  /// Nobody filters yet: who relies on it must be told.
-  void say_what_is_not_dropped() {
-    if (out_.drop_unused.empty()) return;
-    std::vector<std::string> aggregates;
-    for (const auto& prefix : out_.drop_unused) aggregates.push_back(prefix.to_string());
-    condition("UnusedAddressesDropped", false, "NotCarriedOut",
-              "services.unusedAddresses Drop is not carried out yet: packets for addresses that no Service has go back "
-              "and forth with the router (Blackhole ends that) in " +
-                  joined_text(aggregates));
+  void say_what_is_not_dropped(const std::set<Prefix>& aggregates) {
+    if (aggregates.empty()) return;
+    std::vector<std::string> texts;
+    for (const auto& prefix : aggregates) texts.push_back(prefix.to_string());
+    condition("UnusedAddressesDropped", false, "InUse",
+              "services.unusedAddresses Drop leaves aggregates alone in which pods or nodes have addresses: " +
+                  joined_text(texts));
   }
 
   std::string finish(std::string text, const Parts& parts) {

@@ -67,9 +67,6 @@ struct Desired {
   std::optional<std::string> bgpd_json;
   /// Path to content, mode 0600, to be written before bgpd_json. Files of secrets_dir that are not here go after it.
   std::map<std::string, std::string> secret_files;
-  /// Forwarded packets for these that nobody translated: to be dropped, or they would go back and forth with the
-  /// router. Nobody carries it out yet; a condition says so.
-  std::vector<Prefix> drop_unused;
   /// What the plan waits for, in sentences; empty: node_json and bgpd_json are both there.
   std::vector<std::string> waiting;
   std::vector<Condition> conditions;

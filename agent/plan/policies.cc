@@ -228,6 +228,22 @@ std::vector<Prefix> cluster_pods_of(const World& world, const model::BgpConfigur
   return covers(out);  // changes seldom when nodes come and go
 }
 
+/// An aggregate that pods or nodes have addresses in is a mistake of somebody's: dropping would cut those off.
+void drop_aggregates(const World& world, const model::BgpConfiguration& conf, const model::Node& own, Announced& out) {
+  auto others = conf.pod_ranges;
+  others.insert(others.end(), out.pods.begin(), out.pods.end());
+  for (const auto& [name, node] : world.nodes) {
+    if (name != own.meta.key.name && !reads_all_nodes(conf)) continue;
+    others.insert(others.end(), node.pod_cidrs.begin(), node.pod_cidrs.end());
+    for (const auto& address : node.internal_ips) others.push_back(Prefix::host(address));
+  }
+  for (const auto& [prefix, by] : out.services) {
+    if (prefix.is_host()) continue;
+    const bool safe = std::ranges::none_of(others, [&](const Prefix& range) { return range.overlaps(prefix); });
+    (safe ? out.drop_unused : out.not_dropped).insert(prefix);
+  }
+}
+
 }  // namespace
 
 Announced announced_by(const World& world, const model::BgpConfiguration& conf, const model::Node& node,
@@ -244,6 +260,7 @@ Announced announced_by(const World& world, const model::BgpConfiguration& conf, 
     return entry.second.mesh && has_service_kind(entry.second.kinds);
   });
   out.blackhole_aggregates = conf.services.unused == model::UnusedAddresses::Blackhole;
+  if (conf.services.unused == model::UnusedAddresses::Drop) drop_aggregates(world, conf, node, out);
   const bool all = !of_kind(out, &model::AdvertisedKinds::pod_routes).empty();
   out.pod_routes = all ? "all" : conf.pod_routes;
   return out;
@@ -253,6 +270,7 @@ ordered_json originate_json(const Announced& announced) {
   ordered_json prefixes = ordered_json::array();
   const auto add = [&](const Prefix& prefix, bool blackhole, const RouteAttributes& attributes, bool withdraw) {
     ordered_json one = {{"prefix", prefix.to_string()}, {"blackhole", blackhole}};
+    if (announced.drop_unused.contains(prefix)) one["dropForwarded"] = true;
     if (!attributes.communities.empty()) one["communities"] = attributes.communities;
     if (attributes.local_pref) one["localPref"] = *attributes.local_pref;
     if (withdraw) one["onDrain"] = "withdraw";

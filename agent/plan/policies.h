@@ -26,7 +26,9 @@ struct Announced {
   std::vector<Prefix> cluster_pods;    // pod ranges of the whole cluster
   bool mesh_has_services = false;      // some advertisement, on whatever node, tells nodes of Services
   bool blackhole_aggregates = false;
-  std::string pod_routes;  // originate.podRoutes
+  std::set<Prefix> drop_unused;  // of the services, aggregates: what nobody translated is dropped, not sent back
+  std::set<Prefix> not_dropped;  // would be in drop_unused, but pods or nodes have addresses in it
+  std::string pod_routes;        // originate.podRoutes
 };
 
 Announced announced_by(const World& world, const model::BgpConfiguration& conf, const model::Node& node,

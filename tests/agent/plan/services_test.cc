@@ -127,22 +127,34 @@ TEST(Aggregate, StandsForItsAddressesButNotForPolicyLocal) {
   const Planned plan(b.world);
   EXPECT_TRUE(plan.originated("192.0.2.0/24"));
   EXPECT_FALSE(plan.originated(kVip));
-  EXPECT_THAT(plan.desired.drop_unused, ElementsAre(net("192.0.2.0/24")));
+  EXPECT_TRUE(plan.originated("192.0.2.0/24")->drop_forwarded);
   b.service("web", kBalancedLocal).endpoints("web", 1, 1);
   const Planned local(b.world);
-  EXPECT_TRUE(local.originated(kVip));
+  ASSERT_TRUE(local.originated(kVip));
+  EXPECT_FALSE(local.originated(kVip)->drop_forwarded) << "nothing but its own address is announced";
   EXPECT_FALSE(local.originated("192.0.2.0/24"));
-  EXPECT_TRUE(local.desired.drop_unused.empty());
 }
 
-TEST(Aggregate, SaysThatItsUnusedAddressesAreNotDroppedYet) {
+TEST(Aggregate, InWhichPodsOrNodesHaveAddressesIsNotDroppedAndSaysSo) {
+  auto b = cluster("{'spec': {'clusterIPs': ['10.244.7.9']}}");
+  b.configuration(
+      "{'pods': {'ranges': ['10.244.0.0/17']}, 'services': {'advertiseClusterIPs': true, 'clusterIPRanges': "
+      "['10.244.0.0/16'], 'aggregationLength': 24}}");
+  b.endpoints("web", 1, 1).service("vip", kBalanced).endpoints("vip", 1, 1);
+  const Planned plan(b.world);
+  ASSERT_TRUE(plan.originated("10.244.7.0/24"));
+  ASSERT_TRUE(plan.originated("192.0.2.0/24"));
+  EXPECT_FALSE(plan.originated("10.244.7.0/24")->drop_forwarded);
+  EXPECT_TRUE(plan.originated("192.0.2.0/24")->drop_forwarded);
+  EXPECT_FALSE(plan.condition("UnusedAddressesDropped").status);
+  EXPECT_THAT(plan.condition("UnusedAddressesDropped").message, HasSubstr("10.244.7.0/24"));
+  b.node(2, "{'status': {'addresses': [{'type': 'InternalIP', 'address': '192.0.2.200'}]}}");
+  EXPECT_FALSE(Planned(b.world).originated("192.0.2.0/24")->drop_forwarded);
+}
+
+TEST(Aggregate, IsDroppedWithoutAWordWhereNothingStandsAgainstIt) {
   auto b = cluster();
   b.configuration("{'services': {'aggregationLength': 24}}").endpoints("web", 1, 0);
-  const Planned plan(b.world);
-  EXPECT_FALSE(plan.condition("UnusedAddressesDropped").status);
-  EXPECT_THAT(plan.condition("UnusedAddressesDropped").message, HasSubstr("192.0.2.0/24"));
-  EXPECT_TRUE(plan.condition("BGPConfigured").status);
-  b.configuration("{'services': {'aggregationLength': 24, 'unusedAddresses': 'Blackhole'}}");
   for (const auto& condition : Planned(b.world).desired.conditions) EXPECT_NE(condition.type, "UnusedAddressesDropped");
 }
 
@@ -159,10 +171,10 @@ TEST(Aggregate, IsABlackholeOnlyWhereConfigurationSaysSo) {
   b.configuration("{'services': {'aggregationLength': 24, 'unusedAddresses': 'Blackhole'}}").endpoints("web", 1, 0);
   const Planned plan(b.world);
   EXPECT_TRUE(plan.originated("192.0.2.0/24")->blackhole);
-  EXPECT_TRUE(plan.desired.drop_unused.empty());
+  EXPECT_FALSE(plan.originated("192.0.2.0/24")->drop_forwarded);
   b.configuration("{'services': {'aggregationLength': 24, 'unusedAddresses': 'Ignore'}}");
   EXPECT_FALSE(Planned(b.world).originated("192.0.2.0/24")->blackhole);
-  EXPECT_TRUE(Planned(b.world).desired.drop_unused.empty());
+  EXPECT_FALSE(Planned(b.world).originated("192.0.2.0/24")->drop_forwarded);
 }
 
 TEST(Aggregate, ThatIsAPodRangeIsThePodRange) {
