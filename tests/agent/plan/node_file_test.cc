@@ -103,6 +103,22 @@ TEST(Masquerade, ExemptsConfiguredRangesInPlaceOfTheNodes) {
               ElementsAre(net("10.244.0.0/16"), net("172.16.0.0/12")));
 }
 
+TEST(Masquerade, WithoutTheClustersRangesSaysWhatANodeThatJoinsMeets) {
+  Builder b;
+  b.node(1);
+  EXPECT_FALSE(Planned(b.world).condition("PodRangesGiven").status);
+  EXPECT_THAT(Planned(b.world).condition("PodRangesGiven").message, HasSubstr("pods.ranges"));
+  const auto says = [&] {
+    const Planned plan(b.world);
+    return std::ranges::any_of(plan.desired.conditions, [](const auto& c) { return c.type == "PodRangesGiven"; });
+  };
+  EXPECT_TRUE(says());
+  b.configuration("{'pods': {'ranges': ['10.244.0.0/16']}}");
+  EXPECT_FALSE(says());
+  b.configuration("{'masquerade': {'enabled': false}}");
+  EXPECT_FALSE(says());
+}
+
 TEST(Masquerade, OfAThousandNodesStaysWithinWhatAFileMayHave) {
   Builder b;
   b.node(1);
