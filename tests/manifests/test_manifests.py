@@ -131,6 +131,20 @@ def test_every_value_of_the_chart_arrives():
                                                    "SLASH32_API_SERVER": "https://10.0.0.1:6443"}
 
 
+def test_the_chart_reads_every_value_it_offers_and_offers_every_one_it_reads():
+    """Of what values.yaml does not have, Helm makes an empty text without a word."""
+    def leaves(values, above=""):
+        for key, value in values.items():
+            yield from leaves(value, f"{above}{key}.") if isinstance(value, dict) else [above + key]
+    with open(os.path.join(CHART, "values.yaml"), encoding="utf-8") as file:
+        offered = set(leaves(yaml.safe_load(file)))
+    texts = []
+    for name in sorted(os.listdir(os.path.join(CHART, "templates"))):
+        with open(os.path.join(CHART, "templates", name), encoding="utf-8") as file:
+            texts.append(file.read())
+    assert set(re.findall(r"\.Values\.([A-Za-z.]+)", "\n".join(texts))) == offered
+
+
 def test_one_version_is_named_everywhere():
     with open(os.path.join(REPOSITORY, "CMakeLists.txt"), encoding="utf-8") as file:
         version = re.search(r"project\(slash32 VERSION ([0-9.]+)", file.read()).group(1)
