@@ -66,7 +66,11 @@ void Candidate::say_trouble() {
 
 void Candidate::ask(const kube::Request& request) {
   const auto asked = client_.ask(request, [this](const Result<kube::Response>& answer) {
-    if (!leaving_) carry_out(lease_.on_answer(answer, now(), micro_time()));
+    const auto actions = lease_.on_answer(answer, now(), micro_time());
+    if (leaving_)
+      leave(actions);
+    else
+      carry_out(actions);
   });
   // One request at a time: there is always room. Were there none, the deadline would ask again.
   if (!asked) log::warn("the lease is not asked for", {{"why", asked.error().message}});
@@ -85,23 +89,28 @@ void Candidate::wake_later() {
 
 void Candidate::give_back(std::function<void()> done) {
   leaving_ = true;
-  timer_.cancel();
-  const auto once = std::make_shared<std::function<void()>>(std::move(done));
-  const auto finish = [once] {
-    if (const auto call = std::exchange(*once, nullptr)) call();
-  };
-  bool asked = false;
-  for (const auto& action : lease_.resign(micro_time())) {
+  done_ = std::move(done);
+  timer_.expires_after(kFarewell);
+  timer_.async_wait([this, here = std::weak_ptr(here_)](const boost::system::error_code& error) {
+    if (!error && !here.expired()) finish();
+  });
+  leave(lease_.resign(now(), micro_time()));
+}
+
+void Candidate::leave(const kube::LeaseActions& actions) {
+  for (const auto& action : actions) {
     if (const auto* request = std::get_if<kube::act::Ask>(&action))
-      asked = client_.ask(request->request, [finish](const Result<kube::Response>&) { finish(); }).has_value();
+      ask(request->request);
     else
       told_(false);
   }
-  if (!asked) return finish();
-  timer_.expires_after(kFarewell);
-  timer_.async_wait([finish](const boost::system::error_code& error) {
-    if (!error) finish();
-  });
+  if (lease_.gone()) finish();
+}
+
+/// Once; we may be gone after it.
+void Candidate::finish() {
+  timer_.cancel();
+  if (const auto call = std::exchange(done_, nullptr)) call();
 }
 
 }  // namespace slash32::agent

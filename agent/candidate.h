@@ -6,6 +6,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "agent/kube/access.h"
@@ -29,11 +30,15 @@ class Candidate {
   void give_back(std::function<void()> done);
 
   bool held() const { return lease_.held(); }
+  /// Until when the holder may send what only a holder may; nothing: not now (Lease::may_act_until).
+  std::optional<Instant> may_act_until() const { return lease_.may_act_until(Instant::clock::now()); }
   const std::string& holder() const { return lease_.holder(); }    // as last seen; empty: nobody
   const std::string& trouble() const { return lease_.trouble(); }  // of the last request; empty: none
 
  private:
   void carry_out(const kube::LeaseActions& actions);
+  void leave(const kube::LeaseActions& actions);
+  void finish();
   void ask(const kube::Request& request);
   void say_trouble();
   void wake_later();
@@ -43,6 +48,7 @@ class Candidate {
   boost::asio::steady_timer timer_;
   std::function<void(bool)> told_;
   bool leaving_ = false;
+  std::function<void()> done_;                            // of give_back()
   std::string said_;                                      // the trouble as it was logged
   std::shared_ptr<int> here_ = std::make_shared<int>(0);  // a timer that has run out already must not find us gone
 };

@@ -13,7 +13,8 @@ namespace {
 using nlohmann::json;
 
 const Resource kLeases{.group = "coordination.k8s.io", .version = "v1", .plural = "leases"};
-constexpr Seconds kRetry{2};  // the holder's, after a renewal that failed
+constexpr Seconds kRetry{2};   // the holder's, after a renewal that failed
+constexpr int kFarewells = 3;  // somebody's note on the object may be in the way, not one after another
 
 constexpr int kCreated = 201, kOk = 200, kNotFound = 404, kConflict = 409;
 
@@ -32,11 +33,22 @@ std::optional<Instant> Lease::deadline() const {
 
 LeaseActions Lease::start(Instant now) { return read(now); }
 
+std::optional<Instant> Lease::may_act_until(Instant now) const {
+  const auto last = renewed_at_ + settings_.stop;
+  if (!held_ || refused_ || now >= last) return std::nullopt;
+  return last;
+}
+
+/// A process that was stopped may come here long after its time.
+LeaseActions Lease::end_if_late(Instant now) {
+  if (!held_ || now < renewed_at_ + settings_.stop) return {};
+  held_ = refused_ = false;
+  return {act::Deposed{}};
+}
+
 LeaseActions Lease::on_timer(Instant now, const std::string& wall) {
-  LeaseActions out;
-  if (held_ && now >= renewed_at_ + settings_.stop) {
-    held_ = false;
-    out.emplace_back(act::Deposed{});
+  auto out = end_if_late(now);
+  if (!out.empty()) {
     if (asked_ == Asked::Nothing) look_later(now);
     return out;
   }
@@ -46,18 +58,23 @@ LeaseActions Lease::on_timer(Instant now, const std::string& wall) {
 
 LeaseActions Lease::on_answer(const Result<Response>& answer, Instant now, const std::string& wall) {
   const Asked asked = std::exchange(asked_, Asked::Nothing);
-  LeaseActions out;
+  if (leaving_) return on_farewell(asked, answer, now, wall);
+  auto out = end_if_late(now);
+  const auto then = [&](LeaseActions more) {
+    std::ranges::move(more, std::back_inserter(out));
+    return std::move(out);
+  };
   if (!answer) {
     trouble_ = answer.error().message;
     look_later(now);
     return out;
   }
   const int status = answer->head.status;
-  if (asked == Asked::Read && status == kNotFound) {
-    seen_ = {};
-    return write(now, wall);
+  if (asked == Asked::Read && status == kNotFound) return then(missed(now, wall));
+  if (asked != Asked::Read && (status == kConflict || status == kNotFound)) {  // somebody was faster
+    refused_ = held_;
+    return then(read(now));
   }
-  if (asked != Asked::Read && (status == kConflict || status == kNotFound)) return read(now);  // somebody was faster
   if (status != kOk && status != kCreated) {
     refused(*answer, now);
     return out;
@@ -68,19 +85,24 @@ LeaseActions Lease::on_answer(const Result<Response>& answer, Instant now, const
     return out;
   }
   trouble_.clear();
-  if (asked != Asked::Read) {
-    renewed_at_ = sent_at_;                               // others count from a moment that is not before this one
-    if (!held_ && now >= renewed_at_ + settings_.stop) {  // an answer so late is worth nothing
-      look_later(now);
-      return out;
-    }
-    next_ = sent_at_ + settings_.renew;
-    if (!std::exchange(held_, true)) out.emplace_back(act::Elected{});
+  if (asked == Asked::Read) return then(found(now, wall));
+  if (!held_ && now >= sent_at_ + settings_.stop) {  // an answer so late is worth nothing
+    look_later(now);
     return out;
   }
+  renewed_at_ = sent_at_;  // others count from a moment that is not before this one
+  refused_ = false;
+  next_ = sent_at_ + settings_.renew;
+  if (!std::exchange(held_, true)) out.emplace_back(act::Elected{});
+  return out;
+}
+
+/// The object is there: ours, somebody's, or over.
+LeaseActions Lease::found(Instant now, const std::string& wall) {
+  LeaseActions out;
   const bool ours = seen_.holder == settings_.identity;
   if (held_ && !ours) {
-    held_ = false;
+    held_ = refused_ = false;
     out.emplace_back(act::Deposed{});
   }
   const bool over = now >= unchanged_since_ + settings_.duration;
@@ -88,8 +110,25 @@ LeaseActions Lease::on_answer(const Result<Response>& answer, Instant now, const
     look_later(now);
     return out;
   }
-  std::ranges::copy(write(now, wall), std::back_inserter(out));
+  std::ranges::move(write(now, wall), std::back_inserter(out));
   return out;
+}
+
+/// Its holder makes it again at once. Others leave it the time in which it hears of that, and to one whom they saw in
+/// it what is left of its term.
+LeaseActions Lease::missed(Instant now, const std::string& wall) {
+  trouble_.clear();
+  if (!held_) {
+    if (!missed_since_) missed_since_ = now;
+    auto until = *missed_since_ + settings_.renew * 3 / 2;
+    if (!seen_.holder.empty()) until = std::max(until, unchanged_since_ + settings_.duration);
+    if (now < until) {
+      next_ = until;
+      return {};
+    }
+  }
+  seen_ = {};
+  return write(now, wall);
 }
 
 /// A lease that somebody holds is looked at again when it may be over, or some time later.
@@ -120,6 +159,7 @@ Status Lease::take(const std::string& body, Instant now) {
   const json spec = found != document.end() && found->is_object() ? *found : json::object();
   auto version = text_at(metadata, "resourceVersion");
   if (version != seen_.version) unchanged_since_ = now;
+  missed_since_.reset();
   const auto transitions = spec.find("leaseTransitions");
   seen_ = {.version = std::move(version),
            .holder = text_at(spec, "holderIdentity"),
@@ -169,15 +209,36 @@ LeaseActions Lease::write(Instant now, const std::string& wall) {
                     .content_type = "application/merge-patch+json"}}};
 }
 
-LeaseActions Lease::resign(const std::string& wall) {
-  if (!std::exchange(held_, false)) return {};
+LeaseActions Lease::resign(Instant now, const std::string& wall) {
+  LeaseActions out;
+  leaving_ = true;
   next_.reset();
+  sent_at_ = now;
+  if (!std::exchange(held_, false)) return out;
+  out.emplace_back(act::Deposed{});
+  if (asked_ == Asked::Nothing) std::ranges::move(give_back(wall), std::back_inserter(out));
+  return out;
+}
+
+LeaseActions Lease::give_back(const std::string& wall) {
+  if (farewells_++ == kFarewells) return {};
+  asked_ = Asked::GiveBack;
   const json patch = {{"metadata", {{"resourceVersion", seen_.version}}},
                       {"spec", {{"holderIdentity", ""}, {"leaseDurationSeconds", 1}, {"renewTime", wall}}}};
-  return {act::Deposed{}, act::Ask{{.method = "PATCH",
-                                    .target = object_path(kLeases, settings_.name_space, settings_.name),
-                                    .body = patch.dump(),
-                                    .content_type = "application/merge-patch+json"}}};
+  return {act::Ask{{.method = "PATCH",
+                    .target = object_path(kLeases, settings_.name_space, settings_.name),
+                    .body = patch.dump(),
+                    .content_type = "application/merge-patch+json"}}};
+}
+
+/// A renewal that was on its way has given the object another version, and may even have made it ours.
+LeaseActions Lease::on_farewell(Asked asked, const Result<Response>& answer, Instant now, const std::string& wall) {
+  if (!answer) return {};
+  const int status = answer->head.status;
+  if (asked != Asked::Read && status == kConflict) return read(now);
+  if (asked == Asked::GiveBack || (status != kOk && status != kCreated)) return {};
+  if (!take(answer->body, now) || seen_.holder != settings_.identity) return {};
+  return give_back(wall);
 }
 
 }  // namespace slash32::agent::kube

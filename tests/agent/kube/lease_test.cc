@@ -61,6 +61,7 @@ class Leases : public testing::Test {
     auto& one = all_.try_emplace(name, name, chance).first->second;
     one.take(one.lease.start(now_));
     settle();
+    if (!api_.object) pass(15s);  // so long it is missed before it is made
     return one;
   }
   /// Every request is answered, until none is left.
@@ -109,7 +110,7 @@ TEST_F(Leases, TheFirstOneMakesItAndTheOthersWait) {
   EXPECT_FALSE(b.leads);
   EXPECT_EQ(b.lease.holder(), "a");
   EXPECT_EQ((*api_.object)["spec"]["leaseTransitions"], 0);
-  EXPECT_EQ((*api_.object)["spec"]["acquireTime"], "1000");
+  EXPECT_EQ((*api_.object)["spec"]["acquireTime"], "1015");
 }
 
 TEST_F(Leases, AHolderThatHangsIsFollowedAndStopsBeforeItsSuccessorBegins) {
@@ -164,9 +165,11 @@ TEST_F(Leases, AShortOutageOfTheApiChangesNothing) {
 TEST_F(Leases, OneThatIsGivenBackIsTakenAtTheNextLook) {
   auto& a = add("a");
   const auto& b = add("b");
-  a.take(a.lease.resign(wall()));
+  a.take(a.lease.resign(now_, wall()));
   EXPECT_FALSE(a.leads);
-  (void)api_.answer(*std::exchange(a.asked, std::nullopt));
+  EXPECT_FALSE(a.lease.gone());
+  settle();
+  EXPECT_TRUE(a.lease.gone());
   all_.erase("a");
   pass(61s);
   EXPECT_TRUE(b.leads);
@@ -188,6 +191,97 @@ TEST_F(Leases, OneThatWasDeletedIsMadeAgain) {
   pass(60s);
   EXPECT_TRUE(a.leads);
   EXPECT_TRUE(api_.object);
+}
+
+TEST_F(Leases, OneThatIsDeletedIsStillItsHoldersForWhoSawIt) {
+  auto& a = add("a");
+  const auto& b = add("b");
+  pass(60s);
+  stopped_ = "a";  // hears of nothing, and renews nothing; what it may send it sends all the same
+  api_.object.reset();
+  while (!b.leads && now_ < Instant{2000s}) {
+    EXPECT_TRUE(b.lease.held() || api_.object || !b.leads);
+    pass(1s);
+  }
+  EXPECT_TRUE(b.leads);
+  EXPECT_FALSE(a.lease.may_act_until(now_)) << "two at once";
+}
+
+TEST_F(Leases, WhoNeverSawItLeavesTheHolderOfADeletedOneTheTimeToMakeItAgain) {
+  const auto& a = add("a");
+  pass(1s);
+  api_.object.reset();
+  const auto& c = add("c");
+  EXPECT_TRUE(api_.object);
+  pass(120s);
+  EXPECT_TRUE(a.leads);
+  EXPECT_FALSE(c.leads);
+}
+
+TEST_F(Leases, AHolderWhoseRenewalIsRefusedMaySendNothingUntilOneHasWorked) {
+  auto& a = add("a");
+  EXPECT_TRUE(a.lease.may_act_until(now_));
+  now_ += 10s;
+  a.take(a.lease.on_timer(now_, wall()));
+  a.take(a.lease.on_answer(Response{{409, {}}, "{}"}, now_, wall()));
+  EXPECT_TRUE(a.leads);
+  EXPECT_FALSE(a.lease.may_act_until(now_));
+  settle();
+  EXPECT_EQ(a.lease.may_act_until(now_), now_ + 30s);
+}
+
+TEST_F(Leases, AHolderThatStoodStillMaySendNothingThoughItHasNotHeardOfIt) {
+  auto& a = add("a");
+  now_ += 10s;
+  a.take(a.lease.on_timer(now_, wall()));
+  const auto renewal = api_.answer(*std::exchange(a.asked, std::nullopt));
+  now_ += 3600s;
+  EXPECT_FALSE(a.lease.may_act_until(now_));
+  const auto actions = a.lease.on_answer(renewal, now_, wall());
+  ASSERT_FALSE(actions.empty());
+  EXPECT_TRUE(std::holds_alternative<act::Deposed>(actions.front())) << "before anything else";
+  EXPECT_FALSE(a.lease.held());
+}
+
+TEST_F(Leases, GivingBackWaitsForTheRenewalThatIsOnItsWayAndGivesBackWhatThatMade) {
+  auto& a = add("a");
+  now_ += 10s;
+  a.take(a.lease.on_timer(now_, wall()));
+  const auto renewal = *std::exchange(a.asked, std::nullopt);
+  a.take(a.lease.resign(now_, wall()));
+  EXPECT_FALSE(a.leads);
+  EXPECT_FALSE(a.asked) << "it would be refused: the renewal changes the version";
+  EXPECT_FALSE(a.lease.gone());
+  a.take(a.lease.on_answer(api_.answer(renewal), now_, wall()));
+  settle();
+  EXPECT_TRUE(a.lease.gone());
+  EXPECT_EQ((*api_.object)["spec"]["holderIdentity"], "");
+}
+
+TEST_F(Leases, GivingBackIsTriedAgainWithTheVersionThatSomebodysNoteHasMade) {
+  auto& a = add("a");
+  (*api_.object)["metadata"]["resourceVersion"] = std::to_string(++api_.version);
+  a.take(a.lease.resign(now_, wall()));
+  settle();
+  EXPECT_TRUE(a.lease.gone());
+  EXPECT_EQ((*api_.object)["spec"]["holderIdentity"], "");
+}
+
+TEST(Lease, GivingBackIsGivenUpWhereItIsAlwaysRefused) {
+  Lease lease({.name_space = "slash32", .name = "lb", .identity = "a"});
+  const Instant now{1000s};
+  const Response ours{{200, {}}, R"({"metadata": {"resourceVersion": "1"}, "spec": {"holderIdentity": "a"}})"};
+  lease.start(now);
+  lease.on_answer(ours, now, "now");
+  lease.on_answer(ours, now, "now");
+  ASSERT_TRUE(lease.held());
+  lease.resign(now, "now");
+  int asked = 1;
+  while (!lease.gone() && asked < 100) {
+    const bool gives_back = asked++ % 2 == 1;
+    lease.on_answer(gives_back ? Response{{409, {}}, "{}"} : ours, now, "now");
+  }
+  EXPECT_LT(asked, 10);
 }
 
 TEST_F(Leases, OfTwoThatFindItOverOneGetsIt) {
