@@ -48,9 +48,11 @@ kube::Request write_ingress(const model::Service& service, const std::vector<IpA
           .content_type = "application/merge-patch+json"};
 }
 
-/// A JSON patch (RFC 6902) replaces the whole of it, also what is not there any more.
-kube::Request write_status(const Assigner::Target& target, const json& status) {
-  const json patch = {{{"op", "add"}, {"path", "/status"}, {"value", status}}};
+/// A JSON patch (RFC 6902) replaces the whole of it, also what is not there any more. The version in it makes the API
+/// refuse (409) what was made of an object that has changed since, by the holder after us say.
+kube::Request write_status(const Assigner::Target& target, const json& status, const std::string& version) {
+  json patch = {{{"op", "add"}, {"path", "/status"}, {"value", status}}};
+  if (!version.empty()) patch.push_back({{"op", "replace"}, {"path", "/metadata/resourceVersion"}, {"value", version}});
   return {.method = "PATCH",
           .target = kube::object_path(resource_of(target.kind), {}, target.key.name, "status"),
           .body = dump(patch),
@@ -96,6 +98,12 @@ void Assigner::end_waits(Instant now) {
   }
 }
 
+bool Assigner::must_plan(Instant now) const {
+  if (asked_ || now < pause_) return false;
+  return stale_ || std::ranges::any_of(
+                       wait_, [&](const auto& one) { return one.first.kind == Kind::Service && one.second <= now; });
+}
+
 std::optional<kube::Request> Assigner::next(const plan::World& world, Instant now, const std::string& wall) {
   if (asked_ || now < pause_) return std::nullopt;
   end_waits(now);
@@ -110,7 +118,7 @@ std::optional<kube::Request> Assigner::next(const plan::World& world, Instant no
   asked_ = status->target;
   asked_what_ = std::move(status->reason);
   asked_status_ = std::move(status->said);
-  return write_status(*asked_, asked_status_.status);
+  return write_status(*asked_, asked_status_.status, named_in(world, *asked_).version);
 }
 
 /// Nothing: none is to be asked now.
@@ -134,19 +142,20 @@ kube::Request Assigner::ask_service(const plan::World& world) {
   return write_ingress(service, assignment.addresses);
 }
 
-std::string Assigner::uid_of(const plan::World& world, const Target& target) {
+/// Empty where it is gone.
+Assigner::Named Assigner::named_in(const plan::World& world, const Target& target) {
   if (target.kind == Kind::IpPool) {
     const auto pool = world.pools.find(target.key.name);
-    return pool == world.pools.end() ? std::string() : pool->second.meta.uid;
+    return pool == world.pools.end() ? Named{} : Named{pool->second.meta.uid, pool->second.version.value};
   }
   const auto peer = world.peers.find(target.key.name);
-  return peer == world.peers.end() ? std::string() : peer->second.meta.uid;
+  return peer == world.peers.end() ? Named{} : Named{peer->second.meta.uid, peer->second.version.value};
 }
 
 /// As we left it, or found it; null where it has none, or it is not known. What we said comes first: an API that keeps
 /// less of it than we say must not be told again and again. One that was made anew under its name was told nothing.
 json Assigner::status_before(const plan::World& world, const Target& target) const {
-  if (const auto said = said_.find(target); said != said_.end() && said->second.uid == uid_of(world, target))
+  if (const auto said = said_.find(target); said != said_.end() && said->second.uid == named_in(world, target).uid)
     return said->second.status;
   if (target.kind == Kind::IpPool) {
     const auto pool = world.pools.find(target.key.name);
@@ -169,7 +178,7 @@ std::optional<Assigner::StatusWrite> Assigner::first_status(const plan::World& w
         target->kind == Kind::IpPool && counters != counters_.end())
       wanted = counters->second;
     wanted["conditions"] = {plan::condition_json(condition, {{"status", had}}, wall)};
-    if (wanted != had) return StatusWrite{*target, condition.reason, {uid_of(world, *target), std::move(wanted)}};
+    if (wanted != had) return StatusWrite{*target, condition.reason, {named_in(world, *target).uid, std::move(wanted)}};
   }
   return std::nullopt;
 }

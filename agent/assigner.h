@@ -42,6 +42,8 @@ class Assigner {
 
   /// The world has changed by somebody else: what was planned is planned anew.
   void changed() { stale_ = true; }
+  /// Whether next() would make a plan first, which takes time.
+  bool must_plan(Instant now) const;
   /// What to ask now, if anything; the answer goes to answered(). `wall` (RFC 3339) is for conditions that change.
   std::optional<kube::Request> next(const plan::World& world, Instant now, const std::string& wall);
   Answer answered(const Result<kube::Response>& result, Instant now);
@@ -56,6 +58,11 @@ class Assigner {
   struct Said {
     std::string uid;  // of the object that was told
     nlohmann::json status;
+  };
+  /// What tells an object from another of its name, and from itself at another time.
+  struct Named {
+    std::string uid;
+    std::string version;
   };
   struct StatusWrite {
     Target target;
@@ -72,7 +79,7 @@ class Assigner {
   const plan::LbAssignment* first_service(const plan::World& world);
   kube::Request ask_service(const plan::World& world);
   std::optional<StatusWrite> first_status(const plan::World& world, const std::string& wall) const;
-  static std::string uid_of(const plan::World& world, const Target& target);
+  static Named named_in(const plan::World& world, const Target& target);
   nlohmann::json status_before(const plan::World& world, const Target& target) const;
   Instant refused_at(const Target& target) const;
   void refused(Answer& answer, const Result<kube::Response>& result, Instant now);

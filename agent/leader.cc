@@ -12,6 +12,8 @@ namespace {
 
 using model::Kind;
 
+constexpr Seconds kUnsure{1};  // a renewal, or who deposes us, has come by then
+
 Instant now() { return Instant::clock::now(); }
 
 double chance() {
@@ -84,12 +86,25 @@ bool Leader::knows_enough() const {
   return world.pools.empty() || watches_.is_fresh(Kind::Service);
 }
 
+/// Nothing is sent that could arrive when another leads: not while a renewal was refused, and of what is asked now
+/// nothing after our term.
 void Leader::work() {
   if (!desk_ || !knows_enough()) return;
-  const auto request =
-      desk_->assigner.next(store_.world(), now(), rfc3339(static_cast<std::int64_t>(std::time(nullptr))));
-  if (!request) return work_later();
-  const auto asked = desk_->client.ask(*request, [this](const auto& result) { answered(result); });
+  auto& assigner = desk_->assigner;
+  const auto began = now();
+  const auto until = candidate_->may_act_until();
+  if (!until) return work_at(began + kUnsure);
+  const bool plans = assigner.must_plan(began);
+  if (plans && began < desk_->pace.rested()) return work_at(desk_->pace.rested());
+  auto request = assigner.next(store_.world(), began, rfc3339(static_cast<std::int64_t>(std::time(nullptr))));
+  if (plans) desk_->pace.planned(began, now());
+  if (!request) {
+    desk_->timer.cancel();
+    if (const auto again = assigner.again()) work_at(*again);
+    return;
+  }
+  request->send_before = until;
+  const auto asked = desk_->client.ask(*std::move(request), [this](const auto& result) { answered(result); });
   if (!asked) answered(std::unexpected(asked.error()));
 }
 
@@ -111,11 +126,8 @@ void Leader::answered(const Result<kube::Response>& result) {
   work();
 }
 
-void Leader::work_later() {
-  const auto again = desk_->assigner.again();
-  desk_->timer.cancel();
-  if (!again) return;
-  desk_->timer.expires_at(*again);
+void Leader::work_at(Instant when) {
+  desk_->timer.expires_at(when);
   desk_->timer.async_wait([this, weak = std::weak_ptr(desk_)](const boost::system::error_code& error) {
     if (!error && !weak.expired()) work();
   });

@@ -14,6 +14,7 @@
 #include "agent/candidate.h"
 #include "agent/kube/access.h"
 #include "agent/kube/client.h"
+#include "agent/pace.h"
 #include "agent/watches.h"
 #include "agent/world_store.h"
 
@@ -55,13 +56,14 @@ class Leader {
     Assigner assigner;
     kube::Client client;
     boost::asio::steady_timer timer;
+    Pace pace;  // of plans: one is due after every change there is, in a storm after every answer
   };
 
   void told(bool held);
   bool knows_enough() const;
   void work();
   void answered(const Result<kube::Response>& result);
-  void work_later();
+  void work_at(Instant when);
 
   boost::asio::io_context& context_;
   const kube::Access& access_;

@@ -15,6 +15,8 @@ class Pace {
   static constexpr Seconds kMost{2};
 
   void planned(Instant began, Instant ended) { rested_ = ended + std::min<Duration>((ended - began) * kRest, kMost); }
+  /// When the next plan may begin.
+  Instant rested() const { return rested_; }
   /// From a change on, how long to wait.
   Duration wait(Instant now) const { return std::max<Duration>(kGather, rested_ - now); }
 

@@ -141,6 +141,7 @@ class Connection::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void write() {
+    if (request_.send_before && Instant::clock::now() >= *request_.send_before) return fail("too late to be sent");
     auto& message = line_->message;
     message = {};
     message.method_string(request_.method);

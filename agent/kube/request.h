@@ -40,6 +40,8 @@ struct Request {
   std::string target;  // path and query, without Access::base_path
   std::string body;
   std::string content_type;  // of the body
+  /// Not sent at all from then on: what waited for a connection, or for a process that stood still, may be too late.
+  std::optional<Instant> send_before{};
 };
 
 /// However long a Retry-After asks for, we ask again after this.

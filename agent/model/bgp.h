@@ -110,6 +110,7 @@ struct BgpPeer {
   DefaultExport default_export = DefaultExport::Own;
   nlohmann::json settings = nlohmann::json::object();  // as in neighbors[] of bgpd.json
   Aside<nlohmann::json> status;                        // as the API has it; null: none
+  Aside<std::string> version;                          // metadata.resourceVersion
   bool operator==(const BgpPeer&) const = default;
 };
 

@@ -71,6 +71,7 @@ Result<BgpPeer> read_bgp_peer(const nlohmann::json& object) {
   out.settings = TRY(neighbor_settings(spec));
   if (!out.settings.contains("remoteAs")) return spec.missing("remoteAs");
   out.status.value = object.value("status", nlohmann::json());
+  out.version.value = version_of(object);
   return out;
 }
 

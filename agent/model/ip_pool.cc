@@ -66,6 +66,7 @@ Result<IpPool> read_ip_pool(const nlohmann::json& object) {
   out.services = TRY(read_or(spec, "serviceSelector", read_selector, out.services));
   out.namespaces = TRY(read_or(spec, "namespaces", names, out.namespaces));
   out.status.value = object.value("status", nlohmann::json());
+  out.version.value = version_of(object);
   return out;
 }
 

@@ -30,6 +30,7 @@ struct IpPool {
   Selector services;
   std::vector<std::string> namespaces;  // of the Services; empty: all
   Aside<nlohmann::json> status;         // as the API has it; null: none
+  Aside<std::string> version;           // metadata.resourceVersion
   bool operator==(const IpPool&) const = default;
 };
 

@@ -41,6 +41,12 @@ Result<Meta> read_meta(const JsonField& object) {
   return meta;
 }
 
+std::string version_of(const nlohmann::json& object) {
+  const auto& metadata = object.at("metadata");
+  const auto found = metadata.find("resourceVersion");
+  return found != metadata.end() && found->is_string() ? found->get<std::string>() : std::string{};
+}
+
 Problem problem_of(Kind kind, const nlohmann::json& object, const Error& error) {
   return {kind, {said(object, "namespace"), said(object, "name")}, error.message};
 }

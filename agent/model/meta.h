@@ -63,6 +63,9 @@ struct Aside {
 /// `object` is the whole object. Errors name the place: "/metadata/name: is missing".
 Result<Meta> read_meta(const JsonField& object);
 
+/// metadata.resourceVersion of an object that read_meta() took; empty: it has none.
+std::string version_of(const nlohmann::json& object);
+
 /// An object that was left out, or that asks for what cannot be. `message` names the place in it.
 struct Problem {
   Kind kind = Kind::Node;

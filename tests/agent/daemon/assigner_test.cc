@@ -297,5 +297,25 @@ TEST_F(Assigning, ABgpPeerIsToldWhetherItIsAccepted) {
   EXPECT_EQ(condition["message"], "selects 1 node");
 }
 
+TEST_F(Assigning, AStatusIsWrittenForTheVersionThatItWasMadeOf) {
+  auto made = pool("192.0.2.10-192.0.2.20");
+  made["metadata"]["resourceVersion"] = "77";
+  put(Kind::IpPool, "public", made);
+  const auto patch = json::parse(next()->body);
+  EXPECT_EQ(patch[0]["path"], "/status");
+  EXPECT_EQ(patch[1], json::parse(R"({"op": "replace", "path": "/metadata/resourceVersion", "value": "77"})"));
+}
+
+TEST_F(Assigning, SaysBeforehandWhetherAPlanIsDue) {
+  put(Kind::IpPool, "public", pool("192.0.2.10-192.0.2.20"));
+  put(Kind::Service, "default/web", service("web", 7));
+  EXPECT_TRUE(assigner_.must_plan(now_));
+  const auto request = next();
+  EXPECT_FALSE(assigner_.must_plan(now_)) << "an answer comes first";
+  refuse(422);
+  EXPECT_FALSE(assigner_.must_plan(now_)) << "the next of the queue needs none";
+  EXPECT_TRUE(assigner_.must_plan(now_ + 10s)) << "what was refused is planned anew";
+}
+
 }  // namespace
 }  // namespace slash32::agent
