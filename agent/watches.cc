@@ -157,8 +157,10 @@ std::vector<std::string> Watches::keys_of(Kind kind) const {
     for (const auto& [name, node] : world.nodes) out.push_back(name);
   if (kind == Kind::EndpointSlice)
     for (const auto& [key, slice] : world.endpoint_slices) out.push_back(key.to_string());
-  if (kind == Kind::Service)
+  if (kind == Kind::Service) {
     for (const auto& [key, service] : world.services) out.push_back(key.to_string());
+    for (const auto& [key, addresses] : world.unread_services) out.push_back(key.to_string());
+  }
   return out;  // of no other kind does a watch change
 }
 

@@ -1,6 +1,7 @@
 #include "agent/world_store.h"
 
 #include <optional>
+#include <utility>
 
 namespace slash32::agent {
 namespace {
@@ -84,6 +85,7 @@ bool WorldStore::put(Kind kind, const std::string& key, const nlohmann::json& ob
       break;
     case Kind::Service:
       changed = keep(world_.services, key, model::read_service(object), error);
+      changed = note_addresses(key, object, !error) || changed;
       break;
     case Kind::EndpointSlice:
       changed = keep(world_.endpoint_slices, key, model::read_endpoint_slice(object, node_), error);
@@ -111,6 +113,15 @@ bool WorldStore::put(Kind kind, const std::string& key, const nlohmann::json& ob
   return changed || said;
 }
 
+/// An address that a Service has is taken, whatever else is wrong with it.
+bool WorldStore::note_addresses(const std::string& key, const nlohmann::json& object, bool readable) {
+  auto& unread = world_.unread_services;
+  if (readable) return unread.erase(split(key)) > 0;
+  auto addresses = model::addresses_in(object);
+  const auto [found, added] = unread.try_emplace(split(key));
+  return std::exchange(found->second, addresses) != addresses || added;
+}
+
 bool WorldStore::put_answer(const std::string& key, const std::string& version, const nlohmann::json& object) {
   const auto found = world_.services.find(split(key));
   if (found == world_.services.end() || found->second.version.value != version) return false;
@@ -119,12 +130,14 @@ bool WorldStore::put_answer(const std::string& key, const std::string& version, 
 }
 
 bool WorldStore::remove(Kind kind, const std::string& key) {
-  const bool said = clear_complaint(kind, key);
+  bool said = clear_complaint(kind, key);
+  if (kind == Kind::Service) said = world_.unread_services.erase(split(key)) > 0 || said;
   return with_map(world_, kind, [&](auto& map) { return map.erase(as_key(map, split(key))) > 0; }) || said;
 }
 
 bool WorldStore::forget(Kind kind) {
   const bool listed = world_.listed.erase(kind) > 0;
+  if (kind == Kind::Service) world_.unread_services.clear();
   const bool said = std::erase_if(complaints_, [&](const auto& entry) { return entry.first.first == kind; }) > 0;
   if (said) tell_complaints();
   return with_map(world_, kind,

@@ -32,6 +32,7 @@ class WorldStore {
   const plan::World& world() const { return world_; }
 
  private:
+  bool note_addresses(const std::string& key, const nlohmann::json& object, bool readable);
   bool complain(model::Kind kind, const std::string& key, const model::Problem& problem);
   bool clear_complaint(model::Kind kind, const std::string& key);
   void tell_complaints();

@@ -144,6 +144,17 @@ Result<std::string> base64(const JsonField& field) {
 
 }  // namespace
 
+std::vector<IpAddress> addresses_in(const nlohmann::json& object) {
+  static const nlohmann::json::json_pointer kIngress("/status/loadBalancer/ingress");
+  std::vector<IpAddress> out;
+  if (!object.is_object() || !object.contains(kIngress) || !object[kIngress].is_array()) return out;
+  for (const auto& one : object[kIngress]) {
+    if (!one.is_object() || !one.contains("ip") || !one["ip"].is_string()) continue;
+    if (const auto address = IpAddress::parse(one["ip"].get_ref<const std::string&>())) out.push_back(*address);
+  }
+  return out;
+}
+
 Result<Service> read_service(const nlohmann::json& object) {
   const JsonField root(object);
   Service out;

@@ -43,6 +43,9 @@ struct Service {
 
 Result<Service> read_service(const nlohmann::json& object);
 
+/// status.loadBalancer.ingress[].ip of a Service that may be wrong anywhere else: what can be read of them.
+std::vector<IpAddress> addresses_in(const nlohmann::json& object);
+
 /// An EndpointSlice (discovery.k8s.io/v1 and v1beta1), counted as it is read: of a Service's endpoints a node needs to
 /// know how many are ready, and how many of them are its own.
 struct EndpointSlice {

@@ -1,6 +1,8 @@
 #include "agent/plan/lb_ipam.h"
 
 #include <algorithm>
+#include <deque>
+#include <iterator>
 #include <limits>
 #include <optional>
 #include <set>
@@ -97,10 +99,11 @@ struct Client {
 
 class Allocator {
  public:
-  explicit Allocator(const World& world) {
+  explicit Allocator(const World& world) : world_(world) {
     for (const auto& [name, pool] : world.pools) pools_.push_back(&pool);
     std::ranges::stable_sort(pools_, std::ranges::greater{}, &IpPool::priority);
     for (const auto& [key, service] : world.services) {
+      if (world.unread_services.contains(key)) continue;
       if (is_ours(service))
         clients_.push_back({&service, request_of(service), {}, false});
       else
@@ -111,6 +114,7 @@ class Allocator {
 
   LbPlan run() {
     for (auto& client : clients_) keep(client);
+    for (const auto& [key, addresses] : world_.unread_services) hold_unread(key, addresses);
     for (auto& client : clients_) assign_requested(client);
     for (auto& client : clients_) assign_any(client);
     for (const auto& client : clients_) report(client);
@@ -119,6 +123,17 @@ class Allocator {
   }
 
  private:
+  /// A Service that cannot be read keeps what it has, and what it had when it could be; nothing is written of it, and
+  /// who shares an address with it keeps that as well.
+  void hold_unread(const model::ObjectKey& key, std::vector<IpAddress> addresses) {
+    auto& stand_in = unread_.emplace_back();
+    stand_in.meta.key = key;
+    if (const auto before = world_.services.find(key); before != world_.services.end())
+      std::ranges::copy(before->second.ingress, std::back_inserter(addresses));
+    for (const auto& address : addresses)
+      if (pool_of(address) != nullptr) holders_[address].push_back(&stand_in);
+  }
+
   /// An address of a pool that a Service of another class has is not free; one that is no load balancer any more gives
   /// back what it had.
   void take_notice(const Service& service) {
@@ -308,8 +323,10 @@ class Allocator {
     });
   }
 
+  const World& world_;
   std::vector<const IpPool*> pools_;  // the greatest priority first, then by name
   std::vector<Client> clients_;       // the oldest first
+  std::deque<Service> unread_;        // names of those that cannot be read, who share with nobody
   std::map<IpAddress, std::vector<const Service*>> holders_;
   std::map<const model::AddressRange*, std::optional<IpAddress>> next_;
   LbPlan plan_;

@@ -36,6 +36,8 @@ struct World {
   std::map<std::string, model::BgpFilter> filters;
   std::map<std::string, model::BgpAdvertisement> advertisements;
   std::map<std::string, model::IpPool> pools;
+  /// Of Services that cannot be read at the moment, the load balancer addresses they have all the same.
+  std::map<model::ObjectKey, std::vector<IpAddress>> unread_services;
   std::vector<model::Problem> left_out;
   /// Kinds of which a whole list has arrived. Nothing is planned that needs another: what was not heard of yet must not
   /// look as if it were gone.
@@ -47,8 +49,8 @@ struct World {
   std::optional<Mtu> mtu;  // of pod interfaces
 };
 
-/// Whether a plan reads other Nodes than its own: as neighbours, or because pods are to be seen unmasked there. Where it
-/// does not, it must not matter which of them are in the world: a leader knows all of them.
+/// Whether a plan reads other Nodes than its own: as neighbours, or because pods are to be seen unmasked there. Where
+/// it does not, it must not matter which of them are in the world: a leader knows all of them.
 bool reads_all_nodes(const model::BgpConfiguration& conf);
 
 /// What the plan for a node would read: watch these and no others.

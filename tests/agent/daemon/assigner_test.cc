@@ -306,6 +306,55 @@ TEST_F(Assigning, AStatusIsWrittenForTheVersionThatItWasMadeOf) {
   EXPECT_EQ(patch[1], json::parse(R"({"op": "replace", "path": "/metadata/resourceVersion", "value": "77"})"));
 }
 
+TEST_F(Assigning, AServiceThatCannotBeReadKeepsItsAddressFromOthers) {
+  put(Kind::IpPool, "public", pool("192.0.2.10-192.0.2.20"));
+  auto broken = service("broken", 3);
+  broken["spec"]["ports"] = "none";
+  broken["status"]["loadBalancer"]["ingress"] = {{{"ip", "192.0.2.10"}}, {{"ip", "no address"}}};
+  put(Kind::Service, "default/broken", broken);
+  put(Kind::Service, "default/web", service("web", 7));
+  settle();
+  EXPECT_THAT(addresses("web"), ElementsAre("192.0.2.11"));
+  EXPECT_EQ(store_.world().pools.at("public").status.value["used"], 2);
+  store_.remove(Kind::Service, "default/broken");
+  assigner_.changed();
+  put(Kind::Service, "default/other", service("other", 8));
+  settle();
+  EXPECT_THAT(addresses("other"), ElementsAre("192.0.2.10")) << "it is gone, and so is its address";
+}
+
+TEST_F(Assigning, AServiceThatBecomesUnreadableIsLeftAloneWithWhatItHadAndWhatItHas) {
+  put(Kind::IpPool, "public", pool("192.0.2.10-192.0.2.20"));
+  put(Kind::Service, "default/web", service("web", 7));
+  settle();
+  auto broken = objects_.at("default/web");
+  broken["spec"]["ports"] = "none";
+  broken["status"]["loadBalancer"]["ingress"] = {{{"ip", "192.0.2.12"}}};
+  put(Kind::Service, "default/web", broken);
+  for (const char* name : {"a", "b"}) put(Kind::Service, std::string("default/") + name, service(name, 8));
+  now_ += 60s;
+  settle();
+  EXPECT_THAT(addresses("a"), ElementsAre("192.0.2.11"));
+  EXPECT_THAT(addresses("b"), ElementsAre("192.0.2.13"));
+  EXPECT_EQ(objects_.at("default/web")["status"]["loadBalancer"]["ingress"][0]["ip"], "192.0.2.12");
+  auto mended = objects_.at("default/web");
+  mended["spec"]["ports"] = json::array();
+  put(Kind::Service, "default/web", mended);
+  EXPECT_THAT(store_.world().unread_services, IsEmpty());
+}
+
+TEST_F(Assigning, WhoSharesAnAddressWithAServiceThatCannotBeReadKeepsIt) {
+  put(Kind::IpPool, "public", pool("192.0.2.10-192.0.2.20"));
+  put(Kind::Service, "default/web", service("web", 7));
+  settle();
+  auto broken = service("broken", 3, "2025-01-01T00:00:00Z");
+  broken["spec"]["ports"] = "none";
+  broken["status"]["loadBalancer"]["ingress"] = {{{"ip", "192.0.2.10"}}};
+  put(Kind::Service, "default/broken", broken);
+  settle();
+  EXPECT_THAT(addresses("web"), ElementsAre("192.0.2.10"));
+}
+
 TEST_F(Assigning, SaysBeforehandWhetherAPlanIsDue) {
   put(Kind::IpPool, "public", pool("192.0.2.10-192.0.2.20"));
   put(Kind::Service, "default/web", service("web", 7));
