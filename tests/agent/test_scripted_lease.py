@@ -12,25 +12,13 @@ import threading
 import time
 
 import pytest
+from scripted_api import merged
 from scripted_server import Authority, ScriptedServer
 
 LEASE = os.path.join(os.environ.get("SLASH32_DEV_BIN", os.path.join(os.path.dirname(__file__), "../../build/dev/bin")),
                      "kube_lease")
 COLLECTION = "/apis/coordination.k8s.io/v1/namespaces/slash32-system/leases"
 DURATION, RENEW, STOP, LOOK = 6, 1, 4, 1
-
-
-def merged(target, patch):
-    """RFC 7386."""
-    if not isinstance(patch, dict):
-        return patch
-    out = dict(target) if isinstance(target, dict) else {}
-    for key, value in patch.items():
-        if value is None:
-            out.pop(key, None)
-        else:
-            out[key] = merged(out.get(key), value)
-    return out
 
 
 class Api:
