@@ -1,6 +1,7 @@
 """Services of type LoadBalancer from the API to a router: the agents assign their addresses, the speakers announce them,
 kube-proxy answers. And what a drained node's router sees of it."""
 
+import re
 import signal
 
 import pytest
@@ -93,6 +94,31 @@ def test_a_load_balancer_gets_its_address_is_announced_and_answers(cluster, web)
     with web.probing("serve", web.ip("ipv4")):
         sent = outside.probe("send", "192.0.2.10", "--port", 80, "--bytes", 100_000)
     assert (sent["seen"]["bytes"], sent["seen"]["sha256"]) == (100_000, sent["sha256"])
+
+
+def test_an_address_of_the_range_that_no_service_has_is_dropped_behind_kube_proxy(cluster, web):
+    """The pool is announced whole. The used address answers as before, from outside and from a node itself; a packet for
+    the other one ends at the node that it comes by."""
+    outside = Place(cluster.lab, "tor", f"/proc/{cluster.router.pid}/ns/net")
+    create_ours(cluster, "BGPConfiguration", "default", services={"aggregationLength": 31})
+
+    def dropped():
+        tables = [node.run("nft", "list", "table", "inet", "slash32-unused", check=False).stdout for node in cluster.nodes]
+        return [int(number) for table in tables for number in re.findall(r"192.0.2.10/31 counter packets (\d+)", table)]
+    try:
+        wait_announced(cluster, "192.0.2.10/31", ["n1", "n2"])
+        wait_until(lambda: dropped() == [0, 0], 30, dropped)
+        with web.probing("serve", web.ip("ipv4")):
+            for place in (outside, Place(cluster.lab, "n1", f"/proc/{cluster.nodes[0].pid}/ns/net")):
+                assert place.probe("send", "192.0.2.10", "--port", 80, "--bytes", 1000)["seen"]["bytes"] == 1000
+        assert dropped() == [0, 0]
+        heard = cluster.router.run("ping", "-c1", "-W1", "192.0.2.11", check=False).stdout
+        assert "1 packets transmitted, 0 received" in heard and "exceeded" not in heard, heard
+        assert sum(dropped()) == 1
+    finally:
+        cluster.api.delete(f"{GROUP}/bgpconfigurations/default")
+    wait_announced(cluster, "192.0.2.10/32", ["n1", "n2"])
+    wait_until(lambda: not dropped(), 30, dropped)
 
 
 def test_one_agent_leads_and_pools_and_peers_have_their_status(cluster, web):
