@@ -75,6 +75,12 @@ class AdjRibOut {
   /// The new state of a prefix; takes over the reference to `next.set`. Only for prefixes that are built.
   void set(std::size_t family, PrefixId id, OutState next);
   OutState state(std::size_t family, PrefixId id) const;
+  /// It will be asked for in a moment (PrefixTable::expect_use).
+  void expect_use(std::size_t family, PrefixId id) const {
+    if (id >= sets_[family].size()) return;
+    __builtin_prefetch(&sets_[family][id]);
+    __builtin_prefetch(&from_[family][id]);
+  }
   /// The path id under which the route's own peer told us of it; kept for lanes only.
   void set_source(std::size_t family, PrefixId id, PathId source);
   /// Whether this is where the path of that peer is.
@@ -147,6 +153,7 @@ class AdjRibOut {
   std::vector<OutMember*> by_slot_;
   std::unordered_map<IpAddress, OutMember*> by_address_;
   std::size_t attached_ = 0;
+  std::vector<Prefix> encoding_;  // a run of them, while encode() works
 };
 
 }  // namespace slash32::bgp

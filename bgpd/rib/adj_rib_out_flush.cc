@@ -13,7 +13,9 @@ constexpr std::size_t kMaxBacklog = std::size_t{256} * 1024;
 // What a message costs beside its routes: header, lengths, MP attribute. For "about max_bytes".
 constexpr std::size_t kMessageOverhead = 32;
 
-std::size_t nlri_size(const Prefix& prefix) { return 1U + (prefix.length() + 7U) / 8U; }
+std::size_t nlri_size(std::uint8_t length) { return 1U + (length + 7U) / 8U; }
+
+constexpr std::size_t kAhead = 8;  // prefixes that memory is asked for before they are let go
 
 }  // namespace
 
@@ -91,7 +93,12 @@ bool AdjRibOut::flush(OutMember& member, std::size_t max_bytes, Rib::Output& out
   collect(member, max_bytes, batch);
   const bool worked = !batch.ops.empty() || !batch.held.empty();
   deliver(member, encode(batch), out);
-  for (const auto& [family, id] : batch.held) {
+  for (std::size_t i = 0; i < batch.held.size(); ++i) {
+    const auto& [family, id] = batch.held[i];
+    if (i + kAhead < batch.held.size()) {
+      const auto& [next_family, next] = batch.held[i + kAhead];
+      (*tables_.prefixes)[next_family].expect_erase(next);
+    }
     --(*tables_.prefixes)[family].node(id).held;
     (*tables_.prefixes)[family].forget_if_unused(id);
   }
@@ -120,7 +127,7 @@ void AdjRibOut::collect_line(OutMember& member, std::size_t family, bool urgent,
     if (op == nullptr) continue;
     if (op->set != 0 && batch.sets.insert(op->set).second)
       batch.bytes += kMessageOverhead + tables_.sets->size_of(op->set);
-    batch.bytes += nlri_size((*tables_.prefixes)[family].prefix(taken.id));
+    batch.bytes += nlri_size((*tables_.prefixes)[family].length(taken.id));
   }
 }
 
@@ -135,7 +142,7 @@ void AdjRibOut::collect_walk(OutMember& member, std::size_t family, std::size_t 
     batch.ops.push_back({set, 0, walk.next, static_cast<std::uint8_t>(family)});
     ++member.told[family];
     if (batch.sets.insert(set).second) batch.bytes += kMessageOverhead + tables_.sets->size_of(set);
-    batch.bytes += nlri_size(prefixes.prefix(walk.next));
+    batch.bytes += nlri_size(prefixes.length(walk.next));
   }
   if (complete_[family] && walk.next >= prefixes.end()) walk.active = false;
 }
@@ -173,13 +180,15 @@ void AdjRibOut::add_for_all(std::size_t family, const OutQueue::Taken& taken, Ba
   }
   told_[family] += difference;
   if (silent) return;
-  std::ranges::sort(others.except);
+  if (excepted > 1) std::sort(others.except.begin(), others.except.begin() + excepted);
   batch.ops.push_back({now.set, batch.audience(others), taken.id, static_cast<std::uint8_t>(family)});
 }
 
 std::vector<OutSegment> AdjRibOut::encode(Batch& batch) {
-  const auto key = [](const Op& op) { return std::tuple{op.set != 0, op.audience, op.family, op.set, op.id}; };
-  if (!std::ranges::is_sorted(batch.ops, {}, key)) std::ranges::sort(batch.ops, {}, key);
+  encoding_.reserve(batch.ops.size());
+  // Prefixes that go into the same messages stand in the order in which they changed.
+  const auto key = [](const Op& op) { return std::tuple{op.set != 0, op.audience, op.family, op.set}; };
+  if (!std::ranges::is_sorted(batch.ops, {}, key)) std::ranges::stable_sort(batch.ops, {}, key);
   std::vector<OutSegment> segments;
   for (std::size_t first = 0, last = 0; first < batch.ops.size(); first = last) {
     const Op& head = batch.ops[first];
@@ -190,6 +199,7 @@ std::vector<OutSegment> AdjRibOut::encode(Batch& batch) {
     if (segments.empty() || segments.back().audience != audience) segments.push_back({audience, {}, 0});
     encode_run({&batch.ops[first], last - first}, segments.back());
   }
+  encoding_ = {};
   return segments;
 }
 
@@ -200,11 +210,11 @@ std::optional<PathId> AdjRibOut::path_id(std::size_t family) const {
 
 void AdjRibOut::encode_run(std::span<const Op> run, OutSegment& segment) {
   const std::size_t family = run.front().family;
-  std::vector<Prefix> prefixes;
-  prefixes.reserve(run.size());
+  std::vector<Prefix>& prefixes = encoding_;
+  prefixes.clear();
   for (const Op& op : run) prefixes.push_back((*tables_.prefixes)[family].prefix(op.id));
   if (run.front().set != 0) {
-    const auto count = encode_announcements(tables_.sets->block(run.front().set), prefixes, settings_.max_message_size,
+    const auto count = encode_announcements(tables_.sets->view(run.front().set), prefixes, settings_.max_message_size,
                                             segment.bytes, path_id(family));
     if (count) {
       segment.messages += *count;

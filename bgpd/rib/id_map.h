@@ -46,12 +46,11 @@ class IdMap {
   }
 
   void erase(std::uint32_t id) {
-    if (size_ == 0) return;
-    std::size_t hole = home(id);
-    while (slots_[hole].id != id) {
-      if (slots_[hole].id == kEmpty) return;
-      hole = next(hole);
-    }
+    if (Value* const value = find(id)) erase(value);
+  }
+  /// The same of a value that find() or insert() gave.
+  void erase(Value* value) {
+    std::size_t hole = slot_of(value);
     for (std::size_t i = next(hole); slots_[i].id != kEmpty;
          i = next(i)) {  // close the gap, so that no tombstone stays
       const std::size_t want = home(slots_[i].id);
@@ -75,12 +74,16 @@ class IdMap {
 
  private:
   static constexpr std::uint32_t kEmpty = 0xffffffffU;
-  static constexpr std::size_t kKeep = 1024;  // slots kept when the map runs empty
+  static constexpr std::size_t kKeep = 2048;  // slots kept when the map runs empty: a turn's prefixes fit in
   struct Slot {
     std::uint32_t id = kEmpty;
     Value value{};
   };
   std::size_t mask() const { return slots_.size() - 1; }
+  std::size_t slot_of(const Value* value) const {
+    const auto offset = reinterpret_cast<const std::byte*>(value) - reinterpret_cast<const std::byte*>(slots_.data());
+    return static_cast<std::size_t>(offset) / sizeof(Slot);
+  }
   std::size_t home(std::uint32_t id) const { return mix32(id) & mask(); }
   std::size_t next(std::size_t i) const { return (i + 1) & mask(); }
   void rehash(std::size_t size) {
@@ -128,6 +131,8 @@ class IdFifo {
   }
   bool empty() const { return head_ == ids_.size(); }
   std::size_t size() const { return ids_.size() - head_; }
+  /// The one `places` behind the next; `places` must be less than size().
+  std::uint32_t peek(std::size_t places) const { return ids_[head_ + places]; }
   std::uint64_t pushed() const { return pushed_; }
   std::uint64_t popped() const { return pushed_ - size(); }
 

@@ -87,15 +87,11 @@ void EncodedSets::release(SetId id) {
   free_.push_back(id);
 }
 
-AttributeBlock EncodedSets::block(SetId id) const {
+AttributeView EncodedSets::view(SetId id) const {
   ByteReader in{bytes(id)};
-  AttributeBlock block;
-  block.family = static_cast<AddressFamily>(in.u8());
+  const auto family = static_cast<AddressFamily>(in.u8());
   const auto next_hop = in.bytes(in.u8());
-  block.mp_next_hop.assign(next_hop.begin(), next_hop.end());
-  const auto rest = in.rest();
-  block.bytes.assign(rest.begin(), rest.end());
-  return block;
+  return {.family = family, .bytes = in.rest(), .mp_next_hop = next_hop};
 }
 
 IpAddress EncodedSets::next_hop(SetId id) const {

@@ -12,6 +12,7 @@
 #include "bgpd/rib/path.h"
 #include "bgpd/wire/attributes.h"
 #include "bgpd/wire/update.h"
+#include "bgpd/wire/update_encode.h"
 
 namespace slash32::bgp {
 
@@ -81,6 +82,8 @@ class AttributeSets {
 
   const PathAttributes& get(SetId id) const { return *entries_[id].attributes; }
   const AttributesPtr& pointer(SetId id) const { return entries_[id].attributes; }
+  /// It will be asked for in a moment (PrefixTable::expect_use).
+  void expect_use(SetId id) const { __builtin_prefetch(&entries_[id]); }
   /// Differs between two lives of the same id: for caches that hold no reference.
   std::uint32_t serial(SetId id) const { return entries_[id].serial; }
   std::size_t size() const { return index_.size(); }
@@ -115,7 +118,9 @@ class EncodedSets {
     return id;
   }
   void release(SetId id);
-  AttributeBlock block(SetId id) const;
+  std::uint32_t references(SetId id) const { return entries_[id].references; }
+  /// Valid until the set is released.
+  AttributeView view(SetId id) const;
   /// Octets of a block, for sizing.
   std::size_t size_of(SetId id) const { return entries_[id].size; }
   /// The next hop that peers are told, for RFC 4271 section 5.1.3's "not an address of that peer".

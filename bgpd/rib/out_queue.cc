@@ -27,12 +27,12 @@ void OutQueue::push(const OutTables& tables, std::size_t family, PrefixId id, co
 
 OutQueue::Taken OutQueue::take(std::size_t family, bool urgent) {
   const PrefixId id = line(family, urgent).pop();
-  const Pending* entry = pending_[family].find(id);
+  Pending* const entry = pending_[family].find(id);
   // The other line was first and took the entry; a new entry of the same id says by its flag whether it stands here.
   if (entry == nullptr || !(urgent ? entry->urgent : entry->ordinary)) return {};
   const Taken taken{id, *entry, true};
   if (taken.entry.again) --again_[family];
-  pending_[family].erase(id);
+  pending_[family].erase(entry);
   return taken;
 }
 

@@ -142,7 +142,8 @@ struct Node {
   std::uint32_t fib = 0;  // interned next hops that the kernel is to have; 0: none
   enum class Work : std::uint8_t { None, Ordinary, Urgent };
   std::uint32_t held : 24 = 0;  // pending queues that still name this id: it must not be used again
-  Work work : 6 = Work::None;   // its place in the work queue
+  Work work : 5 = Work::None;   // its place in the work queue
+  bool fib_noted : 1 = false;   // it stands in the list of what changed for the kernel
   bool had_best : 1 = false;    // the last decision had a winner
   bool reimport : 1 = false;    // guard and import policy are to be asked again before the decision
 };

@@ -41,6 +41,10 @@ PrefixId PrefixTable::find(const Prefix& prefix) const {
   }
 }
 
+void PrefixTable::expect_find(const Prefix& prefix) const {
+  if (size_ > 0) __builtin_prefetch(&slots_[hash_of(prefix) & (slots_.size() - 1)]);
+}
+
 PrefixId PrefixTable::insert(const Prefix& prefix) {
   if (const PrefixId found = find(prefix); found != kNoPrefix) return found;
   if ((size_ + 1) * 4 > slots_.size() * 3) rehash(slots_.empty() ? 64 : slots_.size() * 2);

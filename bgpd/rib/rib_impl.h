@@ -25,7 +25,8 @@ namespace slash32::bgp {
 /// What a session was told, by family and prefix.
 using Told = std::array<std::vector<SetId>, kFamilies>;
 
-/// What a set became when it was sent, remembered: consecutive prefixes mostly share a set.
+/// What a set became when it was sent, remembered: consecutive prefixes mostly share a set. Where they do not, since
+/// they changed in another order than they came, there is room for more sets.
 struct ExportMemo {
   bool valid = false;
   std::uint32_t serial = 0;  // of the set
@@ -40,13 +41,17 @@ struct OutLimit {
   std::set<PrefixId> waiting;
 };
 
+inline constexpr std::size_t kFewMemos = 64;
+inline constexpr std::size_t kMostMemos = 16384;  // 400 KB, a group
+
 struct Group {
   Group(ExportSettings settings, OutTables tables, bool prefixes_matter)
       : out(std::move(settings), tables), prefix_matters(prefixes_matter) {}
   AdjRibOut out;
   std::vector<std::unique_ptr<AdjRibOut>> more;  // for path identifiers from 2 on (RFC 7911)
   bool prefix_matters = false;                   // export policy looks at prefixes
-  std::array<ExportMemo, 64> memo{};
+  std::vector<ExportMemo> memo = std::vector<ExportMemo>(kFewMemos);
+  std::size_t forgotten = 0;  // so often a set was rendered to what there was already
   std::array<OutLimit, kFamilies> limit;
   std::array<std::uint64_t, kFamilies> too_long{};
 };
@@ -114,7 +119,8 @@ struct Rib::Impl {
   };
   /// A stale path of the peer that becomes the one it says now; none where none is to.
   Path* take_over_stale(const RibPeerState& peer, std::size_t family, PrefixId id, const NewPath& said);
-  void withdraw(RibPeerState& peer, const Prefix& prefix, PathId path_id);
+  void withdraw(RibPeerState& peer, const Update& update);
+  void withdraw(RibPeerState& peer, std::size_t family, PrefixId id, PathId path_id);
   /// Removes the peer's paths to a prefix for which `stays(path)` is false; true when one is left.
   template <class Stays>
   bool remove_unless(std::size_t family, PrefixId id, PeerSlot peer, Stays stays);
@@ -162,6 +168,7 @@ struct Rib::Impl {
   SetId encoded_for(Group& group, std::size_t family, PrefixId id, const Path& best);
   SetId encode(Group& group, const ExportRoute& route, bool policy_changed);
   ExportRoute export_route(const Prefix& prefix, const Path& best) const;
+  void remember_more(Group& group);
   void forget_memos();
   bool end_of_rib_due(const RibPeerState& peer, std::size_t family) const;
   void refresh(RibPeerState& peer, std::size_t family);
@@ -205,9 +212,12 @@ struct Rib::Impl {
   std::vector<std::unique_ptr<RibPeerState>> slots;  // [0] is nobody: our own routes
   std::vector<PeerSlot> free_slots;
   std::unordered_map<PeerId, PeerSlot> slot_of;
-  std::vector<std::unique_ptr<Group>> groups;              // destroyed before what they point to
-  std::array<IdMap<std::uint32_t>, kFamilies> fib_before;  // of prefixes that changed: the group last reported
-  std::array<IdFifo, kFamilies> fib_changed;
+  std::vector<std::unique_ptr<Group>> groups;  // destroyed before what they point to
+  struct FibChange {
+    PrefixId id = kNoPrefix;
+    std::uint32_t before = 0;  // the group last reported, with a reference
+  };
+  std::array<std::vector<FibChange>, kFamilies> fib_changed;  // each prefix once
   bool deferral = false;
   bool end_of_rib_held = false;
   bool watching_best = false;

@@ -1,6 +1,8 @@
 // Adj-RIB-In: from UPDATEs to paths. What a peer said is kept as it was said, and beside it what guard and policy made
 // of it, so that both can be asked again.
 #include <algorithm>
+#include <array>
+#include <span>
 #include <utility>
 
 #include "bgpd/rib/rib_impl.h"
@@ -21,9 +23,7 @@ bool has_too_many_paths(const PathList& paths, PeerSlot peer) {
 
 std::optional<PrefixLimitExceeded> Rib::Impl::update(RibPeerState& peer, const Update& update) {
   // RFC 4271 section 4.3: a prefix in both fields counts as announced, so withdrawals come first.
-  const bool path_ids = !update.withdrawn_path_ids.empty();
-  for (std::size_t i = 0; i < update.withdrawn.size(); ++i)
-    withdraw(peer, update.withdrawn[i], path_ids ? update.withdrawn_path_ids[i] : 0);
+  withdraw(peer, update);
   for (const Update::Reach& reach : update.announced) announce(peer, reach);
   if (update.end_of_rib) sweep(peer, *update.end_of_rib);
   if (!peer.conf.max_prefixes_in) return std::nullopt;
@@ -97,10 +97,33 @@ Path* Rib::Impl::take_over_stale(const RibPeerState& peer, std::size_t family, P
   return path;
 }
 
-void Rib::Impl::withdraw(RibPeerState& peer, const Prefix& prefix, PathId path_id) {
-  const std::size_t family = index_of(prefix.family());
-  const PrefixId id = tables[family].find(prefix);
-  if (id == kNoPrefix) return;  // never announced: harmless
+// A group at a time, in steps: a step's waits for memory overlap, which in a large table is most of the time. No prefix
+// is forgotten meanwhile, so that the ids stay what they are.
+void Rib::Impl::withdraw(RibPeerState& peer, const Update& update) {
+  constexpr std::size_t kGroup = 16;
+  const std::span<const Prefix> all{update.withdrawn};
+  const bool path_ids = !update.withdrawn_path_ids.empty();
+  for (std::size_t first = 0; first < all.size(); first += kGroup) {
+    const auto group = all.subspan(first, std::min(kGroup, all.size() - first));
+    std::array<PrefixId, kGroup> ids{};
+    for (const Prefix& prefix : group) tables[index_of(prefix.family())].expect_find(prefix);
+    for (std::size_t i = 0; i < group.size(); ++i) {
+      const PrefixTable& table = tables[index_of(group[i].family())];
+      ids.at(i) = table.find(group[i]);
+      if (ids.at(i) != kNoPrefix) table.expect_use(ids.at(i));
+    }
+    for (std::size_t i = 0; i < group.size(); ++i) {
+      if (ids.at(i) == kNoPrefix) continue;
+      for (const Path& path : tables[index_of(group[i].family())].node(ids.at(i)).paths.all())
+        sets.expect_use(path.received);
+    }
+    for (std::size_t i = 0; i < group.size(); ++i)  // one that was never announced is harmless
+      if (ids.at(i) != kNoPrefix)
+        withdraw(peer, index_of(group[i].family()), ids.at(i), path_ids ? update.withdrawn_path_ids[first + i] : 0);
+  }
+}
+
+void Rib::Impl::withdraw(RibPeerState& peer, std::size_t family, PrefixId id, PathId path_id) {
   if (Path* path = tables[family].node(id).paths.find(peer.out.slot, path_id)) remove_path(family, id, path);
 }
 

@@ -7,6 +7,10 @@
 namespace slash32::bgp {
 namespace {
 
+ExportMemo& memo_of(std::vector<ExportMemo>& memos, std::uint32_t serial, std::size_t family) {
+  return memos[(serial ^ family) % memos.size()];
+}
+
 template <class Visit>
 void for_each_told(const Told& told, Visit visit) {
   for (std::size_t family = 0; family < kFamilies; ++family)
@@ -126,7 +130,7 @@ OutState Rib::Impl::within_limit(Group& group, const AdjRibOut& out, std::size_t
 // does not look at prefixes, else the transformation of what policy let through unchanged.
 SetId Rib::Impl::encoded_for(Group& group, std::size_t family, PrefixId id, const Path& best) {
   const std::uint32_t serial = sets.serial(best.accepted);
-  ExportMemo& memo = group.memo[(serial ^ family) % group.memo.size()];
+  ExportMemo& memo = memo_of(group.memo, serial, family);
   const bool known = memo.valid && memo.serial == serial && memo.slot == best.peer && memo.family == family;
   if (known && !group.prefix_matters) return encoded.add_reference(memo.encoded);
   ExportRoute route = export_route(tables[family].prefix(id), best);
@@ -142,8 +146,21 @@ SetId Rib::Impl::encoded_for(Group& group, std::size_t family, PrefixId id, cons
   if (memorable) {
     encoded.release(memo.encoded);
     memo = {true, serial, best.peer, static_cast<std::uint8_t>(family), encoded.add_reference(set)};
+    // Others had it already: it was rendered before, and forgotten.
+    if (set != 0 && encoded.references(set) > 2 && ++group.forgotten > 2 * group.memo.size()) remember_more(group);
   }
   return set;
+}
+
+// Twice the sets, as long as they are few beside the prefixes.
+void Rib::Impl::remember_more(Group& group) {
+  group.forgotten = 0;
+  const std::size_t wanted = group.memo.size() * 2;
+  if (wanted > std::min(kMostMemos, (tables[0].size() + tables[1].size()) / 8)) return;
+  std::vector<ExportMemo> more(wanted);
+  for (const ExportMemo& memo : group.memo)
+    if (memo.valid) memo_of(more, memo.serial, memo.family) = memo;
+  group.memo = std::move(more);
 }
 
 SetId Rib::Impl::encode(Group& group, const ExportRoute& route, bool policy_changed) {
@@ -153,11 +170,12 @@ SetId Rib::Impl::encode(Group& group, const ExportRoute& route, bool policy_chan
 }
 
 void Rib::Impl::forget_memos() {
-  for (const auto& group : groups)
-    for (ExportMemo& memo : group->memo) {
-      encoded.release(memo.encoded);
-      memo = {};
-    }
+  for (const auto& group : groups) {
+    for (const ExportMemo& memo : group->memo) encoded.release(memo.encoded);
+    group->memo.assign(kFewMemos, {});
+    group->memo.shrink_to_fit();
+    group->forgotten = 0;
+  }
 }
 
 // Fills a new group's table; true while some is left.

@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::size_t kMostBestChanges = 10'000;
 constexpr std::size_t kPathsATime = 8;  // are decided about in the time that a prefix with one takes
+constexpr std::size_t kFibChangesKept = 4096;
 
 }  // namespace
 
@@ -15,6 +16,10 @@ bool Rib::Impl::run(std::size_t budget) {
   while (budget > 0) {
     const auto item = work.pop();
     if (!item) break;
+    if (item->soon != kNoPrefix) {
+      tables[item->family].expect_use(item->soon);
+      for (const auto& group : groups) group->out.expect_use(item->family, item->soon);
+    }
     // A prefix with many paths takes time with their number, more where several are sent on.
     const std::size_t cost = 1 + tables[item->family].node(item->id).paths.size() / kPathsATime;
     evaluate(item->family, item->id);
@@ -108,13 +113,12 @@ std::uint32_t Rib::Impl::kernel_group(const Node& node, std::size_t best) {
 void Rib::Impl::set_fib(std::size_t family, PrefixId id, std::uint32_t group) {
   Node& node = tables[family].node(id);
   if (node.fib == group) return fib_groups.release(group);
-  const auto [before, made] = fib_before[family].insert(id);
-  if (made) {
-    *before = node.fib;
-    ++node.held;
-    fib_changed[family].push(id);
-  } else {
+  if (node.fib_noted) {
     fib_groups.release(node.fib);
+  } else {
+    node.fib_noted = true;
+    ++node.held;
+    fib_changed[family].push_back({id, node.fib});
   }
   node.fib = group;
 }
@@ -123,16 +127,16 @@ std::vector<FibDelta> Rib::Impl::take_fib_deltas() {
   std::vector<FibDelta> deltas;
   for (std::size_t family = 0; family < kFamilies; ++family) {
     deltas.reserve(deltas.size() + fib_changed[family].size());
-    while (!fib_changed[family].empty()) {
-      const PrefixId id = fib_changed[family].pop();
+    for (const auto& [id, before] : fib_changed[family]) {
       Node& node = tables[family].node(id);
-      const std::uint32_t before = *fib_before[family].find(id);
       if (before != node.fib) deltas.push_back(fib_groups.delta(tables[family].prefix(id), node.fib));
       fib_groups.release(before);
+      node.fib_noted = false;
       --node.held;
       tables[family].forget_if_unused(id);
     }
-    fib_before[family].clear();
+    fib_changed[family].clear();
+    if (fib_changed[family].capacity() > kFibChangesKept) fib_changed[family] = {};
   }
   return deltas;
 }

@@ -96,7 +96,7 @@ AttributesPtr Rib::Impl::decoded(const RibPeerState& peer, const Prefix& prefix,
                               .extended_next_hop = true,
                               .first_as = std::nullopt};
   std::vector<std::uint8_t> message;
-  if (!encode_announcements(encoded.block(set), {&prefix, 1}, 65535, message)) return nullptr;
+  if (!encode_announcements(encoded.view(set), {&prefix, 1}, 65535, message, {})) return nullptr;
   const auto update = decode_update(std::span{message}.subspan(kHeaderSize), context);
   return update && !update->announced.empty() ? update->announced.front().attributes : nullptr;
 }

@@ -26,6 +26,7 @@ class WorkQueue {
   struct Item {
     std::size_t family = 0;
     PrefixId id = kNoPrefix;
+    PrefixId soon = kNoPrefix;  // of the same family: will be popped a little later
   };
   /// The next prefix, its mark taken off.
   std::optional<Item> pop() {
@@ -37,7 +38,8 @@ class WorkQueue {
         Node& node = (*tables_)[family].node(id);
         if (!(*tables_)[family].used(id) || node.work == Node::Work::None) continue;
         node.work = Node::Work::None;
-        return Item{family, id};
+        const PrefixId soon = lines_[i].size() > kAhead ? lines_[i].peek(kAhead) : kNoPrefix;
+        return Item{family, id, soon};
       }
     }
     return std::nullopt;
@@ -62,6 +64,7 @@ class WorkQueue {
   }
 
  private:
+  static constexpr std::size_t kAhead = 8;
   IdFifo& line(std::size_t family, bool urgent) { return lines_[(urgent ? 0 : kFamilies) + family]; }
   std::array<PrefixTable, kFamilies>* tables_;
   std::array<IdFifo, 2 * kFamilies> lines_;  // urgent ones first

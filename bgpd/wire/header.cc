@@ -2,6 +2,7 @@
 #include "bgpd/wire/header.h"
 
 #include <algorithm>
+#include <array>
 
 #include "bgpd/wire/notification.h"
 
@@ -51,7 +52,9 @@ Result<Header, Notification> decode_header(std::span<const std::uint8_t, kHeader
 
 std::size_t begin_message(ByteWriter& out, MessageType type) {
   const std::size_t begin = out.size();
-  for (std::size_t i = 0; i < kMarkerSize; ++i) out.u8(0xff);
+  std::array<std::uint8_t, kMarkerSize> marker{};
+  marker.fill(0xff);
+  out.bytes(marker);
   out.u16(0);
   out.u8(static_cast<std::uint8_t>(type));
   return begin;

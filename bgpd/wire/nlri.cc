@@ -32,4 +32,21 @@ void encode_prefix(const Prefix& prefix, ByteWriter& out) {
   out.bytes(prefix.address().bytes().first((std::size_t{prefix.length()} + 7) / 8));
 }
 
+void encode_nlri(std::span<const Prefix> prefixes, std::optional<PathId> path_id, ByteWriter& out) {
+  constexpr std::size_t kMost = kPathIdSize + 17;
+  std::array<std::uint8_t, 64 * kMost> octets{};  // a table is mostly these: written many at a time
+  auto at = octets.begin();
+  for (const Prefix& p : prefixes) {
+    if (path_id)  // RFC 7911 section 3
+      for (const unsigned shift : {24U, 16U, 8U, 0U}) *at++ = static_cast<std::uint8_t>(*path_id >> shift);
+    *at++ = p.length();
+    const auto address = p.address().bytes().first(encoded_size(p) - 1);
+    at = std::copy(address.begin(), address.end(), at);
+    if (octets.end() - at >= static_cast<std::ptrdiff_t>(kMost)) continue;
+    out.bytes({octets.begin(), at});
+    at = octets.begin();
+  }
+  out.bytes({octets.begin(), at});
+}
+
 }  // namespace slash32::bgp

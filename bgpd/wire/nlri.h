@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "bgpd/wire/attributes.h"
@@ -26,5 +27,7 @@ inline constexpr std::size_t kPathIdSize = 4;
 /// How many octets encode_prefix() writes.
 std::size_t encoded_size(const Prefix& prefix);
 void encode_prefix(const Prefix& prefix, ByteWriter& out);
+/// Each of `prefixes` behind `path_id`, where there is one.
+void encode_nlri(std::span<const Prefix> prefixes, std::optional<PathId> path_id, ByteWriter& out);
 
 }  // namespace slash32::bgp

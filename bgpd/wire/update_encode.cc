@@ -1,12 +1,13 @@
 // Attributes in the order of their types (RFC 4271 section 5), MP_REACH_NLRI before them (RFC 7606 section 5.1), and
 // messages filled with as many prefixes as fit.
+#include "bgpd/wire/update_encode.h"
+
 #include <string>
 
 #include "bgpd/wire/as_path.h"
 #include "bgpd/wire/family.h"
 #include "bgpd/wire/header.h"
 #include "bgpd/wire/nlri.h"
-#include "bgpd/wire/update.h"
 #include "common/bytes.h"
 
 namespace slash32::bgp {
@@ -155,14 +156,7 @@ std::size_t fitting(std::span<const Prefix> prefixes, std::size_t room, std::opt
   return prefixes.size();
 }
 
-void write_prefixes(std::span<const Prefix> prefixes, std::optional<PathId> path_id, ByteWriter& out) {
-  for (const Prefix& p : prefixes) {
-    if (path_id) out.u32(*path_id);  // RFC 7911 section 3
-    encode_prefix(p, out);
-  }
-}
-
-void write_announcement(const AttributeBlock& block, std::span<const Prefix> prefixes, std::optional<PathId> path_id,
+void write_announcement(const AttributeView& block, std::span<const Prefix> prefixes, std::optional<PathId> path_id,
                         ByteWriter& out) {
   const std::size_t begin = begin_message(out, MessageType::Update);
   out.u16(0);  // no withdrawn routes
@@ -178,12 +172,12 @@ void write_announcement(const AttributeBlock& block, std::span<const Prefix> pre
     out.u8(static_cast<std::uint8_t>(block.mp_next_hop.size()));
     out.bytes(block.mp_next_hop);
     out.u8(0);  // reserved
-    write_prefixes(prefixes, path_id, out);
+    encode_nlri(prefixes, path_id, out);
     out.patch_u16(mp_at, static_cast<std::uint16_t>(out.size() - mp_at - 2));
   }
   out.bytes(block.bytes);
   out.patch_u16(length_at, static_cast<std::uint16_t>(out.size() - length_at - 2));
-  if (block.mp_next_hop.empty()) write_prefixes(prefixes, path_id, out);
+  if (block.mp_next_hop.empty()) encode_nlri(prefixes, path_id, out);
   end_message(out, begin);
 }
 
@@ -193,7 +187,7 @@ void write_withdrawal(std::span<const Prefix> prefixes, AddressFamily family, st
   const std::size_t length_at = out.size();
   out.u16(0);
   if (family == AddressFamily::IPv4) {
-    write_prefixes(prefixes, path_id, out);
+    encode_nlri(prefixes, path_id, out);
     out.patch_u16(length_at, static_cast<std::uint16_t>(out.size() - length_at - 2));
     out.u16(0);  // no attributes
   } else {
@@ -205,7 +199,7 @@ void write_withdrawal(std::span<const Prefix> prefixes, AddressFamily family, st
     out.u16(0);
     out.u16(to_afi(family));
     out.u8(kSafiUnicast);
-    write_prefixes(prefixes, path_id, out);
+    encode_nlri(prefixes, path_id, out);
     out.patch_u16(mp_at, static_cast<std::uint16_t>(out.size() - mp_at - 2));
     out.patch_u16(attributes_at, static_cast<std::uint16_t>(out.size() - attributes_at - 2));
   }
@@ -238,7 +232,7 @@ Result<AttributeBlock> encode_attribute_block(const PathAttributes& a, AddressFa
   return block;
 }
 
-Result<std::size_t> encode_announcements(const AttributeBlock& block, std::span<const Prefix> prefixes,
+Result<std::size_t> encode_announcements(const AttributeView& block, std::span<const Prefix> prefixes,
                                          std::size_t max_size, std::vector<std::uint8_t>& out,
                                          std::optional<PathId> path_id) {
   const std::size_t overhead = kUpdateOverhead + block.bytes.size() +
@@ -256,6 +250,13 @@ Result<std::size_t> encode_announcements(const AttributeBlock& block, std::span<
   }
   append(out, writer.data());
   return messages;
+}
+
+Result<std::size_t> encode_announcements(const AttributeBlock& block, std::span<const Prefix> prefixes,
+                                         std::size_t max_size, std::vector<std::uint8_t>& out,
+                                         std::optional<PathId> path_id) {
+  return encode_announcements(AttributeView{block.family, block.bytes, block.mp_next_hop}, prefixes, max_size, out,
+                              path_id);
 }
 
 std::size_t encode_withdrawals(std::span<const Prefix> prefixes, AddressFamily family, std::size_t max_size,

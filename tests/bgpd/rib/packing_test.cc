@@ -111,5 +111,46 @@ TEST(Packing, OneEncodingServesAllNeighboursWithEqualSettings) {
   }
 }
 
+// Withdrawals are looked up a group at a time: what stands twice in one message, was never said or is of the other
+// family must not matter.
+TEST(Packing, WithdrawalsOfAMessageMayBeRepeatedUnknownAndOfBothFamilies) {
+  World w;
+  w.up(1, ebgp(1));
+  w.up(2, ebgp(2));
+  w.say(1, announce(prefixes_v4(40), route({65001})));
+  w.say(1, announce({"2001:db8:1::/48", "2001:db8:2::/48"}, route({65001}, "2001:db8::1")));
+  w.settle();
+  Update update = withdraw(prefixes_v4(35));
+  for (const char* more : {"20.0.3.0/24", "20.0.3.0/24", "203.0.113.0/24", "2001:db8:1::/48", "2001:db8:9::/48"})
+    update.withdrawn.insert(update.withdrawn.begin() + 4, net(more));
+  w.say(1, update);
+  w.settle();
+  EXPECT_EQ(w.heard[2].table.size(), 6U);
+  EXPECT_TRUE(w.heard[2].table.contains(net("2001:db8:2::/48")));
+  EXPECT_EQ(w.heard[2].pointless, 0U);
+  EXPECT_EQ(w.rib.counts(1, AddressFamily::IPv4).received, 5U);
+}
+
+// More sets than are remembered at first, in another order than they came in, so that what is remembered grows.
+TEST(Packing, ManySetsInAnyOrderAreSentAsTheyAre) {
+  constexpr unsigned kSets = 400;
+  constexpr unsigned kEach = 4;
+  World w;
+  w.up(1, ebgp(1));
+  w.up(2, ebgp(2));
+  w.up(3, ebgp(3));
+  for (unsigned set = 0; set < kSets; ++set)
+    w.say(1, announce(prefixes_v4(kEach, set * kEach), route({65001, 70000 + set, 66000})));
+  w.say(2, announce(prefixes_v4(kSets * kEach), route({65002})));
+  w.settle();
+  const std::vector<std::string> all = prefixes_v4(kSets * kEach);
+  for (unsigned i = 0; i < all.size(); ++i)
+    w.say(2, withdraw({all[i * 7 % all.size()]}));  // 7 shares no factor with it
+  w.settle();
+  ASSERT_EQ(w.heard[3].table.size(), all.size());
+  for (unsigned i = 0; i < all.size(); ++i)
+    EXPECT_EQ(w.heard[3].table.at(net(all[i])).as_path, as_path({64512, 65001, 70000 + i / kEach, 66000})) << all[i];
+}
+
 }  // namespace
 }  // namespace slash32::bgp::test

@@ -64,7 +64,10 @@ TEST(IdMap, IsAMap) {
       *map.insert(id).first = i;
       model[id] = i;
     } else {
-      map.erase(id);
+      if (int* const value = map.find(id); value != nullptr && random() % 2 == 0)
+        map.erase(value);
+      else
+        map.erase(id);
       model.erase(id);
     }
     const auto* found = map.find(id);
