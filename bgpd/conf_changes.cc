@@ -212,6 +212,7 @@ ConfChanges compare_confs(const BgpdConf& old_conf, RouterId old_id, const BgpdC
   compare("/policies", old_conf.policies, new_conf.policies);
   compare("/control", old_conf.control, new_conf.control);
   compare("/metrics", old_conf.metrics, new_conf.metrics);
+  compare("/mrt", old_conf.mrt, new_conf.mrt);
   compare("/logLevel", old_conf.log_level, new_conf.log_level);
   compare("/stateFile", old_conf.state_file, new_conf.state_file);
   compare("/onStop", old_conf.on_stop, new_conf.on_stop);

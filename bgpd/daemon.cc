@@ -123,9 +123,14 @@ void Daemon::start() {
           .order_bfd = [this](PeerId peer, const std::optional<BfdOrder>& wanted) { order_bfd(peer, wanted); },
           .discover = [this](const std::set<std::string>& interfaces) { discover(interfaces); },
           .noticed = [this](const Neighbor& neighbor, const SessionEvents::Noticed& before,
-                            const SessionEvents::Noticed& now) { tell_noticed(neighbor, before, now); }},
+                            const SessionEvents::Noticed& now) { tell_noticed(neighbor, before, now); },
+          .message_recorded = [this](const Neighbor& neighbor,
+                                     const act::MessageRecorded& message) { record(neighbor, message); },
+          .state_recorded = [this](const Neighbor& neighbor,
+                                   const act::StateRecorded& change) { record(neighbor, change); }},
       std::move(preserved));
   neighbors_->set_drained(life_.drained);
+  switch_mrt({});
   read_kernel();
   set_aggregates();
   watches_.emplace_back(loop_, watch_.fd(), [this] { read_kernel(); });

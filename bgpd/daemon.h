@@ -5,6 +5,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <set>
@@ -20,6 +21,7 @@
 #include "bgpd/fib/fib_sync.h"
 #include "bgpd/fib/kernel_watch.h"
 #include "bgpd/listeners.h"
+#include "bgpd/mrt_file.h"
 #include "bgpd/neighbors.h"
 #include "bgpd/rib/rib.h"
 #include "bgpd/start_clocks.h"
@@ -131,6 +133,12 @@ class Daemon {
   void tell_conditions();
   void tell_noticed(const Neighbor& neighbor, const SessionEvents::Noticed& before, const SessionEvents::Noticed& now);
   void tell_routes();
+  // ------------------------------------------------------------ MRT (daemon_mrt.cc)
+  control::HttpResponse mrt_table();
+  void switch_mrt(const config::MrtConf& before);
+  void record(const Neighbor& neighbor, const act::MessageRecorded& message);
+  void record(const Neighbor& neighbor, const act::StateRecorded& change);
+  void put_mrt_metrics(control::MetricsText& out) const;
   // ------------------------------------------------------------ for machines (daemon_metrics.cc)
   std::vector<std::string> not_ready() const;
   std::optional<control::HttpResponse> watched(const control::HttpRequest& request);
@@ -178,6 +186,7 @@ class Daemon {
   std::string metrics_trouble_;                      // why metrics.address is not served
   std::string refused_conf_;                         // why the last reload changed nothing; empty: it was taken
   EventHub events_;
+  std::unique_ptr<MrtFile> mrt_;              // where mrt.updates is configured
   std::vector<std::string> told_conditions_;  // to events' readers
   std::vector<FdWatch> watches_;
   std::optional<SignalWatch> signals_;

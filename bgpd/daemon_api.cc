@@ -143,6 +143,7 @@ HttpResponse Daemon::get(const HttpRequest& request) {
   if (request.path == "/v1/status") return status();
   if (request.path == "/v1/neighbors") return neighbors_list();
   if (request.path == "/v1/events") return events(request);
+  if (request.path == "/v1/mrt/table") return mrt_table();
   if (request.path == "/v1/routes") {
     if (const auto name = request.query.find("advertised"); name != request.query.end())
       return advertised(name->second);
@@ -158,7 +159,7 @@ HttpResponse Daemon::get(const HttpRequest& request) {
                         "no such path; known: /v1/status, /v1/neighbors, /v1/neighbors/NAME, "
                         "/v1/neighbors/NAME/advertised, (POST) /v1/neighbors/NAME/VERB, /v1/routes, /v1/routes/PREFIX, "
                         "/v1/config, /v1/reload, "
-                        "/v1/config/check, /v1/reload/check, /v1/events, "
+                        "/v1/config/check, /v1/reload/check, /v1/events, /v1/mrt/table, "
                         "/v1/drain, /v1/undrain, /v1/shutdown, /v1/ready, /v1/live, /metrics");
 }
 
@@ -196,6 +197,9 @@ std::vector<std::string> Daemon::conditions() const {
     out.push_back("the configuration that was PUT is not kept for the next start: " + put_trouble_);
   if (!state_trouble_.empty()) out.push_back("no state file: " + state_trouble_);
   if (!control_trouble_.empty()) out.push_back("the control socket was removed: " + control_trouble_);
+  if (mrt_)
+    if (const auto trouble = mrt_->status().trouble; !trouble.empty())
+      out.push_back("mrt.updates is not written: " + trouble);
   if (!metrics_trouble_.empty()) out.push_back("metrics are not served: " + metrics_trouble_);
   if (draining())
     out.push_back(std::string("draining, by ") + (conf_.drain ? "configuration" : "an operator's order") +

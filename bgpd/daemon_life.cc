@@ -179,6 +179,7 @@ void Daemon::take_conf(config::BgpdConf conf) {
       conf_.kernel.multipath != old.kernel.multipath || conf_.router_id != old.router_id || conf_.drain != old.drain)
     rib_->reconfigure(rib_settings(conf_, router_id_, draining()));
   if (conf_.originate != old.originate || conf_.drain != old.drain) set_aggregates();
+  switch_mrt(old.mrt);
   if (met_neighbors_) neighbors_->configure(conf_, router_id_);
   if (met_neighbors_ && neighbors_->drained() != life_.drained) note_state();
   refused_conf_.clear();
@@ -248,6 +249,7 @@ void Daemon::end() {
   loop_.post([this] {  // after what is being called right now; connections flush and close on their own
     neighbors_.reset();
     bfd_.reset();
+    mrt_.reset();
     if (final_) {  // now, whatever the control's clients still have to read
       fib_.remove_all();
       remove_state_file(conf_.state_file);

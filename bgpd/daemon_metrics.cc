@@ -145,6 +145,7 @@ std::string Daemon::metrics() const {
   out.sample({}, not_ready().empty() ? 1 : 0);
   put_neighbor_metrics(out);
   put_table_metrics(out);
+  put_mrt_metrics(out);
   out.family("conditions", Gauge, "Things that are wrong; /v1/status names them.");
   out.sample({}, conditions().size());
   return out.text();

@@ -45,7 +45,21 @@ SessionEvents Neighbors::events_for(PeerId id) {
           .noticed =
               [this, neighbor](const SessionEvents::Noticed& before, const SessionEvents::Noticed& now) {
                 if (deps_.noticed) deps_.noticed(*neighbor, before, now);
+              },
+          .message_recorded =
+              [this, neighbor](const act::MessageRecorded& message) {
+                if (deps_.message_recorded) deps_.message_recorded(*neighbor, message);
+              },
+          .state_recorded =
+              [this, neighbor](const act::StateRecorded& change) {
+                if (deps_.state_recorded) deps_.state_recorded(*neighbor, change);
               }};
+}
+
+void Neighbors::set_recording(bool on) {
+  recording_ = on;
+  for (auto& [id, neighbor] : neighbors_)
+    if (neighbor->session) neighbor->session->set_recording(on);
 }
 
 LocalAddresses Neighbors::addresses_beside(const Neighbor& neighbor) const {

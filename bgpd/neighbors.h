@@ -63,6 +63,9 @@ class Neighbors {
     /// For show: a session's state or last errors changed.
     std::function<void(const Neighbor&, const SessionEvents::Noticed& before, const SessionEvents::Noticed& now)>
         noticed = {};
+    /// For whoever keeps them, while set_recording() is on; in the order in which they happened.
+    std::function<void(const Neighbor&, const act::MessageRecorded&)> message_recorded = {};
+    std::function<void(const Neighbor&, const act::StateRecorded&)> state_recorded = {};
   };
   /// `preserved`: families whose forwarding state survived a restart; nothing: this is no restart.
   Neighbors(Deps deps, std::optional<std::vector<AddressFamily>> preserved);
@@ -89,6 +92,8 @@ class Neighbors {
   void addresses_changed(const std::function<bool(IfIndex)>& moved);
   /// Links, addresses or routes changed: who is not connected any more is held, and who is again begins.
   void look_for_connected();
+  /// Whether UPDATEs and changes of state are told as they come.
+  void set_recording(bool on);
   /// The start is over: OPENs no longer say that we restart.
   void restart_over();
 
@@ -173,6 +178,7 @@ class Neighbors {
   RouterId id_;
   PeerId next_id_ = 1;
   bool ending_ = false;
+  bool recording_ = false;
   std::map<PeerId, std::unique_ptr<Neighbor>> neighbors_;
   std::map<Prefix, std::string> range_keys_;             // those the listeners have
   std::map<Prefix, std::string> held_ranges_;            // why

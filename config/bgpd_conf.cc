@@ -15,6 +15,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
+constexpr Seconds kLeastRotation{60};
 constexpr std::size_t kMaxSocketPath = 107;  // unix(7): sun_path with its closing zero
 
 // ---------------------------------------------------------------- sections
@@ -153,6 +154,35 @@ Result<MetricsConf> read_metrics(const JsonField& field) {
   return MetricsConf{TRY(field.maybe("address", with_port))};
 }
 
+/// Of strftime(3) those that every reader of file names understands alike.
+Status check_file_pattern(const JsonField& field, const std::string& pattern, bool rotates) {
+  bool has_time = false;
+  for (auto at = pattern.find('%'); at != std::string::npos; at = pattern.find('%', at + 2)) {
+    if (at + 1 == pattern.size() || std::string_view("YmdHMS%").find(pattern[at + 1]) == std::string_view::npos)
+      return field.bad("after % must be one of Y m d H M S %");
+    has_time = has_time || pattern[at + 1] != '%';
+  }
+  if (rotates && !has_time)
+    return field.bad("must tell the files apart, as in \"updates.%Y%m%d.%H%M.mrt\" (rotateSeconds)");
+  return ok();
+}
+
+Result<MrtUpdatesConf> read_mrt_updates(const JsonField& field) {
+  TRY(field.only(keys::kMrtUpdates));
+  MrtUpdatesConf out;
+  out.file = TRY(field.required("file", json::absolute_path));
+  out.rotate = Seconds{TRY(field.optional("rotateSeconds", json::integer<std::uint32_t>(0, 86400), 0U))};
+  if (out.rotate.count() > 0 && out.rotate < kLeastRotation)
+    return field.child("rotateSeconds").bad("must be 0 (never), or from 60 to 86400");
+  TRY(check_file_pattern(field.child("file"), out.file, out.rotate.count() > 0));
+  return out;
+}
+
+Result<MrtConf> read_mrt(const JsonField& field) {
+  TRY(field.only(keys::kMrt));
+  return MrtConf{TRY(field.maybe("updates", read_mrt_updates))};
+}
+
 Result<std::string> read_log_level(const JsonField& field) {
   return one_of<std::string>({{"debug", "debug"}, {"info", "info"}, {"warn", "warn"}, {"error", "error"}})(field);
 }
@@ -182,6 +212,7 @@ void read_scalars(const JsonField& root, BgpdConf& out, std::vector<Error>& erro
   section(root, "kernel", read_kernel, out.kernel, errors);
   section(root, "control", read_control, out.control, errors);
   section(root, "metrics", read_metrics, out.metrics, errors);
+  section(root, "mrt", read_mrt, out.mrt, errors);
   section(root, "logLevel", read_log_level, out.log_level, errors);
   section(root, "stateFile", json::absolute_path, out.state_file, errors);
   section(root, "onStop", one_of<OnStop>({{"restart", OnStop::Restart}, {"final", OnStop::Final}}), out.on_stop,

@@ -196,6 +196,18 @@ struct MetricsConf {
   bool operator==(const MetricsConf&) const = default;
 };
 
+/// UPDATEs and changes of state in a file (RFC 6396).
+struct MrtUpdatesConf {
+  std::string file;   // with %Y, %m, %d, %H, %M, %S for the time it was begun
+  Seconds rotate{0};  // 0: never begun anew
+  bool operator==(const MrtUpdatesConf&) const = default;
+};
+
+struct MrtConf {
+  std::optional<MrtUpdatesConf> updates;
+  bool operator==(const MrtConf&) const = default;
+};
+
 struct BgpdConf {
   Asn local_as;
   std::optional<RouterId> router_id;  // default: chosen at start, config/README.md says how
@@ -208,6 +220,7 @@ struct BgpdConf {
   std::map<std::string, Policy> policies;
   ControlConf control;
   MetricsConf metrics;
+  MrtConf mrt;
   std::string log_level = "info";
   std::string state_file = "/run/slash32/bgpd.state";  // boot-scoped: whether our routes are still in the kernel
   OnStop on_stop = OnStop::Restart;

@@ -11,13 +11,15 @@ using List = std::initializer_list<std::string_view>;
 
 inline const List kTop = {"localAs",          "routerId",  "listen",   "originate", "kernel",  "peerGroups",
                           "neighbors",        "clusterId", "policies", "control",   "metrics", "logLevel",
-                          "dynamicNeighbors", "stateFile", "onStop",   "drain"};
+                          "dynamicNeighbors", "stateFile", "onStop",   "drain",     "mrt"};
 inline const List kListen = {"address", "port"};
 inline const List kOriginate = {"prefixes", "podRoutes"};
 inline const List kOriginated = {"prefix", "blackhole", "communities", "localPref", "med", "onDrain", "dropForwarded"};
 inline const List kKernel = {"install", "table", "metric", "multipath", "maxRoutes", "prefSrc4", "prefSrc6"};
 inline const List kControl = {"socket"};
 inline const List kMetrics = {"address"};
+inline const List kMrt = {"updates"};
+inline const List kMrtUpdates = {"file", "rotateSeconds"};
 
 inline const List kNeighbor = {"name",
                                "address",

@@ -61,6 +61,8 @@ std::string print_bgpd_conf(const BgpdConf& conf) {
     const auto host = address.is_v4() ? address.to_string() : "[" + address.to_string() + "]";
     out["metrics"] = {{"address", host + ":" + std::to_string(port)}};
   }
+  if (const auto& updates = conf.mrt.updates)
+    out["mrt"] = {{"updates", {{"file", updates->file}, {"rotateSeconds", updates->rotate.count()}}}};
   out["logLevel"] = conf.log_level;
   out["stateFile"] = conf.state_file;
   out["onStop"] = conf.on_stop == OnStop::Restart ? "restart" : "final";
@@ -84,6 +86,8 @@ std::vector<std::string> bgpd_conf_keys() {
   add_keys(out, "kernel.", keys::kKernel);
   add_keys(out, "control.", keys::kControl);
   add_keys(out, "metrics.", keys::kMetrics);
+  add_keys(out, "mrt.", keys::kMrt);
+  add_keys(out, "mrt.updates.", keys::kMrtUpdates);
   add_keys(out, "neighbors[].", keys::kNeighbor);
   add_keys(out, "neighbors[].gracefulRestart.", keys::kGracefulRestart);
   add_keys(out, "neighbors[].gracefulRestart.longLived.", keys::kLongLived);

@@ -34,6 +34,12 @@ struct Options {
 Status run_status(const Options& options, std::ostream& out);
 std::string render_status(const nlohmann::json& document);
 
+// ---------------------------------------------------------------- mrt
+
+/// `mrt dump`: the table into `file`, which is put in place when it is whole, or to standard output for "-". Error:
+/// what failed; then no file is there, or the one that was.
+Status run_mrt_dump(const Options& options, const std::string& file, std::ostream& out);
+
 // ---------------------------------------------------------------- neighbors
 
 struct NeighborsQuery {

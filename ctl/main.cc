@@ -40,6 +40,7 @@ struct Invocation {
   ctl::NeighborOrder order;
   ctl::DrainOrder drain;
   bool dry_reload = false;
+  std::string mrt_file;
   ctl::IpamShowQuery ipam{.data_dir = std::string{config::kDefaultDataDir}, .network = {}};
   ctl::PolicyTestQuery policy_test;
   ctl::IpamCheckQuery check{.data_dir = std::string{config::kDefaultDataDir},
@@ -92,6 +93,16 @@ void add_reload(CLI::App& app, Invocation& call) {
   });
 }
 
+void add_mrt(CLI::App& app, Invocation& call) {
+  auto* mrt = app.add_subcommand("mrt", "The table in the format that other programs read (RFC 6396)");
+  mrt->require_subcommand(1);
+  mrt->fallthrough();
+  auto* dump = mrt->add_subcommand("dump", "Every accepted path, as TABLE_DUMP_V2");
+  dump->add_option("FILE", call.mrt_file, "Where to; - is standard output")->required()->check(not_empty());
+  dump->fallthrough();
+  dump->callback([&call] { call.run = [&call] { return ctl::run_mrt_dump(call.options, call.mrt_file, std::cout); }; });
+}
+
 void add_bgp_commands(CLI::App& app, Invocation& call) {
   auto* status = app.add_subcommand("status", "The BGP speaker at a glance, and what is wrong");
   status->callback([&call] { call.run = [&call] { return ctl::run_status(call.options, std::cout); }; });
@@ -117,6 +128,7 @@ void add_bgp_commands(CLI::App& app, Invocation& call) {
   watch->add_option("--prefix", call.watch.prefix, "Of routes only this one and what is inside it")->check(not_empty());
   watch->callback([&call] { call.run = [&call] { return ctl::run_watch(call.options, call.watch, std::cout); }; });
 
+  add_mrt(app, call);
   add_reload(app, call);
 
   add_drain(app, call);

@@ -38,9 +38,10 @@ const std::map<std::string, Folders> kMayInclude = {
     {"bgpd/transport", {"bgpd/peer", "bgpd/wire", "common"}},
     {"bgpd/bfd", {"common"}},
     {"bgpd/ndp", {"common"}},
+    {"bgpd/mrt", {"bgpd/fsm", "bgpd/wire", "common"}},
     {"bgpd",
      {"bgpd/wire", "bgpd/policy", "bgpd/fsm", "bgpd/peer", "bgpd/rib", "bgpd/fib", "bgpd/transport", "common/control",
-      "bgpd/bfd", "bgpd/ndp", "config", "common", "common/netlink"}},
+      "bgpd/bfd", "bgpd/ndp", "bgpd/mrt", "config", "common", "common/netlink"}},
     // The agent's core: objects of the API and what follows from them. No socket, no file.
     {"agent/model", {"config", "common"}},
     {"agent/plan", {"agent/model", "config", "common"}},
@@ -74,8 +75,8 @@ const std::vector<Library> kLibraries = {
       "bgpd", "agent/kube", "ctl"}},
 };
 // The protocol core is pure: no socket, clock, file, log, thread.
-const Folders kPure = {"bgpd/wire", "bgpd/policy", "bgpd/fsm",    "bgpd/peer",  "bgpd/rib",
-                       "bgpd/bfd",  "bgpd/ndp",    "agent/model", "agent/plan", "agent/kube"};
+const Folders kPure = {"bgpd/wire", "bgpd/policy", "bgpd/fsm",    "bgpd/peer",  "bgpd/rib",  "bgpd/bfd",
+                       "bgpd/ndp",  "bgpd/mrt",    "agent/model", "agent/plan", "agent/kube"};
 // The thin shell that stands in a pure folder.
 const Folders kShells = {"bgpd/bfd/transport.h",     "bgpd/bfd/transport.cc",    "bgpd/bfd/udp.h",
                          "bgpd/bfd/udp.cc",          "bgpd/ndp/socket.h",        "bgpd/ndp/socket.cc",

@@ -175,6 +175,11 @@ void Peer::set_restarting(bool restarting, std::vector<AddressFamily> preserved)
   impl_->restart = {restarting, std::move(preserved)};
 }
 
+void Peer::set_recording(bool on) {
+  impl_->recording = on;
+  impl_->recorded = impl_->state();
+}
+
 Actions Peer::start(Instant now) {
   impl_->start(now);
   return impl_->finish(now);

@@ -58,10 +58,19 @@ struct UpdateReceived {
 struct RefreshReceived {
   RouteRefresh refresh;
 };  // End: also when the time for it is up
+struct MessageRecorded {
+  std::vector<std::uint8_t> message;  // an UPDATE, whole, whatever is wrong with it
+  bool four_octet_as = true;          // of the session
+  bool add_path = false;              // of a family that it has routes of
+};  // ahead of what follows from it; only while recording
+struct StateRecorded {
+  PeerState before, after;
+};  // the same
 }  // namespace act
 
 using Action = std::variant<act::Connect, act::Send, act::Close, act::SessionUp, act::SessionDown, act::StaleExpired,
-                            act::LongLivedStale, act::UpdateReceived, act::RefreshReceived>;
+                            act::LongLivedStale, act::UpdateReceived, act::RefreshReceived, act::MessageRecorded,
+                            act::StateRecorded>;
 using Actions = std::vector<Action>;
 
 /// For `/v1/neighbors`.
@@ -94,6 +103,9 @@ class Peer {
 
   /// While `restarting`, OPENs carry R and `preserved` families carry F (RFC 4724 section 4.1). Used at the next OPEN.
   void set_restarting(bool restarting, std::vector<AddressFamily> preserved);
+
+  /// While on, UPDATEs and every change of state() are among the actions, for whoever keeps them.
+  void set_recording(bool on);
 
   /// ManualStart (RFC 4271 section 8.1.2).
   Actions start(Instant now);

@@ -28,7 +28,30 @@ void Peer::Impl::dispatch(Connection& c, const Event& event, Instant now) {
   const auto session = c.fsm.session;
   Step step = bgp::step(c.fsm, event, {settings, c.sent, c.direction == Direction::Outgoing && !settings.passive});
   c.fsm = std::move(step.next);
+  if (before == PeerState::Established) record_state();  // while it can still be told whose it was
   for (const Operation& operation : step.operations) run(c, before, session, operation, now);
+  record_state();
+}
+
+void Peer::Impl::record_state() {
+  const PeerState is = state();
+  if (recording && is != recorded) actions.emplace_back(act::StateRecorded{std::exchange(recorded, is), is});
+}
+
+/// Where it could not be decoded, `update` is nothing: then all families count.
+void Peer::Impl::record_update(const Connection& c, const Update* update) {
+  if (!recording) return;
+  const auto has_ids = [&](const auto& prefixes) {
+    return std::ranges::any_of(c.fsm.session->add_path_in, [&](AddressFamily family) {
+      return std::ranges::any_of(prefixes, [&](const Prefix& prefix) { return prefix.family() == family; });
+    });
+  };
+  bool add_path = !update && !c.fsm.session->add_path_in.empty();
+  if (update) add_path = has_ids(update->withdrawn);
+  if (update)
+    for (const auto& reach : update->announced) add_path = add_path || has_ids(reach.prefixes);
+  actions.emplace_back(
+      act::MessageRecorded{{judged_message.begin(), judged_message.end()}, c.fsm.session->four_octet_as, add_path});
 }
 
 void Peer::Impl::run(Connection& c, PeerState before, const std::shared_ptr<const Session>& session,

@@ -66,6 +66,8 @@ struct Peer::Impl {
   void dispatch(Connection& c, const Event& event, Instant now);
   void run(Connection& c, PeerState before, const std::shared_ptr<const Session>& session, const Operation& operation,
            Instant now);
+  void record_state();
+  void record_update(const Connection& c, const Update* update);
   void send(Connection& c, std::vector<std::uint8_t> bytes);
   void note_identifier(const Notification& n);
   void note_sent(const Connection& c, const Notification& n, Instant now);
@@ -104,6 +106,8 @@ struct Peer::Impl {
   std::span<const std::uint8_t> judged_message;  // ... that message, or what came instead of one
   std::optional<Update> delivering;              // the UPDATE whose event is being dispatched
   DecodeContext decode_context;                  // of the established session
+  bool recording = false;
+  PeerState recorded = PeerState::Idle;  // the last state that was told, while recording
   PeerStatus status;
   Actions actions;
 };

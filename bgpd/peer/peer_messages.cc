@@ -94,6 +94,7 @@ void Peer::Impl::on_update(Connection& c, std::span<const std::uint8_t> body, In
   if (c.fsm.state != PeerState::Established) return dispatch(c, ev::UpdateReceived{}, now);
   ++status.updates_in;
   auto update = decode_update(body, decode_context);
+  record_update(c, update ? &*update : nullptr);
   if (!update) return dispatch(c, ev::UpdateError{update.error()}, now);
   if (update->verdict != Verdict::Accept) {
     status.last_error = "received UPDATE: " + update->complaint;

@@ -115,6 +115,13 @@ struct PathView {
   std::string_view won_by;  // the same of the best in words: "higher LOCAL_PREF"; empty for others
 };
 
+/// A path that import policy let in, or one of our own.
+struct AcceptedPath {
+  std::optional<PeerId> peer;  // nothing: our own
+  PathId path_id = 0;          // the peer's own (RFC 7911)
+  AttributesPtr attributes;    // after import policy
+};
+
 /// Prefixes whose best path is another one, or has other attributes, or that have none any more.
 struct BestChanges {
   std::vector<Prefix> prefixes;
@@ -228,6 +235,10 @@ class Rib {
   /// Appends the prefixes that have a place in the table from `cursor` on, at most `count` of them and in no order;
   /// moves `cursor`. False when there is nothing behind it.
   bool list_prefixes(AddressFamily family, std::size_t& cursor, std::size_t count, std::vector<Prefix>& out) const;
+  /// Calls `visit` for every prefix that has accepted paths, from `cursor` on and in no order, looking at `count`
+  /// places at most; moves `cursor`. False when there is nothing behind it.
+  bool visit_accepted(AddressFamily family, std::size_t& cursor, std::size_t count,
+                      const std::function<void(const Prefix&, const std::vector<AcceptedPath>&)>& visit) const;
   /// Calls `visit` for every path, in prefix order within a family. With `only`: that prefix. All of a large table at
   /// once takes seconds: RouteWalk has it in turns.
   void visit_paths(const std::optional<Prefix>& only, const std::function<void(const PathView&)>& visit) const;

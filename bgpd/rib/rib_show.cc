@@ -65,6 +65,25 @@ bool Rib::list_prefixes(AddressFamily of, std::size_t& cursor, std::size_t count
   return cursor < table.end();
 }
 
+bool Rib::visit_accepted(AddressFamily of, std::size_t& cursor, std::size_t count,
+                         const std::function<void(const Prefix&, const std::vector<AcceptedPath>&)>& visit) const {
+  const PrefixTable& table = impl_->tables[index_of(of)];
+  std::vector<AcceptedPath> paths;
+  for (const std::size_t end = std::min<std::size_t>(table.end(), cursor + count); cursor < end; ++cursor) {
+    const auto id = static_cast<PrefixId>(cursor);
+    if (!table.used(id)) continue;
+    paths.clear();
+    for (const Path& path : table.node(id).paths.all()) {
+      if (path.accepted == 0) continue;
+      const bool local = path.peer == kLocalSlot;
+      paths.push_back({local ? std::nullopt : std::optional(impl_->slots[path.peer]->id), path.path_id,
+                       impl_->sets.pointer(path.accepted)});
+    }
+    if (!paths.empty()) visit(table.prefix(id), paths);
+  }
+  return cursor < table.end();
+}
+
 void Rib::visit_paths(const std::optional<Prefix>& only, const std::function<void(const PathView&)>& visit) const {
   if (only) {
     const std::size_t family = index_of(only->family());

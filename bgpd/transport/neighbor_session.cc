@@ -174,6 +174,12 @@ void NeighborSession::run_one(Action action) {
                  [&](act::LongLivedStale& a) { events_.long_lived_stale(a.families); },
                  [&](act::UpdateReceived& a) { events_.update(a.update); },
                  [&](act::RefreshReceived& a) { events_.refresh(a.refresh); },
+                 [&](act::MessageRecorded& a) {
+                   if (events_.message_recorded) events_.message_recorded(a);
+                 },
+                 [&](act::StateRecorded& a) {
+                   if (events_.state_recorded) events_.state_recorded(a);
+                 },
              },
              action);
 }

@@ -42,6 +42,9 @@ struct SessionEvents {
     bool operator==(const Noticed&) const = default;
   };
   std::function<void(const Noticed& before, const Noticed& now)> noticed = {};
+  /// While set_recording() is on.
+  std::function<void(const act::MessageRecorded&)> message_recorded = {};
+  std::function<void(const act::StateRecorded&)> state_recorded = {};
 };
 
 class NeighborSession {
@@ -67,6 +70,7 @@ class NeighborSession {
   /// A rotated TCP-MD5 key: for what is connected now and for what comes.
   void set_md5_key(const std::string& key);
   void set_restarting(bool restarting, std::vector<AddressFamily> preserved);
+  void set_recording(bool on) { peer_.set_recording(on); }
 
   PeerStatus status() const { return peer_.status(); }
   const PeerSettings& settings() const { return peer_.settings(); }

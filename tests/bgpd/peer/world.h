@@ -41,6 +41,7 @@ struct Side {
   std::vector<act::LongLivedStale> long_lived;
   std::vector<act::UpdateReceived> updates;
   std::vector<act::RefreshReceived> refreshes;
+  std::vector<Action> recorded;  // MessageRecorded and StateRecorded, in order
   int connects = 0;
 };
 
@@ -210,6 +211,8 @@ class World {
   void on(std::size_t s, const act::SessionUp& a) { sides[s].ups.push_back(a); }
   void on(std::size_t s, const act::SessionDown& a) { sides[s].downs.push_back(a); }
   void on(std::size_t s, const act::StaleExpired& a) { sides[s].expired.push_back(a); }
+  void on(std::size_t s, const act::MessageRecorded& a) { sides[s].recorded.emplace_back(a); }
+  void on(std::size_t s, const act::StateRecorded& a) { sides[s].recorded.emplace_back(a); }
   void on(std::size_t s, const act::LongLivedStale& a) { sides[s].long_lived.push_back(a); }
   void on(std::size_t s, const act::UpdateReceived& a) { sides[s].updates.push_back(a); }
   void on(std::size_t s, const act::RefreshReceived& a) { sides[s].refreshes.push_back(a); }

@@ -64,6 +64,8 @@ class Node {
   void on(Neighbor& n, const act::SessionUp& a);
   void on(Neighbor& n, const act::SessionDown& a);
   void on(Neighbor& n, const act::StaleExpired& a);
+  void on(Neighbor&, const act::MessageRecorded&) {}  // nobody records here
+  void on(Neighbor&, const act::StateRecorded&) {}
   void on(Neighbor& n, const act::LongLivedStale& a);
   void on(Neighbor& n, const act::UpdateReceived& a);
   void on(Neighbor& n, const act::RefreshReceived& a);

@@ -33,9 +33,10 @@ GTSM = "GTSM (RFC 5082)"
 AS4 = "AS numbers of four octets (RFC 6793)"
 REFRESH = "It sends all again when asked (RFC 2918)"
 LINK_LOCAL = "Sessions between link-local addresses, both families by link-local next hops (RFC 2545, RFC 8950)"
+MRT = "It reads our table from an MRT file (RFC 6396)"
 UNNUMBERED = "Unnumbered: found by router advertisement, both families by link-local next hops (RFC 4861)"
 FEATURES = (ROUTES, PACKETS, LINK_LOCAL, UNNUMBERED, MD5, GTSM, AS4, REFRESH, OUR_RESTART, NOTIFICATION_RESTART, ROLES,
-            ADD_PATH_FROM, ADD_PATH_TO, POLICY, MAX_PREFIX, SHUTDOWN, DRAIN, LONG_LIVED, BFD, BFD_BGP)
+            ADD_PATH_FROM, ADD_PATH_TO, POLICY, MAX_PREFIX, SHUTDOWN, DRAIN, LONG_LIVED, BFD, BFD_BGP, MRT)
 
 _UNTRIED = "not tried"
 _NO_FIB = "has no way into the kernel here"
@@ -61,6 +62,7 @@ ABSENT = {
     (LONG_LIVED, "GoBGP 3.10"): _UNTRIED,
     **{(LONG_LIVED, name): _LACKS for name in ("OpenBGPD 7.7", "ExaBGP 4.2")},
     **{(feature, name): _LACKS for feature in (BFD, BFD_BGP) for name in ("GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
+    **{(MRT, name): "reads none" for name in ("BIRD 2.0", "FRR 8.4", "OpenBGPD 7.7", "ExaBGP 4.2")},
     (BFD_BGP, "FRR 8.4"): f"{_UNTRIED}: BFD by itself is",
 }
 

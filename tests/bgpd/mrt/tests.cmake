@@ -1,0 +1,1 @@
+slash32_test(bgp_mrt_tests bgpd/mrt bgp_mrt)
