@@ -11,7 +11,7 @@ namespace {
 
 using control::HttpResponse;
 
-constexpr std::size_t kPlacesAPiece = 2000;  // of the table, some milliseconds
+constexpr std::size_t kPlacesAPiece = 500;  // of the table, as with routes: each may have many paths
 
 std::string text_of(const mrt::Bytes& bytes) { return {bytes.begin(), bytes.end()}; }
 

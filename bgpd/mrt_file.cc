@@ -84,6 +84,7 @@ struct MrtFile::Shared {
       if (ends && waiting.empty()) break;
       changed.wait_for(held, settings.retry, [this] { return ends || !waiting.empty(); });
     }
+    fd.reset();  // and its lock: another one may be waiting for the file
     ended = true;
     changed.notify_all();
   }
