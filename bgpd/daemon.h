@@ -146,6 +146,8 @@ class Daemon {
   void try_metrics();
   std::string metrics() const;
   void put_neighbor_metrics(control::MetricsText& out) const;
+  void put_notification_metrics(control::MetricsText& out, const std::map<PeerId, PeerStatus>& states) const;
+  void put_queue_metrics(control::MetricsText& out) const;
   void put_table_metrics(control::MetricsText& out) const;
 
   ViewTime view_time() const { return {loop_.now(), std::chrono::system_clock::now()}; }

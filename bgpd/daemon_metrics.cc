@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "bgpd/daemon.h"
+#include "bgpd/wire/notification.h"
 #include "common/control/metrics_text.h"
 #include "common/control/tcp_socket.h"
 #include "common/log.h"
@@ -170,6 +171,8 @@ void Daemon::put_neighbor_metrics(MetricsText& out) const {
     for (const auto& [id, neighbor] : neighbors_->all())
       out.sample({{"neighbor", neighbor->conf.name}}, metric.value(*neighbor, states.at(id)));
   }
+  put_notification_metrics(out, states);
+  put_queue_metrics(out);
   for (const auto& metric : kPrefixMetrics) {  // of a session that is down there is nothing to count
     out.family(metric.name, Gauge, metric.help);
     for (const auto& [id, neighbor] : neighbors_->all()) {
@@ -181,10 +184,36 @@ void Daemon::put_neighbor_metrics(MetricsText& out) const {
   }
 }
 
+/// Only what was sent or received at least once: of a neighbour without trouble there is nothing.
+void Daemon::put_notification_metrics(MetricsText& out, const std::map<PeerId, PeerStatus>& states) const {
+  const auto number = [](std::uint8_t value) { return value == kOtherKind ? "other" : std::to_string(value); };
+  const auto put = [&](std::string_view name, std::string_view help, auto counts) {
+    out.family(name, Counter, help);
+    for (const auto& [id, neighbor] : neighbors_->all())
+      for (const auto& [kind, count] : states.at(id).*counts)
+        out.sample({{"neighbor", neighbor->conf.name}, {"code", number(kind.code)}, {"subcode", number(kind.subcode)}},
+                   count);
+  };
+  put("neighbor_notifications_sent_total", "NOTIFICATION messages sent.", &PeerStatus::notifications_sent);
+  put("neighbor_notifications_received_total", "NOTIFICATION messages received.", &PeerStatus::notifications_received);
+}
+
+void Daemon::put_queue_metrics(MetricsText& out) const {
+  out.family("neighbor_queued_prefixes", Gauge, "Prefixes that wait to be told to the neighbor.");
+  for (const auto& [id, neighbor] : neighbors_->all())
+    if (neighbor->up) out.sample({{"neighbor", neighbor->conf.name}}, rib_->waiting(id).prefixes);
+  out.family("neighbor_queued_bytes", Gauge, "Octets of messages that wait for the neighbor's socket.");
+  for (const auto& [id, neighbor] : neighbors_->all())
+    if (neighbor->up && neighbor->session)
+      out.sample({{"neighbor", neighbor->conf.name}}, rib_->waiting(id).octets + neighbor->session->queued());
+}
+
 void Daemon::put_table_metrics(MetricsText& out) const {
   const auto fib = fib_.status();
   out.family("rib_prefixes", Gauge, "Prefixes with at least one path, our own included.");
   out.sample({}, rib_->prefixes());
+  out.family("rib_undecided_prefixes", Gauge, "Prefixes that changed and wait for the decision process.");
+  out.sample({}, rib_->undecided());
   out.family("pods", Gauge, "Pods of this node that the kernel has routes of.");
   out.sample({}, pods_.size());
   out.family("draining", Gauge, "1 while what we announce is to be used last (RFC 8326).");

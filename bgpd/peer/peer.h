@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -18,6 +19,7 @@
 #include "bgpd/fsm/session.h"
 #include "bgpd/peer/last_errors.h"
 #include "bgpd/wire/message.h"
+#include "bgpd/wire/notification.h"
 #include "common/clock.h"
 #include "common/ip.h"
 #include "common/strong.h"
@@ -84,6 +86,7 @@ struct PeerStatus {
   LastErrors errors;                // for show
   bool identifier_refused = false;  // either side refused the other's (Bad BGP Identifier), and none came up since
   std::uint64_t messages_in = 0, messages_out = 0, updates_in = 0;
+  std::map<NotificationKind, std::uint64_t> notifications_sent, notifications_received;
   std::optional<Session> session;  // while Established
   /// The families of which there may be stale routes, and until when at the latest.
   struct Stale {

@@ -100,6 +100,7 @@ void Peer::Impl::note_identifier(const Notification& n) {
 /// A Cease is administration's and blames no message, whatever is being read meanwhile.
 void Peer::Impl::note_sent(const Connection& c, const Notification& n, Instant now) {
   status.last_sent = n;
+  ++status.notifications_sent[kind_of(n)];
   note_identifier(n);
   auto noted = std::make_shared<NotedNotification>(NotedNotification{n, now, std::nullopt});
   if (judging == c.id && c.id != 0 && n.code != static_cast<std::uint8_t>(ErrorCode::Cease))

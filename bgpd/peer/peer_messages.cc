@@ -50,6 +50,7 @@ void Peer::Impl::on_message(Connection& c, const Frame& frame, Instant now) {
     case MessageType::Notification: {
       const Notification n = decode_notification(frame.body);
       status.last_received = n;
+      ++status.notifications_received[kind_of(n)];
       status.errors.received =
           std::make_shared<NotedNotification>(NotedNotification{n, now, KeptMessage::of(frame.whole)});
       note_identifier(n);

@@ -107,6 +107,9 @@ class AdjRibOut {
 
   // ------------------------------------------------------------ output
   bool has_output(const OutMember& member) const;
+  /// Prefixes that the member is still to be told of; of a table that it is told for the first time every place that
+  /// was not looked at yet.
+  std::size_t waiting(const OutMember& member) const;
   void take(OutMember& member, std::size_t max_bytes, Rib::Output& out);
 
  private:

@@ -49,6 +49,17 @@ bool AdjRibOut::has_output(const OutMember& member) const {
   return false;
 }
 
+std::size_t AdjRibOut::waiting(const OutMember& member) const {
+  if (member.attached) return queue_.size();
+  std::size_t out = member.queue.size();
+  for (std::size_t family = 0; family < kFamilies; ++family) {
+    const OutMember::Walk& walk = member.walk[family];
+    const PrefixId end = (*tables_.prefixes)[family].end();
+    if (walk.active && walk.next < end) out += end - walk.next;
+  }
+  return out;
+}
+
 void AdjRibOut::take(OutMember& member, std::size_t max_bytes, Rib::Output& out) {
   take_backlog(member, max_bytes, out);
   while (out.bytes.size() < max_bytes && member.backlog.empty()) {

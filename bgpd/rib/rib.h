@@ -226,6 +226,14 @@ class Rib {
     std::uint64_t messages = 0;
   };
   Output take_output(PeerId id, std::size_t max_bytes);
+  /// What waits to be sent to this peer: prefixes (AdjRibOut::waiting), and octets of messages that are made already.
+  struct Waiting {
+    std::size_t prefixes = 0;
+    std::size_t octets = 0;
+  };
+  Waiting waiting(PeerId id) const;
+  /// Prefixes that wait for run(); one may be counted twice.
+  std::size_t undecided() const;
 
   // ------------------------------------------------------------ for show
   FamilyCounts counts(PeerId id, AddressFamily family) const;

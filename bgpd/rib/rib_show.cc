@@ -137,6 +137,19 @@ void Rib::visit_advertised(PeerId id, const std::function<void(const Prefix&, co
     }
 }
 
+Rib::Waiting Rib::waiting(PeerId id) const {
+  const RibPeerState* peer = impl_->find(id);
+  if (peer == nullptr || !peer->up) return {};
+  Waiting out{peer->group->out.waiting(peer->out), peer->out.backlog_bytes};
+  for (std::size_t n = 0; n < peer->more.size(); ++n) {
+    out.prefixes += peer->group->more[n]->waiting(*peer->more[n]);
+    out.octets += peer->more[n]->backlog_bytes;
+  }
+  return out;
+}
+
+std::size_t Rib::undecided() const { return impl_->work.size(); }
+
 void Rib::watch_best(bool on) {
   impl_->watching_best = on;
   if (!on) impl_->best_changes = {};

@@ -50,6 +50,12 @@ class WorkQueue {
     return true;
   }
 
+  std::size_t size() const {
+    std::size_t out = 0;
+    for (const IdFifo& line : lines_) out += line.size();
+    return out;
+  }
+
   /// "Everything queued until now."
   using Mark = std::array<std::uint64_t, 2 * kFamilies>;
   Mark mark() const {

@@ -197,4 +197,13 @@ std::string describe(const Notification& n) {
   return cause == n ? describe_one(n) : describe_one(n) + " (" + describe_one(cause) + ")";
 }
 
+NotificationKind kind_of(const Notification& n) {
+  const auto last = static_cast<std::uint8_t>(ErrorCode::SendHoldTimerExpired);
+  if (n.code == 0 || n.code > last) return {kOtherKind, kOtherKind};
+  const bool known = n.subcode == 0 || std::ranges::any_of(kSubcodes, [&](const CodeName& one) {
+                       return one.code == n.code && one.subcode == n.subcode;
+                     });
+  return {n.code, known ? n.subcode : kOtherKind};
+}
+
 }  // namespace slash32::bgp

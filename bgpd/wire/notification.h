@@ -1,6 +1,7 @@
 // The NOTIFICATION codec (RFC 4271 section 4.5), its text (RFC 9003) and Hard Reset (RFC 8538 section 3).
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -40,5 +41,15 @@ Notification decode_notification(std::span<const std::uint8_t> body);
 
 /// The whole message; data that would pass 4096 octets is cut.
 std::vector<std::uint8_t> encode_notification(const Notification& notification);
+
+/// Code and subcode under which a NOTIFICATION is counted: its own where a registry has them, else 255 for the subcode,
+/// or for both. What a peer makes up cannot make the counters many.
+struct NotificationKind {
+  std::uint8_t code = 0;
+  std::uint8_t subcode = 0;
+  auto operator<=>(const NotificationKind&) const = default;
+};
+inline constexpr std::uint8_t kOtherKind = 255;
+NotificationKind kind_of(const Notification& notification);
 
 }  // namespace slash32::bgp

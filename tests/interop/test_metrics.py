@@ -1,9 +1,10 @@
 """What machines ask: readiness, liveness, Prometheus metrics, on the control socket and over TCP."""
 
+import contextlib
 import http.client
 import re
 
-from bgp import attributes
+from bgp import attributes, wire
 from world.host import wait_until
 from world.pair import PEER_ASN, external, peer_address
 
@@ -69,6 +70,38 @@ def test_metrics_tell_what_the_neighbours_and_tables_hold(pair):
         assert got.get(key) == value, (key, got)
     assert ("slash32_bgp_neighbor_received_prefixes", 'neighbor="p2",family="ipv4"') not in got
     assert pair.speaker.request("GET", "/v1/metrics")[0] == 200
+
+
+def test_notifications_and_queues_are_counted_by_neighbour(pair):
+    pair.start(external(1), external(2))
+    peer = pair.peer(1).establish()
+    pair.speaker.wait_established("p1")
+    peer.send(wire.message(wire.NOTIFICATION, bytes([6, 2])))
+    wait_until(lambda: pair.speaker.state("p1") != "Established", 5)
+    strange = pair.peer(2).establish()
+    pair.speaker.wait_established("p2")
+    strange.send(wire.message(wire.NOTIFICATION, bytes([200, 7])))
+    wait_until(lambda: pair.speaker.state("p2") != "Established", 5)
+
+    def again():
+        """Back after the pause that a NOTIFICATION costs."""
+        with contextlib.suppress(OSError, AssertionError):
+            return pair.peer(1).establish()
+
+    back = wait_until(again, 20, "p1 again")
+    pair.speaker.wait_established("p1")
+    got = metrics(pair.speaker.request("GET", "/metrics")[1].decode())
+    name = "slash32_bgp_neighbor_notifications_{}_total"
+    assert got[name.format("received"), 'neighbor="p1",code="6",subcode="2"'] == 1
+    assert got[name.format("received"), 'neighbor="p2",code="other",subcode="other"'] == 1
+    assert got["slash32_bgp_neighbor_queued_prefixes", 'neighbor="p1"'] == 0
+    assert got["slash32_bgp_neighbor_queued_bytes", 'neighbor="p1"'] == 0
+    assert ("slash32_bgp_neighbor_queued_prefixes", 'neighbor="p2"') not in got
+    assert got["slash32_bgp_rib_undecided_prefixes", ""] == 0
+    back.send(wire.message(wire.UPDATE, b"\xff"))
+    back.expect_notification(1, 2)
+    got = metrics(pair.speaker.request("GET", "/metrics")[1].decode())
+    assert got[name.format("sent"), 'neighbor="p1",code="1",subcode="2"'] == 1
 
 
 def fetch(pair, port, path, method="GET", address="127.0.0.1"):
