@@ -31,12 +31,13 @@ Result<std::unique_ptr<Daemon>> Daemon::open(std::string conf_path, StartConf st
   UniqueFd lock;
   if (conf.kernel.install) lock = TRY(lock_kernel_table(conf.kernel.table));
   KernelWatch watch = TRY(KernelWatch::open(conf.kernel.table));
-  const auto socket = conf.control.socket;
+  const auto control = conf.control;
   FibSync fib = TRY(FibSync::open(fib_settings(conf.kernel)));
   std::unique_ptr<Daemon> daemon(new Daemon(std::move(conf_path), std::move(start), std::move(watch), std::move(fib)));
   daemon->table_lock_ = std::move(lock);
   // FibSync only read so far. A second daemon on the same socket ends here and has changed nothing.
-  daemon->control_ = TRY(daemon->open_control(socket));
+  daemon->control_ = TRY(daemon->open_control(control));
+  daemon->read_only_ = TRY(daemon->open_read_only(control));
   daemon->try_metrics();
   return daemon;
 }
@@ -160,7 +161,8 @@ void Daemon::meet_neighbors() {
   open_listeners();
   neighbors_->configure(conf_, router_id_);
   if (metrics_) metrics_->serve();
-  control_->serve();  // whoever gets an answer may count on the listeners
+  control_->serve();
+  if (read_only_) read_only_->serve();  // whoever gets an answer may count on the listeners
   work();
 }
 

@@ -95,8 +95,6 @@ class Daemon {
 
   // ------------------------------------------------------------ life (daemon_life.cc)
   void open_listeners();
-  Result<control::HttpServer> open_control(const std::string& path);
-  void take_control(control::HttpServer server);
   void look_after_files();
   void take_conf(config::BgpdConf conf);
   Taken take_text(const std::string& text);
@@ -110,6 +108,16 @@ class Daemon {
   void stop(bool final);
   void stop_when_flushed();
   void end();
+
+  // ------------------------------------------------------------ control's sockets (daemon_control.cc)
+  struct ControlSockets {
+    std::optional<control::HttpServer> control, read_only;
+  };
+  Result<control::HttpServer> open_control(const config::ControlConf& conf);
+  Result<std::optional<control::HttpServer>> open_read_only(const config::ControlConf& conf);
+  Result<ControlSockets> prepare_control(const config::ControlConf& wanted);
+  void take_control(ControlSockets made, bool without_read_only);
+  void look_after_control();
 
   // ------------------------------------------------------------ control (daemon_api.cc)
   control::HttpResponse answer(const control::HttpRequest& request);
@@ -176,7 +184,8 @@ class Daemon {
   Listeners listeners_;
   UniqueFd table_lock_;  // while routes are installed
   std::optional<control::HttpServer> control_;
-  std::optional<control::HttpServer> metrics_;  // where metrics.address says so
+  std::optional<control::HttpServer> read_only_;  // where control.readOnlySocket says so
+  std::optional<control::HttpServer> metrics_;    // where metrics.address says so
   std::set<Prefix> pods_;
   std::set<Prefix> aggregates_ready_;
   std::map<Prefix, std::string> aggregates_failed_;  // and why

@@ -31,34 +31,10 @@ void Daemon::open_listeners() {
   });
 }
 
-Result<control::HttpServer> Daemon::open_control(const std::string& path) {
-  return control::HttpServer::open(loop_.context(), "slash32-bgpd", path,
-                                   [this](const control::HttpRequest& request) { return answer(request); });
-}
-
-/// The old one goes in a later turn: an answer on it may be on its way out.
-void Daemon::take_control(control::HttpServer server) {
-  loop_.post([this, server = std::make_shared<control::HttpServer>(std::move(server))] {
-    if (ended_) return;
-    if (met_neighbors_) server->serve();
-    control_ = std::move(*server);
-  });
-}
-
 /// What others can take from us while we run: a socket file that was removed is made again, a state file that could not
 /// be written (a full disk) is tried again.
 void Daemon::look_after_files() {
-  if (control_ && !control_->is_in_place()) {
-    auto server = open_control(conf_.control.socket);
-    const auto trouble = server ? std::string{} : server.error().message;
-    if (server) {
-      log::warn("the control socket was removed; made again", {{"path", conf_.control.socket}});
-      take_control(*std::move(server));
-    } else if (trouble != control_trouble_) {
-      log::error("the control socket was removed", {{"why", trouble}});
-    }
-    control_trouble_ = trouble;
-  }
+  look_after_control();
   if (!state_trouble_.empty()) note_state();
   if (!put_trouble_.empty()) keep_put();
   try_metrics();
@@ -149,11 +125,7 @@ Status Daemon::apply(config::BgpdConf conf) {
     if (!server) return fail(in("/metrics/address", std::move(server).error()));
     watched = *std::move(server);
   }
-  if (conf.control != conf_.control) {
-    auto server = open_control(conf.control.socket);
-    if (!server) return fail(in("/control/socket", std::move(server).error()));
-    take_control(*std::move(server));
-  }
+  take_control(TRY(prepare_control(conf.control)), conf_.control.read_only_socket && !conf.control.read_only_socket);
   if (conf.metrics != conf_.metrics) {
     if (met_neighbors_ && watched) watched->serve();
     std::swap(metrics_, watched);
@@ -256,6 +228,7 @@ void Daemon::end() {
       remove_put_conf(source_.copy);
     }
     control_.reset();
+    read_only_.reset();
     metrics_.reset();
     watches_.clear();
     signals_.reset();

@@ -138,8 +138,17 @@ Result<ControlConf> read_control(const JsonField& field) {
   TRY(field.only(keys::kControl));
   ControlConf out;
   out.socket = TRY(field.optional("socket", json::absolute_path, out.socket));
-  if (out.socket.size() > kMaxSocketPath)
-    return field.child("socket").bad("must be at most " + std::to_string(kMaxSocketPath) + " bytes long (unix(7))");
+  out.group = TRY(field.optional("group", json::non_empty_text, out.group));
+  out.read_only_socket = TRY(field.maybe("readOnlySocket", json::absolute_path));
+  out.read_only_group = TRY(field.optional("readOnlyGroup", json::non_empty_text, out.read_only_group));
+  out.read_only_mode = TRY(field.optional("readOnlyMode", one_of<unsigned>({{"0660", 0660}, {"0666", 0666}}), 0660U));
+  const auto check_length = [&](const char* key, const std::string& path) -> Status {
+    if (path.size() <= kMaxSocketPath) return ok();
+    return field.child(key).bad("must be at most " + std::to_string(kMaxSocketPath) + " bytes long (unix(7))");
+  };
+  TRY(check_length("socket", out.socket));
+  TRY(check_length("readOnlySocket", out.read_only_socket.value_or("")));
+  if (out.read_only_socket == out.socket) return field.child("readOnlySocket").bad("is control.socket as well");
   return out;
 }
 

@@ -188,6 +188,10 @@ enum class OnStop : std::uint8_t { Restart, Final };
 
 struct ControlConf {
   std::string socket = "/run/slash32/bgpd.sock";
+  std::string group;  // of its file; empty: the daemon's own
+  std::optional<std::string> read_only_socket;
+  std::string read_only_group;
+  unsigned read_only_mode = 0660;
   bool operator==(const ControlConf&) const = default;
 };
 

@@ -42,6 +42,15 @@ ordered_json print_kernel(const KernelConf& kernel) {
   return out;
 }
 
+ordered_json print_control(const ControlConf& control) {
+  ordered_json out = {{"socket", control.socket}};
+  if (!control.group.empty()) out["group"] = control.group;
+  if (control.read_only_socket) out["readOnlySocket"] = *control.read_only_socket;
+  if (!control.read_only_group.empty()) out["readOnlyGroup"] = control.read_only_group;
+  out["readOnlyMode"] = control.read_only_mode == 0666 ? "0666" : "0660";
+  return out;
+}
+
 void add_keys(std::vector<std::string>& out, const std::string& path, keys::List list) {
   for (const auto key : list) out.push_back(path + std::string(key));
 }
@@ -55,7 +64,7 @@ std::string print_bgpd_conf(const BgpdConf& conf) {
   out["listen"] = print_listen(conf.listen);
   out["originate"] = print_originate(conf.originate);
   out["kernel"] = print_kernel(conf.kernel);
-  out["control"] = {{"socket", conf.control.socket}};
+  out["control"] = print_control(conf.control);
   if (conf.metrics.address) {
     const auto& [address, port] = *conf.metrics.address;
     const auto host = address.is_v4() ? address.to_string() : "[" + address.to_string() + "]";

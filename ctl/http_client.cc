@@ -38,7 +38,7 @@ Error connect_error(const std::filesystem::path& socket, int error_number) {
       break;
     case EACCES:
     case EPERM:
-      error.details = "run slash32ctl as root";
+      error.details = "run slash32ctl as root, or name a socket that only tells (control.readOnlySocket) with --socket";
       break;
     case ENOTSOCK:
     case EPROTOTYPE:

@@ -314,9 +314,12 @@ struct HttpServer::Impl : std::enable_shared_from_this<Impl> {
 };
 
 Result<HttpServer> HttpServer::open(asio::io_context& context, const std::string& program, const std::string& path,
-                                    Handler handler) {
-  return HttpServer(std::make_shared<Impl>(context, program, TRY(bind_unix_socket(path, program)), std::move(handler)));
+                                    Handler handler, const SocketAccess& access) {
+  return HttpServer(
+      std::make_shared<Impl>(context, program, TRY(bind_unix_socket(path, program, access)), std::move(handler)));
 }
+
+Status HttpServer::set_access(const SocketAccess& access) { return set_socket_access(impl_->bound.path, access); }
 
 HttpServer HttpServer::adopt(asio::io_context& context, const std::string& program, UniqueFd listening,
                              Handler handler) {

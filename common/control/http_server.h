@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "common/control/socket_access.h"
 #include "common/fd.h"
 #include "common/result.h"
 
@@ -50,10 +51,13 @@ class HttpServer {
  public:
   using Handler = std::function<HttpResponse(const HttpRequest&)>;
 
-  /// Binds `path` (mode 0660, its directory made where missing). A socket nobody answers on is replaced; one that
-  /// answers, and anything that is not a socket, is left alone and an error. `program` names us in it and in answers.
+  /// Binds `path` (for whom `access` says, never for others in between; its directory made where missing). A socket
+  /// nobody answers on is replaced; one that answers, and anything that is not a socket, is left alone and an error.
+  /// `program` names us in it and in answers.
   static Result<HttpServer> open(boost::asio::io_context& context, const std::string& program, const std::string& path,
-                                 Handler handler);
+                                 Handler handler, const SocketAccess& access = {});
+  /// Gives the socket's file to another group, or another mode. Error: why not; then nothing changed.
+  Status set_access(const SocketAccess& access);
   /// The same on a stream socket that listens already (TCP); there is no file then, and a request with a body is
   /// refused: anybody may call.
   static HttpServer adopt(boost::asio::io_context& context, const std::string& program, UniqueFd listening,

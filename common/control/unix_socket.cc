@@ -1,5 +1,6 @@
 #include "common/control/unix_socket.h"
 
+#include <grp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -8,12 +9,15 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <vector>
+
+#include "common/scope_guard.h"
 
 namespace slash32::control {
 namespace {
 
 constexpr int kBacklog = 16;
-constexpr mode_t kMode = 0660;  // root, and a group the admin may give
+constexpr mode_t kAtFirst = 0600;  // until the group is the right one
 
 Result<sockaddr_un> address_of(const std::string& path) {
   sockaddr_un address{};
@@ -28,6 +32,26 @@ Result<UniqueFd> unix_socket() {
   UniqueFd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
   if (!fd) return sys_fail("open a unix socket");
   return fd;
+}
+
+/// The group's number, or -1, which chown(2) takes for "as it is".
+Result<gid_t> group_id(const std::string& name) {
+  if (name.empty()) return static_cast<gid_t>(-1);
+  if (name.size() <= 9 && name.find_first_not_of("0123456789") == std::string::npos)
+    return static_cast<gid_t>(std::stoul(name));
+  group found{};
+  group* result = nullptr;
+  std::vector<char> room(std::size_t{1} << 16);
+  const int error = ::getgrnam_r(name.c_str(), &found, room.data(), room.size(), &result);
+  if (error != 0) return sys_fail("look for the group " + name, error);
+  if (result == nullptr) return fail(7, "there is no group \"" + name + "\"");
+  return found.gr_gid;
+}
+
+Status give_access(const std::string& path, gid_t group, mode_t mode) {
+  if (::lchown(path.c_str(), static_cast<uid_t>(-1), group) != 0) return sys_fail("change the group of " + path);
+  if (::chmod(path.c_str(), mode) != 0) return sys_fail("change the mode of " + path);
+  return ok();
 }
 
 /// Removes a socket whose owner is dead. Anything else that stands there is an error.
@@ -45,19 +69,27 @@ Status clear_place(const std::string& path, const sockaddr_un& address, const st
 
 }  // namespace
 
-Result<BoundSocket> bind_unix_socket(const std::string& path, const std::string& program) {
+Status set_socket_access(const std::string& path, const SocketAccess& access) {
+  return give_access(path, TRY(group_id(access.group)), access.mode);
+}
+
+Result<BoundSocket> bind_unix_socket(const std::string& path, const std::string& program, const SocketAccess& access) {
+  const gid_t group = TRY(group_id(access.group));
   const auto address = TRY(address_of(path));
   TRY(make_directories(std::filesystem::path(path).parent_path()));
   TRY(clear_place(path, address, program));
   UniqueFd fd = TRY(unix_socket());
-  const mode_t before = ::umask(static_cast<mode_t>(~kMode & 0777));  // never open wider, not even for a moment
+  const mode_t before = ::umask(static_cast<mode_t>(~kAtFirst & 0777));  // never open wider, not even for a moment
   const int bound = ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
   const int bind_error = errno;
   ::umask(before);
   if (bound != 0) return sys_fail("bind " + path, bind_error);
+  ScopeGuard remove{[&] { (void)::unlink(path.c_str()); }};
+  TRY(give_access(path, group, access.mode));
   if (::listen(fd.get(), kBacklog) != 0) return sys_fail("listen on " + path);
   struct stat made{};
   if (::lstat(path.c_str(), &made) != 0) return sys_fail("look at " + path);
+  remove.dismiss();
   return BoundSocket{std::move(fd), path, made.st_dev, made.st_ino};
 }
 

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "common/control/socket_access.h"
 #include "common/fd.h"
 #include "common/result.h"
 
@@ -18,7 +19,11 @@ struct BoundSocket {
 };
 
 /// As HttpServer::open() says.
-Result<BoundSocket> bind_unix_socket(const std::string& path, const std::string& program);
+Result<BoundSocket> bind_unix_socket(const std::string& path, const std::string& program,
+                                     const SocketAccess& access = {});
+/// Gives the socket's file to another group, and another mode. Error: no such group, or not permitted; then nothing
+/// changed.
+Status set_socket_access(const std::string& path, const SocketAccess& access);
 /// Whether the path still is the file we made.
 bool unix_socket_is_ours(const BoundSocket& socket);
 /// Unlinks the path when it still is the file we made.
