@@ -68,6 +68,7 @@ Keys differing_rib_keys(const Confs& confs) {
   compare("/routerId", was.router_id, is.router_id);
   compare("/clusterId", confs.old_conf.cluster_id, confs.new_conf.cluster_id);
   compare("/kernel/multipath", was.multipath, is.multipath);
+  compare("/kernel/multipathRelax", was.multipath_relax, is.multipath_relax);
   compare("/drain", was.draining, is.draining);
   return out;
 }

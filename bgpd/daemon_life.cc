@@ -148,7 +148,8 @@ void Daemon::take_conf(config::BgpdConf conf) {
     if (state_trouble_.empty()) remove_state_file(old.state_file);
   }
   if (conf_.policies != old.policies || conf_.local_as != old.local_as || conf_.cluster_id != old.cluster_id ||
-      conf_.kernel.multipath != old.kernel.multipath || conf_.router_id != old.router_id || conf_.drain != old.drain)
+      conf_.kernel.multipath != old.kernel.multipath || conf_.kernel.multipath_relax != old.kernel.multipath_relax ||
+      conf_.router_id != old.router_id || conf_.drain != old.drain)
     rib_->reconfigure(rib_settings(conf_, router_id_, draining()));
   if (conf_.originate != old.originate || conf_.drain != old.drain) set_aggregates();
   switch_mrt(old.mrt);

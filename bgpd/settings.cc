@@ -133,6 +133,7 @@ RibSettings rib_settings(const config::BgpdConf& conf, RouterId id, bool drainin
           .router_id = id,
           .cluster_id = conf.cluster_id.value_or(id),  // RFC 4456 section 7
           .multipath = conf.kernel.multipath,
+          .multipath_relax = conf.kernel.multipath_relax,
           .policies = conf.policies,
           .draining = draining};
 }

@@ -178,6 +178,7 @@ struct KernelConf {
   TableId table{254};
   std::uint32_t metric = 512;  // above 128
   std::uint16_t multipath = 16;
+  bool multipath_relax = true;  // over AS_PATHs of one length; false: over equal ones only
   std::uint32_t max_routes = 100000;
   std::optional<IpAddress> pref_src4;
   std::optional<IpAddress> pref_src6;

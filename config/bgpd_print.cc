@@ -36,6 +36,7 @@ ordered_json print_kernel(const KernelConf& kernel) {
                       {"table", kernel.table.value},
                       {"metric", kernel.metric},
                       {"multipath", kernel.multipath},
+                      {"multipathRelax", kernel.multipath_relax},
                       {"maxRoutes", kernel.max_routes}};
   if (kernel.pref_src4) out["prefSrc4"] = kernel.pref_src4->to_string();
   if (kernel.pref_src6) out["prefSrc6"] = kernel.pref_src6->to_string();

@@ -90,14 +90,17 @@ void mark_multipath(Candidates candidates) {
   for (Candidate& c : candidates) c.multipath = in(c) && !c.local;
 }
 
-void narrow_multipath(Candidates candidates, const Candidate& best) {
-  for (Candidate& c : candidates)
-    if (c.multipath && !best.external && neighbor_as(c) != neighbor_as(best)) c.multipath = false;
+void narrow_multipath(Candidates candidates, const Candidate& best, MultipathAsPath as_path) {
+  for (Candidate& c : candidates) {
+    if (!best.external && neighbor_as(c) != neighbor_as(best)) c.multipath = false;
+    if (as_path == MultipathAsPath::Same && c.multipath && c.attributes->as_path != best.attributes->as_path)
+      c.multipath = false;
+  }
 }
 
 }  // namespace
 
-std::optional<std::size_t> decide(Candidates candidates) {
+std::optional<std::size_t> decide(Candidates candidates, MultipathAsPath as_path) {
   for (Candidate& c : candidates) {
     c.lost = c.eligible ? DecisionStep::Won : DecisionStep::NotEligible;
     c.multipath = false;
@@ -121,7 +124,7 @@ std::optional<std::size_t> decide(Candidates candidates) {
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     if (!in(candidates[i])) continue;
     candidates[i].multipath = true;
-    narrow_multipath(candidates, candidates[i]);
+    narrow_multipath(candidates, candidates[i], as_path);
     return i;
   }
   return std::nullopt;

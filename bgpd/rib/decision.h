@@ -7,8 +7,8 @@
 //    those.
 //  - Of RFC 4456 section 9: ORIGINATOR_ID stands for the BGP Identifier, then the shorter CLUSTER_LIST.
 //  - ECMP set: what is still there after the interior cost (9.1.2.2 e), so paths of equal length need not be equal in
-//    content, as with BIRD's `merge paths`. Paths from eBGP may go through several neighbouring ASes; of paths from
-//    iBGP only those with the best one's neighbouring AS count.
+//    content, as with BIRD's `merge paths` and FRR's `multipath-relax`, unless that is asked for. Paths from eBGP may
+//    go through several neighbouring ASes; of paths from iBGP only those with the best one's neighbouring AS count.
 #pragma once
 
 #include <cstdint>
@@ -64,7 +64,11 @@ struct Candidate {
 
 inline constexpr std::uint32_t kDefaultLocalPref = 100;
 
+/// What the paths of an ECMP set have in common of AS_PATH: its length alone, or all of it.
+enum class MultipathAsPath : std::uint8_t { SameLength, Same };
+
 /// Sets `lost` and `multipath` of every candidate; returns the best one's index, or nothing when none is eligible.
-std::optional<std::size_t> decide(std::span<Candidate> candidates);
+std::optional<std::size_t> decide(std::span<Candidate> candidates,
+                                  MultipathAsPath as_path = MultipathAsPath::SameLength);
 
 }  // namespace slash32::bgp

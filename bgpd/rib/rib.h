@@ -92,6 +92,7 @@ struct RibSettings {
   RouterId router_id;
   RouterId cluster_id;
   std::uint16_t multipath = 16;
+  bool multipath_relax = true;  // ECMP over AS_PATHs of one length, whatever is in them
   std::map<std::string, config::Policy> policies;
   bool draining = false;  // what we send is to be used last, and so is what we learn (RFC 8326 section 4.2)
   bool operator==(const RibSettings&) const = default;

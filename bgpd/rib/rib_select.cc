@@ -55,7 +55,8 @@ Candidate Rib::Impl::candidate(const Path& path) const {
 std::optional<std::size_t> Rib::Impl::select(const Node& node, std::vector<Candidate>& candidates) const {
   candidates.clear();
   for (const Path& path : node.paths.all()) candidates.push_back(candidate(path));
-  if (candidates.size() > 1) return decide(candidates);
+  if (candidates.size() > 1)
+    return decide(candidates, settings.multipath_relax ? MultipathAsPath::SameLength : MultipathAsPath::Same);
   if (candidates.empty() || !candidates[0].eligible) return std::nullopt;
   candidates[0].lost = DecisionStep::Won;
   candidates[0].multipath = true;

@@ -163,6 +163,43 @@ TEST(Multipath, InternalPathsOfAnotherNeighbouringAsStayOut) {
   EXPECT_TRUE(c[2].multipath);
 }
 
+TEST(Multipath, ExternalPathsOfOneLengthShareUnlessTheirAsPathsAreToBeEqual) {
+  const auto external = [](std::initializer_list<std::uint32_t> path, std::uint32_t id) {
+    return base_but([&](Route& r) {
+      r.attributes.as_path = test::as_path(path);
+      r.candidate.router_id = RouterId{id};
+    });
+  };
+  std::vector<Route> routes{external({65001, 65010}, 1), external({65002, 65010}, 2), external({65001, 65010}, 3)};
+  std::vector<Candidate> c;
+  EXPECT_EQ(decide_routes(routes, c), 0U);
+  EXPECT_TRUE(c[1].multipath);
+  EXPECT_TRUE(c[2].multipath);
+  EXPECT_EQ(decide(c, MultipathAsPath::Same), 0U);
+  EXPECT_TRUE(c[0].multipath);
+  EXPECT_FALSE(c[1].multipath);
+  EXPECT_TRUE(c[2].multipath);
+  EXPECT_EQ(c[1].lost, DecisionStep::RouterId) << "the choice of the best one is the same";
+}
+
+TEST(Multipath, OneLengthIsNotOneContent) {  // an AS_SET counts as one AS, a sequence in another order is another path
+  const auto with = [](AsPath path, std::uint32_t id) {
+    return base_but([&](Route& r) {
+      r.attributes.as_path = std::move(path);
+      r.candidate.router_id = RouterId{id};
+    });
+  };
+  AsPath set = test::as_path({65001});
+  set.segments.push_back({SegmentType::AsSet, {Asn{65010}}});
+  std::vector<Route> routes{with(test::as_path({65001, 65010}), 1), with(set, 2),
+                            with(test::as_path({65010, 65001}), 3)};
+  std::vector<Candidate> c;
+  EXPECT_EQ(decide_routes(routes, c), 0U);
+  EXPECT_TRUE(c[1].multipath && c[2].multipath);
+  EXPECT_EQ(decide(c, MultipathAsPath::Same), 0U);
+  EXPECT_FALSE(c[1].multipath || c[2].multipath);
+}
+
 // Tiny domains, or ties never happen. Peer addresses differ, so that there is always one winner.
 Route random_route(std::mt19937& random, std::uint32_t number) {
   const auto pick = [&](std::uint32_t n) { return static_cast<std::uint32_t>(random() % n); };
