@@ -147,6 +147,54 @@ def test_originated_prefixes_carry_what_the_configuration_says(pair):
     assert value(peer, a.COMMUNITIES, "10.244.1.0/24") == b"\xfc\0\0\5"
 
 
+# ------------------------------------------------------------------ another AS towards one neighbour (RFC 7705)
+
+SHOWN, OURS = 65010, "10.244.1.0/24"
+
+
+def test_a_neighbour_that_is_shown_another_as_sees_that_one_alone(pair):
+    """RFC 7705 section 3: Local AS, with No Prepend Inbound and Replace Old AS."""
+    pair.start(external(1, localAs=SHOWN), third(2), originate={"prefixes": [OURS]})
+    shown, other = pair.peer(1).establish(), pair.peer(2, OTHER_ASN).establish()
+    assert shown.open.asn == SHOWN and shown.open.capability(wire.CAP_AS4) == SHOWN.to_bytes(4, "big")
+    assert other.open.asn == ASN
+    shown.pump(lambda: OURS in shown.rib)
+    other.pump(lambda: OURS in other.rib)
+    assert value(shown, a.AS_PATH, OURS) == a.segment(2, SHOWN)
+    assert value(other, a.AS_PATH, OURS) == a.segment(2, ASN)
+    shown.send(a.announce([PREFIX], (PEER_ASN,), peer_address(1)))
+    other.pump(lambda: PREFIX in other.rib)
+    assert value(other, a.AS_PATH) == a.segment(2, ASN, PEER_ASN), "nothing of it in what it told us"
+    other.send(a.announce(["20.2.0.0/16"], (OTHER_ASN, SHOWN), peer_address(2)))
+    shown.pump(lambda: "20.2.0.0/16" in shown.rib)
+    assert value(shown, a.AS_PATH, "20.2.0.0/16") == a.segment(2, SHOWN, OTHER_ASN, SHOWN), "no loop for others"
+
+
+def test_the_as_shown_and_our_own_are_both_loops_in_what_the_neighbour_says(pair):
+    pair.start(external(1, localAs=SHOWN))
+    peer = pair.peer(1).establish()
+    looped = {"20.1.0.0/16": SHOWN, "20.2.0.0/16": ASN}
+    for prefix, asn in looped.items():
+        peer.send(a.announce([prefix], (PEER_ASN, asn), peer_address(1)))
+    peer.send(a.announce(["20.3.0.0/16"], (PEER_ASN,), peer_address(1)))
+    pair.speaker.wait_best("20.3.0.0/16")
+    for prefix in looped:
+        assert "own AS" in pair.speaker.paths(prefix)[0]["why"]
+        assert not pair.speaker.in_kernel(prefix)
+
+
+def test_who_is_in_the_as_that_it_is_shown_is_internal(pair):
+    """And who is in ours, but is shown another, is not."""
+    pair.start(external(1, localAs=PEER_ASN), neighbor("p2", peer_address(2), ASN, localAs=SHOWN),
+               originate={"prefixes": [OURS]})
+    inner, outer = pair.peer(1).establish(), pair.peer(2, ASN).establish()
+    for peer in (inner, outer):
+        peer.pump(lambda: OURS in peer.rib)
+    assert value(inner, a.AS_PATH, OURS) in (None, b"") and value(inner, a.LOCAL_PREF, OURS)
+    assert value(outer, a.AS_PATH, OURS) == a.segment(2, SHOWN) and value(outer, a.LOCAL_PREF, OURS) is None
+    assert [pair.speaker.neighbor(name)["type"] for name in ("p1", "p2")] == ["internal", "external"]
+
+
 # ------------------------------------------------------------------ two-octet AS numbers (RFC 6793)
 
 FOUR_OCTETS = 4200000001
