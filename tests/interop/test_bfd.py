@@ -286,6 +286,25 @@ class Bgp:
         return shown["state"] == "Established" and shown["flaps"] == 0
 
 
+def table_comes_and_goes(bgp, many, install, patience):
+    """BIRD announces so many routes and withdraws them again, with BFD at 50 ms x 3 all the while: nothing flaps."""
+    since = bgp.wait_bfd(state="Up", detectionTime=150)["since"]
+    received = lambda: bgp.speaker.neighbor("bird")["families"]["ipv4"]["received"]
+    kernel = lambda: len(bgp.hosts[0].routes(family=4)) if install else None
+    for order, count in (("enable", many), ("disable", 0)):
+        began = time.monotonic()
+        assert bgp.bird.ask(order, bfd.BIG).returncode == 0
+        wait_until(lambda: received() == count + 1, patience, lambda: f"{received()} routes")  # pylint: disable=cell-var-from-loop
+        took = time.monotonic() - began
+        if install:
+            wait_until(lambda: abs(kernel() - count) < 10, patience, lambda: f"{kernel()} routes")  # pylint: disable=cell-var-from-loop
+        print(f"\n{order}: {count} routes in {took:.1f} s, in the kernel after {time.monotonic() - began:.1f} s"
+              if install else f"\n{order}: {count} routes in {took:.1f} s")
+        shown = bgp.speaker.neighbor("bird")
+        assert shown["flaps"] == 0 and shown["bfd"]["state"] == "Up" and shown["bfd"]["since"] == since, shown
+    assert "expired" not in bgp.bird.log(), "BIRD has missed our packets"
+
+
 @pytest.fixture
 def make_bgp(hosts, bgpd):
     """Makes and starts both speakers."""
@@ -327,6 +346,12 @@ def test_stale_routes_of_a_restarting_neighbour_stay_when_its_bfd_fails(make_bgp
     bgp.bird.start(f"{OURS[4]} as {ASN}")
     bgp.speaker.wait_established("bird", 30)
     bgp.wait_bfd(state="Up")
+
+
+def test_nothing_flaps_while_a_table_comes_and_goes(make_bgp):
+    """scale_bfd.py does the same with 200,000 routes, on demand."""
+    many = 30_000
+    table_comes_and_goes(make_bgp(many=many, kernel={"install": True}), many, True, 120)
 
 
 def test_bgpd_with_ibgp_speaks_multihop_bfd_as_bird_does(make_bgp):
