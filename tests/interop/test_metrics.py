@@ -152,3 +152,22 @@ def listens(pair, port, address="127.0.0.1"):
         return fetch(pair, port, "/v1/live", address=address)[0] == 200
     except OSError:
         return False
+
+
+def test_a_kernel_that_is_full_is_a_condition_and_a_metric_and_harms_no_session(pair):
+    pair.start(external(1), external(2), kernel={"maxRoutes": 3})
+    peer, other = pair.peer(1).establish(), pair.peer(2).establish()
+    prefixes = [f"20.{number}.0.0/16" for number in range(1, 6)]
+    peer.send(attributes.announce(prefixes, (PEER_ASN,), peer_address(1)))
+    full = lambda: [one for one in pair.speaker.get("/v1/status")["conditions"] if "kernel.maxRoutes" in one]
+    over = lambda: metrics(pair.speaker.request("GET", "/metrics")[1].decode())["slash32_bgp_fib_over_limit", ""]
+    installed = lambda: sum(1 for one in prefixes if pair.speaker.in_kernel(one))
+    wait_until(full, 5, "the condition")
+    wait_until(lambda: installed() == 3, 5, lambda: f"{installed()} routes")
+    assert over() == 1
+    other.pump(lambda: set(prefixes) <= set(other.rib))  # what is not installed is known all the same
+    assert all(pair.speaker.state(name) == "Established" and pair.speaker.neighbor(name)["flaps"] == 0
+               for name in ("p1", "p2"))
+    peer.send(attributes.withdraw(*prefixes[:2]))
+    wait_until(lambda: not full() and over() == 0, 5, "the end of the condition")
+    wait_until(lambda: all(pair.speaker.in_kernel(one) for one in prefixes[2:]), 5, "the others in their place")
