@@ -61,6 +61,10 @@ constexpr std::array kRows{
     Row{"gracefulRestart.longLived", in_peer<&PeerSettings::long_lived>},
     Row{"gracefulRestart.longLived.maxStaleTime", in_peer<&PeerSettings::long_lived_most>},
     Row{"role", in_peer<&PeerSettings::role>},
+    Row{"enforceFirstAs",
+        [](const Made& was, const Made& is) {  // `role` says so itself
+          return was.conf.role == is.conf.role && was.peer.enforce_first_as != is.peer.enforce_first_as;
+        }},
     Row{"roleStrict", in_peer<&PeerSettings::role_strict>},
     Row{"addPath.receive", in_peer<&PeerSettings::add_path_receive>},
     Row{"addPath.send", in_peer<&PeerSettings::add_path_send>},

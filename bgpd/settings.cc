@@ -11,6 +11,11 @@ constexpr std::uint32_t kDefaultMaxPrefixes = 10000;  // on eBGP, where nothing 
 constexpr std::uint8_t kInternalTtl = 64;
 constexpr std::uint8_t kMaxTtl = 255;
 
+/// RFC 7947 section 2.2.2.1: a route server leaves AS_PATH alone.
+bool enforces_first_as(const config::NeighborConf& neighbor) {
+  return neighbor.enforce_first_as.value_or(neighbor.role != BgpRole::RsClient);
+}
+
 }  // namespace
 
 bool is_external(const config::BgpdConf& conf, const config::NeighborConf& neighbor) {
@@ -45,6 +50,7 @@ PeerSettings peer_settings(const config::BgpdConf& conf, const config::NeighborC
   }
   out.role = neighbor.role;
   out.role_strict = neighbor.role_strict;
+  out.enforce_first_as = enforces_first_as(neighbor);
   out.add_path_receive = neighbor.add_path.receive;
   out.add_path_send = neighbor.add_path.send > 0;
   out.allow_as_set = neighbor.allow_as_set;
@@ -115,6 +121,7 @@ RibPeer rib_peer(const config::BgpdConf& conf, const config::NeighborConf& neigh
   out.route_reflector_client = neighbor.route_reflector_client;
   for (const auto family : session.add_path_out) out.add_path.at(index_of(family)) = neighbor.add_path.send;
   out.role = neighbor.role;
+  out.enforce_first_as = enforces_first_as(neighbor);
   out.allow_own_as = neighbor.allow_own_as;
   out.next_hop = neighbor.next_hop;
   out.allow = neighbor.allow;

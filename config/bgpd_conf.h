@@ -112,6 +112,7 @@ struct NeighborConf {
   AddPathConf add_path;
   std::optional<BgpRole> role;  // RFC 9234; eBGP only
   bool role_strict = false;
+  std::optional<bool> enforce_first_as;   // eBGP, RFC 4271 section 6.3; default: unless it is a route server to us
   bool graceful_shutdown = true;          // heed the community (RFC 8326)
   bool drain = false;                     // as the one who goes: used last both ways
   bool allow_as_set = false;              // RFC 9774

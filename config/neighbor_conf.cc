@@ -212,6 +212,7 @@ void print_routes(const NeighborConf& n, ordered_json& out) {
   out["addPath"] = {{"receive", n.add_path.receive}, {"send", n.add_path.send}};
   if (n.role) out["role"] = to_string(*n.role);
   if (n.role_strict) out["roleStrict"] = true;
+  if (n.enforce_first_as) out["enforceFirstAs"] = *n.enforce_first_as;
   out["allow"] = print_allow(n.allow);
   out["gracefulShutdown"] = n.graceful_shutdown;
   if (n.drain) out["drain"] = true;

@@ -209,6 +209,7 @@ Status apply_session(const JsonField& field, NeighborConf& out) {
   if (field.has("addPath")) out.add_path = TRY(read_add_path(field.child("addPath"), out.add_path));
   if (field.has("role")) out.role = TRY(read_role(field.child("role")));
   out.role_strict = TRY(field.optional("roleStrict", json::boolean, out.role_strict));
+  if (field.has("enforceFirstAs")) out.enforce_first_as = TRY(json::boolean(field.child("enforceFirstAs")));
   out.allow_as_set = TRY(field.optional("allowAsSet", json::boolean, out.allow_as_set));
   if (field.has("extendedNextHop")) out.extended_next_hop = TRY(json::boolean(field.child("extendedNextHop")));
   out.enhanced_refresh = TRY(field.optional("enhancedRouteRefresh", json::boolean, out.enhanced_refresh));

@@ -78,8 +78,8 @@ Refusal check_attributes(const RibPeer& peer, const RibSettings& rib, const Path
   // RFC 4271 section 9.1.2: our AS in the path is a loop, unless the operator expects it so many times.
   const std::uint32_t own = std::max(attributes.as_path.count(peer.local_as), attributes.as_path.count(rib.local_as));
   if (own > peer.allow_own_as) return Refusal::OwnAs;
-  // RFC 4271 section 6.3: an external peer puts its AS first.
-  if (peer.external && attributes.as_path.first() != peer.remote_as) return Refusal::FirstAs;
+  // RFC 4271 section 6.3: an external peer puts its AS first, unless it is a route server.
+  if (peer.external && peer.enforce_first_as && attributes.as_path.first() != peer.remote_as) return Refusal::FirstAs;
   if (!peer.external) {  // RFC 4456 section 8; from outside the AS both attributes mean nothing
     if (attributes.originator_id == rib.router_id) return Refusal::OwnOriginator;
     if (std::ranges::find(attributes.cluster_list, rib.cluster_id) != attributes.cluster_list.end())
@@ -108,7 +108,7 @@ std::string_view to_string(Refusal refusal) {
     case Refusal::OwnAs:
       return "own AS in AS_PATH (allowOwnAs)";
     case Refusal::FirstAs:
-      return "AS_PATH does not begin with the neighbour's AS";
+      return "AS_PATH does not begin with the neighbour's AS (enforceFirstAs)";
     case Refusal::OwnOriginator:
       return "ORIGINATOR_ID is our router ID";
     case Refusal::OwnCluster:

@@ -46,8 +46,9 @@ struct RibPeer {
   IfIndex link;  // the one we share with the peer: there its link-local next hops are; 0: none
   bool route_reflector_client = false;
   std::array<std::uint8_t, 2>
-      add_path{};               // IPv4, IPv6: how many paths to a prefix it is told (RFC 7911); 0: one, no path id
-  std::optional<BgpRole> role;  // eBGP: ours towards it (RFC 9234)
+      add_path{};                // IPv4, IPv6: how many paths to a prefix it is told (RFC 7911); 0: one, no path id
+  std::optional<BgpRole> role;   // eBGP: ours towards it (RFC 9234)
+  bool enforce_first_as = true;  // eBGP: its AS comes first in a path (RFC 4271 section 6.3)
   std::uint8_t allow_own_as = 0;
   config::NextHopMode next_hop = config::NextHopMode::Auto;
   config::Allow allow;

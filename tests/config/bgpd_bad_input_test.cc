@@ -252,6 +252,7 @@ INSTANTIATE_TEST_SUITE_P(
                 R"({"localAs": 1, "neighbors": [{"address": "10.0.0.1", "remoteAs": 1, "role": "peer"}]})",
                 "/neighbors/0/role: only an eBGP neighbour"},
         Mistake{"role_strict_alone", NEIGHBOR(R"("roleStrict": true)"), "/neighbors/0/roleStrict: needs role"},
+        Mistake{"enforce_first_as", NEIGHBOR(R"("enforceFirstAs": "no")"), "/neighbors/0/enforceFirstAs: "},
         Mistake{"max_out", NEIGHBOR(R"("maxPrefixes": {"out": 0})"), "/neighbors/0/maxPrefixes/out: "},
         Mistake{"max_warn", NEIGHBOR(R"("maxPrefixes": {"warn": 101})"), "/neighbors/0/maxPrefixes/warn: "},
         Mistake{"max_restart", NEIGHBOR(R"("maxPrefixes": {"restart": 86401})"), "/neighbors/0/maxPrefixes/restart: "},

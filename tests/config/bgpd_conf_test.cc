@@ -109,7 +109,7 @@ TEST(BgpdConf, IsReadAgainAsItWasPrinted) {
                          "gracefulShutdown": false, "drain": true, "allowAsSet": true, "extendedMessages": true,
                          "enhancedRouteRefresh": false, "connectedCheck": false, "extendedNextHop": true,
                          "gracefulRestart": {"longLived": {"staleTime4": 5, "staleTime6": 6, "maxStaleTime": 7, "partialDeployment": true}}, "addPath": {"receive": true, "send": "all"},
-                         "role": "rs-client", "roleStrict": true,
+                         "role": "rs-client", "roleStrict": true, "enforceFirstAs": true,
                          "export": ["p"], "localAs": 7, "allowOwnAs": 1, "passwordFile": "/k", "bindInterface": "eth0"}],
           "policies": {"p": [{"name": "t", "match": {"community": ["1:2"], "largeCommunity": "1:2:3", "asPathContains": 9,
                        "family": "ipv4", "neighbor": ["fd00::*", "fd00::2"], "extendedCommunity": ["rt:*:5-9", "ro:10.0.0.1:*",

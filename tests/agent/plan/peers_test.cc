@@ -33,7 +33,8 @@ TEST(Peer, HasEverySettingThatBgpdHas) {
           "'connectRetryTime': 0.5,"
           " 'ttlSecurity': 1, 'families': ['ipv4'], 'addPath': {'receive': true, 'send': 'all'}, 'bfd': {'minTx': 50},"
           " 'gracefulRestart': {'enabled': false}, 'maxPrefixes': {'in': 10}, 'allowOwnAs': 1, 'nextHop': 'self',"
-          " 'role': 'customer', 'roleStrict': true, 'allow': ['default'], 'gracefulShutdown': false, 'allowAsSet': "
+          " 'role': 'customer', 'roleStrict': true, 'enforceFirstAs': false, 'allow': ['default'], 'gracefulShutdown': "
+          "false, 'allowAsSet': "
           "true,"
           " 'passwordSecret': {'name': 'tor'}}");
   const Planned plan(b.world);
@@ -48,6 +49,7 @@ TEST(Peer, HasEverySettingThatBgpdHas) {
   EXPECT_EQ(n.bfd->min_tx, Milliseconds{50});
   EXPECT_FALSE(n.graceful_restart.enabled);
   EXPECT_EQ(n.role, BgpRole::Customer);
+  EXPECT_EQ(n.enforce_first_as, false);
   EXPECT_TRUE(n.allow.default_route);
   EXPECT_EQ(plan.desired.secret_files.at(*n.password_file), "key");
 }

@@ -107,6 +107,8 @@ TEST(CompareConfs, EveryKeyThatResetsIsNamed) {
       {"gracefulRestart.notification", [](Conf& n) { n.graceful_restart.notification = true; }},
       {"gracefulRestart.staleTime", [](Conf& n) { n.graceful_restart.stale_time = Seconds{1}; }},
       {"role", [](Conf& n) { n.role = BgpRole::Customer; }},
+      {"role", [](Conf& n) { n.role = BgpRole::RsClient; }},
+      {"enforceFirstAs", [](Conf& n) { n.enforce_first_as = false; }},
       {"roleStrict", [](Conf& n) { n.role_strict = true; }},
       {"addPath.receive", [](Conf& n) { n.add_path.receive = true; }},
       {"addPath.send", [](Conf& n) { n.add_path.send = 2; }},

@@ -33,9 +33,21 @@ TEST(Rfc4271_6_3, AnExternalPeersPathBeginsWithItsAs) {
   w.say(1, announce({"10.2.0.0/16"}, route({})));
   w.say(2, announce({"10.3.0.0/16"}, route({65002}, "192.0.2.2")));  // inside the AS anything may come first
   w.settle();
-  EXPECT_EQ(w.why_not("10.1.0.0/16", 1), "AS_PATH does not begin with the neighbour's AS");
-  EXPECT_EQ(w.why_not("10.2.0.0/16", 1), "AS_PATH does not begin with the neighbour's AS");
+  EXPECT_EQ(w.why_not("10.1.0.0/16", 1), "AS_PATH does not begin with the neighbour's AS (enforceFirstAs)");
+  EXPECT_EQ(w.why_not("10.2.0.0/16", 1), "AS_PATH does not begin with the neighbour's AS (enforceFirstAs)");
   EXPECT_EQ(w.best("10.3.0.0/16"), 2U);
+}
+
+TEST(Rfc7947_2_2_2_1, ARouteServersPathsBeginWithWhomeverItHeard) {
+  World w;
+  RibPeer server = ebgp(1);
+  server.enforce_first_as = false;
+  w.up(1, server);
+  w.say(1, announce({"10.1.0.0/16"}, route({65002, 65003})));
+  w.say(1, announce({"10.2.0.0/16"}, route({65002, 64512})));
+  w.settle();
+  EXPECT_EQ(w.best("10.1.0.0/16"), 1U);
+  EXPECT_EQ(w.why_not("10.2.0.0/16", 1), "own AS in AS_PATH (allowOwnAs)") << "a loop stays one";
 }
 
 TEST(Rfc4271_6_3, OurOwnAddressIsNoNextHop) {
