@@ -210,6 +210,7 @@ ConfChanges compare_confs(const BgpdConf& old_conf, RouterId old_id, const BgpdC
   compare("/clusterId", old_conf.cluster_id, new_conf.cluster_id);
   compare("/originate", old_conf.originate, new_conf.originate);
   compare("/kernel", old_conf.kernel, new_conf.kernel);
+  compare("/guard", old_conf.guard, new_conf.guard);
   compare("/policies", old_conf.policies, new_conf.policies);
   compare("/control", old_conf.control, new_conf.control);
   compare("/metrics", old_conf.metrics, new_conf.metrics);

@@ -133,6 +133,7 @@ void Daemon::start() {
   neighbors_->set_drained(life_.drained);
   switch_mrt({});
   read_kernel();
+  set_guarded();
   set_aggregates();
   watches_.emplace_back(loop_, watch_.fd(), [this] { read_kernel(); });
   watches_.emplace_back(loop_, fib_.fd(), [this] { read_fib(); });

@@ -91,6 +91,7 @@ class Daemon {
   void resolve_again();
   void announce();
   void set_aggregates();
+  void set_guarded();
   void note_state();
 
   // ------------------------------------------------------------ life (daemon_life.cc)

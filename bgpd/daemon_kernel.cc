@@ -43,6 +43,7 @@ void Daemon::take_kernel(const KernelEvents& events) {
   const auto moved = [&](IfIndex link) {
     return std::ranges::find(events.links_changed, link) != events.links_changed.end();
   };
+  if (events.next_hops_may_have_changed) set_guarded();
   if (events.next_hops_may_have_changed ||
       std::ranges::any_of(rib_->next_hops(), [&](const NextHop& hop) { return moved(hop.link); }))
     resolve_again();
@@ -76,6 +77,11 @@ void Daemon::resolve_again() {
 void Daemon::announce() {
   if (stopping_) return;
   rib_->set_local_routes(originate(conf_.originate, pods_, aggregates_ready_, draining()));
+  work();
+}
+
+void Daemon::set_guarded() {
+  rib_->set_guarded(watch_.connected_subnets(), conf_.guard.ranges);
   work();
 }
 

@@ -151,6 +151,7 @@ void Daemon::take_conf(config::BgpdConf conf) {
       conf_.kernel.multipath != old.kernel.multipath || conf_.kernel.multipath_relax != old.kernel.multipath_relax ||
       conf_.router_id != old.router_id || conf_.drain != old.drain)
     rib_->reconfigure(rib_settings(conf_, router_id_, draining()));
+  if (conf_.guard != old.guard) set_guarded();
   if (conf_.originate != old.originate || conf_.drain != old.drain) set_aggregates();
   switch_mrt(old.mrt);
   if (met_neighbors_) neighbors_->configure(conf_, router_id_);

@@ -135,6 +135,17 @@ Result<KernelConf> read_kernel(const JsonField& field) {
   return out;
 }
 
+Result<GuardConf> read_guard(const JsonField& field) {
+  TRY(field.only(keys::kGuard));
+  GuardConf out;
+  if (!field.has("ranges")) return out;
+  out.ranges = TRY(field.child("ranges").each(json::prefix));
+  for (std::size_t i = 0; i < out.ranges.size(); ++i)
+    if (out.ranges[i].is_default())
+      return field.child("ranges").element(i).bad("would refuse everything; see neighbors[].import");
+  return out;
+}
+
 Result<ControlConf> read_control(const JsonField& field) {
   TRY(field.only(keys::kControl));
   ControlConf out;
@@ -220,6 +231,7 @@ void read_scalars(const JsonField& root, BgpdConf& out, std::vector<Error>& erro
   section(root, "listen", json::array_of(read_listen), out.listen, errors);
   section(root, "originate", read_originate, out.originate, errors);
   section(root, "kernel", read_kernel, out.kernel, errors);
+  section(root, "guard", read_guard, out.guard, errors);
   section(root, "control", read_control, out.control, errors);
   section(root, "metrics", read_metrics, out.metrics, errors);
   section(root, "mrt", read_mrt, out.mrt, errors);

@@ -77,6 +77,7 @@ struct Allow {
   bool default_route = false;
   bool own_ranges = false;
   bool martians = false;
+  bool connected = false;
   bool operator==(const Allow&) const = default;
 };
 
@@ -186,6 +187,12 @@ struct KernelConf {
   bool operator==(const KernelConf&) const = default;
 };
 
+/// What the guard before import policy refuses from every eBGP neighbour, beside our own ranges.
+struct GuardConf {
+  std::vector<Prefix> ranges;
+  bool operator==(const GuardConf&) const = default;
+};
+
 enum class OnStop : std::uint8_t { Restart, Final };
 
 struct ControlConf {
@@ -221,6 +228,7 @@ struct BgpdConf {
   std::optional<RouterId> cluster_id;
   OriginateConf originate;
   KernelConf kernel;
+  GuardConf guard;
   std::vector<NeighborConf> neighbors;
   std::vector<DynamicNeighborConf> dynamic_neighbors;
   std::map<std::string, Policy> policies;

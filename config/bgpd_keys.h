@@ -11,12 +11,13 @@ using List = std::initializer_list<std::string_view>;
 
 inline const List kTop = {"localAs",          "routerId",  "listen",   "originate", "kernel",  "peerGroups",
                           "neighbors",        "clusterId", "policies", "control",   "metrics", "logLevel",
-                          "dynamicNeighbors", "stateFile", "onStop",   "drain",     "mrt"};
+                          "dynamicNeighbors", "stateFile", "onStop",   "drain",     "mrt",     "guard"};
 inline const List kListen = {"address", "port"};
 inline const List kOriginate = {"prefixes", "podRoutes"};
 inline const List kOriginated = {"prefix", "blackhole", "communities", "localPref", "med", "onDrain", "dropForwarded"};
 inline const List kKernel = {"install",        "table",     "metric",   "multipath",
                              "multipathRelax", "maxRoutes", "prefSrc4", "prefSrc6"};
+inline const List kGuard = {"ranges"};
 inline const List kControl = {"socket", "group", "readOnlySocket", "readOnlyGroup", "readOnlyMode"};
 inline const List kMetrics = {"address"};
 inline const List kMrt = {"updates"};

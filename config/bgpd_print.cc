@@ -65,6 +65,8 @@ std::string print_bgpd_conf(const BgpdConf& conf) {
   out["listen"] = print_listen(conf.listen);
   out["originate"] = print_originate(conf.originate);
   out["kernel"] = print_kernel(conf.kernel);
+  out["guard"] = {{"ranges", ordered_json::array()}};
+  for (const auto& range : conf.guard.ranges) out["guard"]["ranges"].push_back(range.to_string());
   out["control"] = print_control(conf.control);
   if (conf.metrics.address) {
     const auto& [address, port] = *conf.metrics.address;
@@ -94,6 +96,7 @@ std::vector<std::string> bgpd_conf_keys() {
   add_keys(out, "originate.", keys::kOriginate);
   add_keys(out, "originate.prefixes[].", keys::kOriginated);
   add_keys(out, "kernel.", keys::kKernel);
+  add_keys(out, "guard.", keys::kGuard);
   add_keys(out, "control.", keys::kControl);
   add_keys(out, "metrics.", keys::kMetrics);
   add_keys(out, "mrt.", keys::kMrt);

@@ -160,6 +160,7 @@ ordered_json print_allow(const Allow& allow) {
   if (allow.default_route) out.push_back("default");
   if (allow.own_ranges) out.push_back("ownRanges");
   if (allow.martians) out.push_back("martians");
+  if (allow.connected) out.push_back("connected");
   return out;
 }
 

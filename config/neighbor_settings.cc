@@ -152,13 +152,16 @@ Result<BgpRole> read_role(const JsonField& field) {
 }
 
 Result<Allow> read_allow(const JsonField& field) {
-  enum class Word : std::uint8_t { Default, OwnRanges, Martians };
+  enum class Word : std::uint8_t { Default, OwnRanges, Martians, Connected };
   Allow allow;
-  for (const auto word : TRY(field.each(
-           one_of<Word>({{"default", Word::Default}, {"ownRanges", Word::OwnRanges}, {"martians", Word::Martians}})))) {
+  for (const auto word : TRY(field.each(one_of<Word>({{"default", Word::Default},
+                                                      {"ownRanges", Word::OwnRanges},
+                                                      {"martians", Word::Martians},
+                                                      {"connected", Word::Connected}})))) {
     if (word == Word::Default) allow.default_route = true;
     if (word == Word::OwnRanges) allow.own_ranges = true;
     if (word == Word::Martians) allow.martians = true;
+    if (word == Word::Connected) allow.connected = true;
   }
   return allow;
 }

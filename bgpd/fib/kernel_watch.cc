@@ -198,6 +198,8 @@ std::optional<IpAddress> KernelWatch::own_v4(std::span<const IpAddress> neighbor
   return impl_->state.own_v4(neighbors);
 }
 
+std::vector<Prefix> KernelWatch::connected_subnets() const { return impl_->state.connected_subnets(); }
+
 bool KernelWatch::is_local(const IpAddress& address) const { return impl_->state.is_local(address); }
 
 }  // namespace slash32::bgp

@@ -69,6 +69,8 @@ class KernelWatch {
   /// neighbours is, else the lowest on such a link, else the lowest on a link that is no bridge, tunnel or the like.
   /// Never a secondary or a host address (a VIP, which wanders), never docker0's 172.17.0.1 of every node.
   std::optional<IpAddress> own_v4(std::span<const IpAddress> neighbors) const;
+  /// The subnets of the node's addresses, of links that are down too; no host's address, no loopback, no fe80::/10.
+  std::vector<Prefix> connected_subnets() const;
   /// Whether `address` is one of the node's own.
   bool is_local(const IpAddress& address) const;
 

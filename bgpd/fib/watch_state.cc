@@ -282,6 +282,13 @@ bool WatchState::is_connected(const IpAddress& address, IfIndex link) const {
   return std::ranges::any_of(foreign_.links_of_gateway(address), [&](IfIndex one) { return is_usable_link(one); });
 }
 
+std::vector<Prefix> WatchState::connected_subnets() const {
+  std::vector<Prefix> out;
+  for (const auto& [subnet, links] : connected_)  // a pointopoint peer's own address is no subnet
+    if (!subnet.is_host() && !subnet.address().is_loopback()) out.push_back(subnet);
+  return out;
+}
+
 template <class Accept>
 std::optional<IpAddress> WatchState::lowest_beside(const IpAddress& local, IfIndex link, Accept accept) const {
   for (const auto& [index, state] : links_) {

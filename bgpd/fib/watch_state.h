@@ -52,6 +52,7 @@ class WatchState {
   std::optional<IpAddress> address_beside(const IpAddress& local, AddressFamily family, IfIndex link = {}) const;
   std::optional<IpAddress> link_local_beside(const IpAddress& local, IfIndex link = {}) const;
   std::optional<IpAddress> own_v4(std::span<const IpAddress> neighbors) const;
+  std::vector<Prefix> connected_subnets() const;
   bool is_local(const IpAddress& address) const { return local_.contains(address); }
   std::size_t known_links() const { return links_.size(); }
   std::size_t known_pods() const { return pods_.size(); }

@@ -28,6 +28,11 @@ const std::array<Prefix, 5>& martians_v6() {
   return kPrefixes;
 }
 
+bool lies_in_one(const Prefix& prefix, const std::vector<Prefix>& ranges) {
+  return std::ranges::any_of(
+      ranges, [&](const Prefix& range) { return range.family() == prefix.family() && range.contains(prefix); });
+}
+
 }  // namespace
 
 bool is_martian(const Prefix& prefix) {
@@ -47,6 +52,8 @@ Refusal Guard::check(const Prefix& prefix, bool external, const config::Allow& a
     if (external && !allow.own_ranges && own.contains(prefix)) return Refusal::InsideOwnRange;
   }
   if (!allow.martians && is_martian(prefix)) return Refusal::Martian;
+  if (external && !allow.connected && lies_in_one(prefix, connected_)) return Refusal::Connected;
+  if (external && lies_in_one(prefix, guarded_)) return Refusal::GuardedRange;
   return Refusal::None;
 }
 

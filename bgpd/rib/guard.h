@@ -5,7 +5,11 @@
 //    refused from eBGP unless the neighbour has allow "ownRanges";
 //  - the default route: refused from everyone, iBGP too, unless allow "default": a node that announces one by mistake
 //    would draw the whole cluster's traffic;
-//  - martians: refused unless allow "martians".
+//  - martians: refused unless allow "martians";
+//  - what equals a subnet of the node's interfaces or lies inside one: refused from eBGP unless allow "connected".
+//  Whoever
+//    could say it would draw traffic for this link's neighbours, the gateway's included;
+//  - what equals a range of guard.ranges or lies inside: refused from eBGP.
 #pragma once
 
 #include <unordered_set>
@@ -24,6 +28,11 @@ class Guard {
  public:
   void set_own_ranges(std::vector<Prefix> ranges) { own_ranges_ = std::move(ranges); }
   const std::vector<Prefix>& own_ranges() const { return own_ranges_; }
+  /// Refused from eBGP.
+  void set_connected(std::vector<Prefix> subnets) { connected_ = std::move(subnets); }
+  const std::vector<Prefix>& connected() const { return connected_; }
+  void set_guarded(std::vector<Prefix> ranges) { guarded_ = std::move(ranges); }
+  const std::vector<Prefix>& guarded() const { return guarded_; }
   /// True when that changed anything.
   bool set_live_pod(const Prefix& pod, bool live) {
     return live ? live_pods_.insert(pod).second : live_pods_.erase(pod) != 0;
@@ -32,7 +41,7 @@ class Guard {
   Refusal check(const Prefix& prefix, bool external, const config::Allow& allow) const;
 
  private:
-  std::vector<Prefix> own_ranges_;
+  std::vector<Prefix> own_ranges_, connected_, guarded_;
   std::unordered_set<Prefix> live_pods_;
 };
 

@@ -129,6 +129,10 @@ std::string_view to_string(Refusal refusal) {
       return "guard: default route (allow: default)";
     case Refusal::Martian:
       return "guard: martian (allow: martians)";
+    case Refusal::Connected:
+      return "guard: a subnet of this node's interfaces, or inside one, from eBGP (allow: connected)";
+    case Refusal::GuardedRange:
+      return "guard: inside guard.ranges, from eBGP";
     case Refusal::NoPolicy:
       return "no import policy (RFC 8212)";
     case Refusal::Policy:

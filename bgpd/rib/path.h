@@ -41,7 +41,9 @@ enum class Refusal : std::uint8_t {
   InsideOwnRange,  // from eBGP
   DefaultRoute,
   Martian,
-  NoPolicy,  // RFC 8212
+  Connected,     // from eBGP: a subnet of the node's, or inside one
+  GuardedRange,  // from eBGP: guard.ranges
+  NoPolicy,      // RFC 8212
   Policy,
 };
 

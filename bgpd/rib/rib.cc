@@ -95,9 +95,25 @@ void Rib::Impl::set_own_ranges(std::vector<Prefix> ranges) {
   std::vector<Prefix> touched = guard.own_ranges();
   touched.insert(touched.end(), ranges.begin(), ranges.end());
   guard.set_own_ranges(std::move(ranges));
+  evaluate_overlapping(touched);
+}
+
+/// Links come and go: only what is inside of those that did is looked at again.
+void Rib::Impl::set_guarded(std::vector<Prefix> connected, std::vector<Prefix> ranges) {
+  std::vector<Prefix> touched;
+  for (auto* wanted : {&connected, &ranges}) std::ranges::sort(*wanted);
+  std::ranges::set_symmetric_difference(connected, guard.connected(), std::back_inserter(touched));
+  std::ranges::set_symmetric_difference(ranges, guard.guarded(), std::back_inserter(touched));
+  if (touched.empty()) return;
+  guard.set_connected(std::move(connected));
+  guard.set_guarded(std::move(ranges));
+  evaluate_overlapping(touched);
+}
+
+void Rib::Impl::evaluate_overlapping(const std::vector<Prefix>& ranges) {
   evaluate_again([&](const Prefix& prefix) {
     return std::ranges::any_of(
-        touched, [&](const Prefix& range) { return range.family() == prefix.family() && range.overlaps(prefix); });
+        ranges, [&](const Prefix& range) { return range.family() == prefix.family() && range.overlaps(prefix); });
   });
 }
 
@@ -207,6 +223,9 @@ Rib::~Rib() = default;
 
 void Rib::reconfigure(RibSettings settings) { impl_->reconfigure(std::move(settings)); }
 void Rib::set_local_routes(const std::vector<LocalRoute>& routes) { impl_->set_local_routes(routes); }
+void Rib::set_guarded(std::vector<Prefix> connected, std::vector<Prefix> ranges) {
+  impl_->set_guarded(std::move(connected), std::move(ranges));
+}
 void Rib::set_own_ranges(std::vector<Prefix> ranges) { impl_->set_own_ranges(std::move(ranges)); }
 void Rib::set_live_pod(const Prefix& pod, bool live) { impl_->set_live_pod(pod, live); }
 void Rib::set_deferral(bool on) { impl_->set_deferral(on); }

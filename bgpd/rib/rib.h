@@ -171,6 +171,8 @@ class Rib {
   /// The node's own ranges, for the guard before import policy (design: exact own range and what covers it refused; a
   /// more specific accepted from iBGP, refused from eBGP; nothing of a default route unless allowed).
   void set_own_ranges(std::vector<Prefix> ranges);
+  /// What the guard refuses from eBGP: the node's connected subnets, and ranges of the configuration.
+  void set_guarded(std::vector<Prefix> connected, std::vector<Prefix> ranges);
   /// A pod's /32 or /128 came up or went: no peer may claim it while it lives.
   void set_live_pod(const Prefix& pod, bool live);
 

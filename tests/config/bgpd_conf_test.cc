@@ -99,13 +99,13 @@ TEST(BgpdConf, ListenTakesTextsAndObjects) {
 
 TEST(BgpdConf, IsReadAgainAsItWasPrinted) {
   const auto conf = must_read(
-      R"({"localAs": 1, "clusterId": "1.2.3.4", "onStop": "final", "listen": [], "metrics": {"address": "[fd00::1]:9179"}, "kernel": {"prefSrc6": "fd00::1", "multipathRelax": false},
+      R"({"localAs": 1, "clusterId": "1.2.3.4", "onStop": "final", "guard": {"ranges": ["10.96.0.0/12", "fd00:96::/108"]}, "listen": [], "metrics": {"address": "[fd00::1]:9179"}, "kernel": {"prefSrc6": "fd00::1", "multipathRelax": false},
           "control": {"group": "adm", "readOnlySocket": "/run/ro", "readOnlyGroup": "100", "readOnlyMode": "0666"},
           "mrt": {"updates": {"file": "/var/log/u.%Y%m%d.%H%M.mrt", "rotateSeconds": 900}},
           "originate": {"podRoutes": "all", "prefixes": [{"prefix": "10.0.0.0/24", "communities": "no-export", "med": 3}]},
           "dynamicNeighbors": [{"range": "fd00::/64", "remoteAs": "internal", "routeReflectorClient": true}],
           "neighbors": [{"address": "fd00::2", "remoteAs": "external", "connectRetryTime": 0.5, "ttlSecurity": true,
-                         "families": ["ipv6"], "allow": ["default", "martians"], "maxPrefixes": {"in": 5, "out": 6, "warn": 50, "restart": 0}, "nextHop": "self",
+                         "families": ["ipv6"], "allow": ["default", "martians", "connected"], "maxPrefixes": {"in": 5, "out": 6, "warn": 50, "restart": 0}, "nextHop": "self",
                          "gracefulShutdown": false, "drain": true, "allowAsSet": true, "extendedMessages": true,
                          "enhancedRouteRefresh": false, "connectedCheck": false, "extendedNextHop": true,
                          "gracefulRestart": {"longLived": {"staleTime4": 5, "staleTime6": 6, "maxStaleTime": 7, "partialDeployment": true}}, "addPath": {"receive": true, "send": "all"},

@@ -196,3 +196,25 @@ def test_a_next_hop_that_is_not_on_link_is_shown_as_unresolved(pair):
     assert paths and paths[0]["resolved"] is False and not paths[0]["best"], paths
     pair.node.ip("address add 172.31.0.2/24 dev up0")  # now it is on link
     pair.speaker.wait_in_kernel("20.1.0.0/16")
+
+
+def test_the_nodes_own_subnets_and_guarded_ranges_are_refused_from_outside_the_as(pair):
+    pair.node.ip("link add extra0 type veth peer name extra1", "link set extra1 up")
+    pair.start(external(1, families=["ipv4"]), external(2, allow=["connected"], families=["ipv4"]),
+               guard={"ranges": ["10.96.0.0/12"]})
+    peer, trusted = pair.peer(1).establish(), pair.peer(2).establish()
+    inside, equal, cover, guarded = "10.9.1.77/32", "10.9.0.0/16", "10.8.0.0/15", "10.96.0.10/32"
+    peer.send(a.announce([inside, equal, cover, guarded, "20.5.1.0/24"], (PEER_ASN,), peer_address(1)))
+    pair.speaker.wait_in_kernel(cover)
+    for prefix, why in ((inside, "allow: connected"), (equal, "allow: connected"), (guarded, "guard.ranges")):
+        assert why in pair.speaker.paths(prefix)[0]["why"]
+        assert not pair.speaker.in_kernel(prefix)
+    trusted.send(a.announce([inside, guarded], (PEER_ASN,), peer_address(2)))
+    pair.speaker.wait_in_kernel(inside)
+    assert not pair.speaker.in_kernel(guarded)
+    pair.node.ip("link set extra0 up", "addr add 20.5.0.1/16 dev extra0")
+    pair.speaker.wait_not_in_kernel("20.5.1.0/24")
+    pair.node.ip("addr del 20.5.0.1/16 dev extra0")
+    pair.speaker.wait_in_kernel("20.5.1.0/24")
+    pair.speaker.reload({**pair.speaker.document, "guard": {}})
+    pair.speaker.wait_in_kernel(guarded)

@@ -42,6 +42,46 @@ TEST_F(GuardOn, AcceptsAMoreSpecificInsideTheOwnRangeFromInsideTheAsOnly) {
   EXPECT_EQ(external("10.244.1.9/32", {.default_route = false, .own_ranges = true, .martians = false}), Refusal::None);
 }
 
+TEST_F(GuardOn, RefusesTheNodesSubnetsAndWhatIsInsideFromOutsideTheAsUnlessAllowed) {
+  guard.set_connected({net("192.0.2.0/24"), net("2001:db8:1::/64")});
+  config::Allow connected;
+  connected.connected = true;
+  for (const char* p : {"192.0.2.0/24", "192.0.2.128/25", "192.0.2.1/32", "2001:db8:1::/64", "2001:db8:1::1/128"}) {
+    EXPECT_EQ(external(p), Refusal::Connected) << p;
+    EXPECT_EQ(internal(p), Refusal::None) << p;
+    EXPECT_EQ(external(p, connected), Refusal::None) << p;
+  }
+  for (const char* p : {"192.0.0.0/16", "192.0.3.0/24", "2001:db8::/32"})
+    EXPECT_EQ(external(p), Refusal::None) << p << ": a rack's own aggregate covers its nodes' LAN";
+}
+
+TEST_F(GuardOn, RefusesGuardedRangesAndWhatIsInsideFromOutsideTheAs) {
+  guard.set_guarded({net("10.96.0.0/12"), net("fd00:96::/108")});
+  for (const char* p : {"10.96.0.0/12", "10.96.0.10/32", "fd00:96::a/128"}) {
+    EXPECT_EQ(external(p, kEverything), Refusal::GuardedRange) << p;
+    EXPECT_EQ(internal(p), Refusal::None) << p;
+  }
+  EXPECT_EQ(external("10.64.0.0/10"), Refusal::None);
+}
+
+TEST(Guard, ASubnetThatComesOrGoesHasTheRoutesInsideLookedAtAgain) {
+  World w;
+  w.up(1, ebgp(1));
+  w.say(1, announce({"198.51.100.0/25", "203.0.113.0/24"}, route({65001})));
+  w.settle();
+  EXPECT_EQ(w.best("198.51.100.0/25"), 1U);
+  w.rib.set_guarded({net("198.51.100.0/24")}, {net("203.0.113.0/24")});
+  w.settle();
+  EXPECT_EQ(w.why_not("198.51.100.0/25", 1),
+            "guard: a subnet of this node's interfaces, or inside one, from eBGP (allow: connected)");
+  EXPECT_EQ(w.why_not("203.0.113.0/24", 1), "guard: inside guard.ranges, from eBGP");
+  EXPECT_TRUE(w.kernel.empty());
+  w.rib.set_guarded({}, {});
+  w.settle();
+  EXPECT_EQ(w.best("198.51.100.0/25"), 1U);
+  EXPECT_EQ(w.best("203.0.113.0/24"), 1U);
+}
+
 TEST_F(GuardOn, RefusesTheDefaultRouteUnlessAllowed) {
   for (const char* route : {"0.0.0.0/0", "::/0"}) {
     EXPECT_EQ(external(route), Refusal::DefaultRoute);
