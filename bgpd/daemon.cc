@@ -50,7 +50,7 @@ Daemon::Daemon(std::string conf_path, StartConf start, KernelWatch watch, FibSyn
       fib_(std::move(fib)),
       boot_id_(read_boot_id()),
       listeners_(loop_, [this](UniqueFd fd, const Endpoint& remote,
-                               const Endpoint&) { neighbors_->accepted(std::move(fd), remote); }),
+                               const Endpoint& local) { neighbors_->accepted(std::move(fd), remote, local); }),
       meet_timer_(loop_),
       clock_timer_(loop_),
       audit_timer_(loop_),

@@ -43,6 +43,8 @@ struct Neighbor {
   std::set<AddressFamily> near_limit;        // told already: maxPrefixes.warn was passed
   bool over_limit = false;                   // held for maxPrefixes.in
   bool was_up = false;                       // Established once in this life: no longer restarting towards this one
+  std::uint64_t misplaced_calls = 0;         // refused: to another address of ours, or by another link
+  std::string last_misplaced_call;           // why
   std::uint64_t complaints = 0;
   std::string last_complaint;  // about an UPDATE (RFC 7606), for show
 };
@@ -76,7 +78,8 @@ class Neighbors {
   /// The keys that a listener needs under `conf` before it listens: each password file's, or the one in use where the
   /// file cannot be read. Who has neither is held, so their connections are refused whatever the listener has.
   ListenKeys listen_keys(const config::BgpdConf& conf) const;
-  void accepted(UniqueFd fd, const Endpoint& remote);
+  /// Whoever called `local` from `remote`. Taken is who is expected there: at `localAddress`, by `bindInterface`.
+  void accepted(UniqueFd fd, const Endpoint& remote, const Endpoint& local);
   /// Takes what the RIB has for each session that has room.
   void pull();
   bool has_output() const;
@@ -148,7 +151,7 @@ class Neighbors {
   RibPeer rib_peer_of(const Neighbor& neighbor) const;
   void key_ranges();
   Status key_range(const config::DynamicNeighborConf& dynamic);
-  void accept_dynamic(UniqueFd fd, const Endpoint& remote);
+  void accept_dynamic(UniqueFd fd, const Endpoint& remote, const Endpoint& local);
   static std::optional<Instant> end_of_long_life(const Neighbor& neighbor);
   std::uint32_t places_taken(const Prefix& range) const;
   void make_room(const Prefix& range);

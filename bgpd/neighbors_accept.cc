@@ -25,20 +25,39 @@ std::string link_of(const Endpoint& remote) {
   return name;
 }
 
+/// Why a connection is not where the neighbour's own settings say it is: ours are bound there as well. Empty: it is.
+std::string misplaced(int fd, const config::NeighborConf& conf, const Endpoint& local) {
+  if (conf.local_address && conf.local_address != local.address)
+    return "called " + local.address.to_string() + ", not localAddress " + conf.local_address->to_string();
+  if (!conf.bind_interface || is_of_link(local.address)) return {};  // a link-local one's link is part of the address
+  const auto link = ingress_link(fd, local.address.family());
+  if (!link) return link.error().message;
+  char name[IF_NAMESIZE] = {};
+  if (::if_indextoname(static_cast<unsigned>(link->value), name) == nullptr) return "came by a link that is gone";
+  return name == *conf.bind_interface ? "" : "came by " + std::string(name) + ", not " + *conf.bind_interface;
+}
+
 }  // namespace
 
-void Neighbors::accepted(UniqueFd fd, const Endpoint& remote) {
+void Neighbors::accepted(UniqueFd fd, const Endpoint& remote, const Endpoint& local) {
   if (ending_) return;
   for (auto& [id, neighbor] : neighbors_) {
     if (neighbor->conf.address != remote.address) continue;
     if (is_of_link(remote.address) && neighbor->conf.bind_interface != link_of(remote)) continue;
-    if (neighbor->session && neighbor->held.empty()) neighbor->session->accept(std::move(fd));
+    if (auto why = misplaced(fd.get(), neighbor->conf, local); !why.empty()) {
+      ++neighbor->misplaced_calls;
+      if (neighbor->last_misplaced_call != why)  // once: it will try again and again
+        log::warn("incoming connection refused", {{"peer", neighbor->conf.name}, {"why", why}});
+      neighbor->last_misplaced_call = std::move(why);
+    } else if (neighbor->session && neighbor->held.empty()) {
+      neighbor->session->accept(std::move(fd));
+    }
     return;  // a held one is closed without a word
   }
-  accept_dynamic(std::move(fd), remote);
+  accept_dynamic(std::move(fd), remote, local);
 }
 
-void Neighbors::accept_dynamic(UniqueFd fd, const Endpoint& remote) {
+void Neighbors::accept_dynamic(UniqueFd fd, const Endpoint& remote, const Endpoint& local) {
   const config::DynamicNeighborConf* best = nullptr;
   for (const auto& dynamic : conf_.dynamic_neighbors)
     if (dynamic.range.contains(remote.address) && (!best || dynamic.range.length() > best->range.length()))
@@ -47,6 +66,11 @@ void Neighbors::accept_dynamic(UniqueFd fd, const Endpoint& remote) {
   if (held_ranges_.contains(best->range)) return;  // without a key anybody could be there
   const auto link = link_of(remote);
   if (is_of_link(remote.address) && (link.empty() || best->settings.bind_interface.value_or(link) != link)) return;
+  if (const auto why = misplaced(fd.get(), best->settings, local); !why.empty()) {
+    log::warn("incoming connection refused",
+              {{"range", best->range.to_string()}, {"address", remote.address.to_string()}, {"why", why}});
+    return;
+  }
   if (places_taken(best->range) >= best->limit) {
     log::warn("range is full", {{"range", best->range.to_string()}, {"address", remote.address.to_string()}});
     return;

@@ -222,6 +222,8 @@ ordered_json neighbor_view(const config::BgpdConf& conf, const Neighbor& neighbo
   out["lastError"] = neighbor.held.empty() ? status.last_error : neighbor.held;
   if (!neighbor.held.empty()) out["held"] = neighbor.held;
   out["messages"] = {{"in", status.messages_in}, {"out", status.messages_out}, {"updatesIn", status.updates_in}};
+  if (neighbor.misplaced_calls > 0)
+    out["misplacedCalls"] = {{"count", neighbor.misplaced_calls}, {"last", neighbor.last_misplaced_call}};
   out["malformedUpdates"] = neighbor.complaints;
   if (!neighbor.last_complaint.empty()) out["lastMalformed"] = neighbor.last_complaint;
   out["errors"] = errors_view(status.errors, time, detail);

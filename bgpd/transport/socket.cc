@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -147,6 +148,33 @@ Result<Endpoint> local_endpoint(int fd) {
   socklen_t size = sizeof storage;
   if (::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return sys_fail("getsockname");
   return from_sockaddr(storage);
+}
+
+/// Linux notes the link of the handshake's last segment on the new socket, and tells it on a stream by these options
+/// only (ip(7) has them for datagrams). They come as control messages.
+Result<IfIndex> ingress_link(int fd, AddressFamily family) {
+  const bool v4 = family == AddressFamily::IPv4;
+  const int level = v4 ? IPPROTO_IP : IPPROTO_IPV6, on = 1;
+  if (::setsockopt(fd, level, v4 ? IP_PKTINFO : IPV6_RECVPKTINFO, &on, sizeof on) != 0) return sys_fail("PKTINFO");
+  alignas(cmsghdr) std::array<std::uint8_t, 512> buffer{};
+  socklen_t size = buffer.size();
+  if (::getsockopt(fd, level, v4 ? IP_PKTOPTIONS : IPV6_2292PKTOPTIONS, buffer.data(), &size) != 0)
+    return sys_fail("PKTOPTIONS");
+  msghdr message{};
+  message.msg_control = buffer.data();
+  message.msg_controllen = size;
+  for (auto* one = CMSG_FIRSTHDR(&message); one != nullptr; one = CMSG_NXTHDR(&message, one)) {
+    if (one->cmsg_level != level || one->cmsg_type != (v4 ? IP_PKTINFO : IPV6_PKTINFO)) continue;
+    if (v4) {
+      in_pktinfo info{};
+      std::memcpy(&info, CMSG_DATA(one), sizeof info);
+      return IfIndex{static_cast<std::uint32_t>(info.ipi_ifindex)};
+    }
+    in6_pktinfo info{};
+    std::memcpy(&info, CMSG_DATA(one), sizeof info);
+    return IfIndex{info.ipi6_ifindex};
+  }
+  return fail(5, "the kernel does not say by which link the connection came");
 }
 
 Result<Endpoint> remote_endpoint(int fd) {

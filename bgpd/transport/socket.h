@@ -58,5 +58,7 @@ Status set_md5_key(int fd, const Prefix& peer, const std::string& key);
 
 Result<Endpoint> local_endpoint(int fd);
 Result<Endpoint> remote_endpoint(int fd);
+/// The link by which the caller of an accepted connection came.
+Result<IfIndex> ingress_link(int fd, AddressFamily family);
 
 }  // namespace slash32::bgp

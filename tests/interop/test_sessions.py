@@ -1,6 +1,7 @@
 """What keeps sessions up, and who gets one: a daemon without CPU, floods of routes, link-local neighbours, full ranges,
 two nodes of one identifier."""
 
+import copy
 import signal
 import threading
 import time
@@ -11,7 +12,7 @@ from bgp import attributes as a
 from bgp import wire
 from bgp.peer import Peer, Timeout
 from world.host import wait_until
-from world.pair import NODE_LINK, PEER_ASN, PEER_LINK, external, internal, peer_address
+from world.pair import NODE_LINK, PEER_ASN, PEER_LINK, external, internal, peer_address, peer_address6
 from world.speaker import ADDRESS6, ASN, ROUTER_ID, neighbor
 
 LINK_LOCAL_NODE, LINK_LOCAL_PEER, SELF6 = "fe80::9:1", "fe80::9:2", "fd09::1:1"
@@ -139,3 +140,25 @@ def test_two_nodes_of_one_identifier_are_a_condition_until_one_changes(pair, who
 def conditions(pair):
     """What the status says is wrong."""
     return " ".join(pair.speaker.get("/v1/status")["conditions"])
+
+
+@pytest.mark.parametrize("ipv6", [False, True], ids=["ipv4", "ipv6"])
+def test_a_call_by_another_link_or_to_another_address_is_refused_and_counted(pair, ipv6):
+    """The node answers for each of its addresses on every link: a neighbour is who is where it should be."""
+    address = peer_address6(1) if ipv6 else peer_address(1)
+    pair.node.ip("link add other0 type veth peer name other1", "link set other1 up", "link set other0 up",
+                 "addr add 10.77.0.1/32 dev other0", "addr add fd77::1/128 dev other0 nodad")
+    elsewhere = "fd77::1" if ipv6 else "10.77.0.1"
+    one = neighbor("tor", address, PEER_ASN, bindInterface=NODE_LINK)
+    pair.start(one)
+    document = copy.deepcopy(pair.speaker.document)
+    pair.peer(1, ipv6=ipv6).establish().close()
+    pair.speaker.reload({**document, "neighbors": [{**one, "localAddress": elsewhere}]})
+    wait_until(lambda: pair.speaker.neighbor("tor")["flaps"] == 0, 5, "the new one")
+    assert pair.peer(1, ipv6=ipv6).end() is None
+    shown = pair.speaker.neighbor("tor")["misplacedCalls"]
+    assert shown["count"] == 1 and f"not localAddress {elsewhere}" in shown["last"]
+    pair.speaker.reload({**document, "neighbors": [{**one, "bindInterface": "other0"}]})
+    wait_until(lambda: "misplacedCalls" not in pair.speaker.neighbor("tor"), 5, "the new one")
+    assert pair.peer(1, ipv6=ipv6).end() is None
+    assert f"came by {NODE_LINK}, not other0" in pair.speaker.neighbor("tor")["misplacedCalls"]["last"]

@@ -83,6 +83,32 @@ TEST_F(NeighborsTest, TheKeysForANewListenerAreThoseOfTheFilesOrElseTheOnesInUse
   EXPECT_EQ(neighbors_->listen_keys(conf_), (ListenKeys{{range, "old"}})) << "who has no key is held";
 }
 
+TEST_F(NeighborsTest, ACallToAnotherAddressOrByAnotherLinkIsRefusedAndNoted) {
+  conf_.dynamic_neighbors[0].settings.local_address = kHere;
+  conf_.dynamic_neighbors[0].settings.bind_interface = "lo";
+  configure();
+  call();
+  EXPECT_EQ(neighbors_->all().size(), 1U) << "where it is expected";
+  settings().bind_interface = "eth77";
+  configure();
+  call();
+  EXPECT_TRUE(neighbors_->all().empty());
+  settings().bind_interface.reset();
+  settings().local_address = IpAddress::v4(0x7F000005);
+  configure();
+  call();
+  EXPECT_TRUE(neighbors_->all().empty());
+  conf_.dynamic_neighbors.clear();
+  add_static(std::nullopt);
+  conf_.neighbors[0].address = kHere;
+  conf_.neighbors[0].local_address = IpAddress::v4(0x7F000005);
+  configure();
+  call();
+  call();
+  EXPECT_EQ(only().misplaced_calls, 2U);
+  EXPECT_EQ(only().last_misplaced_call, "called 127.0.0.1, not localAddress 127.0.0.5");
+}
+
 TEST_F(NeighborsTest, BfdOfAConfiguredNeighborComesChangesAndGoesWithoutAReset) {
   add_static(std::nullopt);
   configure();
@@ -145,8 +171,8 @@ TEST_F(NeighborsTest, ADynamicNeighborIsWatchedWhileEstablishedAndAFailureEndsIt
   settings().bfd = config::BfdConf{};
   settings().graceful_restart.notification = true;  // RFC 8538, and so a Hard Reset
   configure();
-  auto listener = Listener::open(loop_, {kHere, 0}, [&](UniqueFd fd, const Endpoint& remote, const Endpoint&) {
-    neighbors_->accepted(std::move(fd), remote);
+  auto listener = Listener::open(loop_, {kHere, 0}, [&](UniqueFd fd, const Endpoint& remote, const Endpoint& local) {
+    neighbors_->accepted(std::move(fd), remote, local);
     EXPECT_TRUE(bfd_orders_.empty()) << "before Established";
   });
   ASSERT_TRUE(listener);
@@ -201,8 +227,8 @@ TEST_F(NeighborsTest, ADynamicNeighborIsWatchedWhileEstablishedAndAFailureEndsIt
 TEST_F(NeighborsTest, ADynamicNeighborThatSentTooManyPrefixesRests) {
   settings().max_prefixes.in = 1;
   configure();
-  auto listener = Listener::open(loop_, {kHere, 0}, [&](UniqueFd fd, const Endpoint& remote, const Endpoint&) {
-    neighbors_->accepted(std::move(fd), remote);
+  auto listener = Listener::open(loop_, {kHere, 0}, [&](UniqueFd fd, const Endpoint& remote, const Endpoint& local) {
+    neighbors_->accepted(std::move(fd), remote, local);
   });
   ASSERT_TRUE(listener);
   auto theirs = conf_;

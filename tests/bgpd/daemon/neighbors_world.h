@@ -81,7 +81,7 @@ class NeighborsTest : public ::testing::Test {
     ASSERT_TRUE(client);
     UniqueFd fd{::accept4(listener->get(), nullptr, nullptr, SOCK_NONBLOCK)};
     ASSERT_TRUE(fd);
-    neighbors_->accepted(std::move(fd), {kHere, 40000});
+    neighbors_->accepted(std::move(fd), {kHere, 40000}, {kHere, 179});
   }
 
   Loop loop_;
