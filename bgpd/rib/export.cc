@@ -1,6 +1,8 @@
 #include "bgpd/rib/export.h"
 
 #include <algorithm>
+#include <span>
+#include <vector>
 
 #include "bgpd/rib/decision.h"
 #include "bgpd/wire/as_path.h"
@@ -103,14 +105,30 @@ void set_next_hop(const ExportSettings& to, const ExportRoute& route, PathAttrib
   out.link_local = out.next_hop.is_v4() || out.next_hop.is_link_local() ? std::nullopt : to.local_link_local;
 }
 
+/// RFC 4360 section 6, which RFC 5701 section 2 takes over: non-transitive communities stay in the AS. Those of RFC
+/// 5701 are kept as octets.
+void drop_non_transitive(PathAttributes& out) {
+  constexpr std::size_t kSize = 20;
+  std::erase_if(out.extended_communities, [](const ExtendedCommunity& c) { return (c[0] & kNonTransitive) != 0; });
+  for (UnknownAttribute& one : out.unknown) {
+    if (one.type != attribute::kIpv6ExtendedCommunities) continue;
+    std::vector<std::uint8_t> stays;
+    for (auto rest = std::span<const std::uint8_t>(one.value); rest.size() >= kSize; rest = rest.subspan(kSize))
+      if ((rest[0] & kNonTransitive) == 0) stays.insert(stays.end(), rest.begin(), rest.begin() + kSize);
+    one.value = std::move(stays);
+  }
+  std::erase_if(out.unknown, [](const UnknownAttribute& one) {
+    return one.type == attribute::kIpv6ExtendedCommunities && one.value.empty();
+  });
+}
+
 void to_external_peer(const ExportSettings& to, PathAttributes& out) {
   out.as_path.prepend(to.local_as);  // RFC 4271 section 5.1.2 b)
   out.local_pref.reset();            // section 5.1.5
   out.originator_id.reset();         // RFC 4456 section 8: non-transitive
   out.cluster_list.clear();
   if (marks_otc(to) && !out.only_to_customer) out.only_to_customer = to.local_as;
-  // RFC 4360 section 6: non-transitive communities stay in the AS.
-  std::erase_if(out.extended_communities, [](const ExtendedCommunity& c) { return (c[0] & kNonTransitive) != 0; });
+  drop_non_transitive(out);
 }
 
 void to_internal_peer(const ExportSettings& to, const ExportRoute& route, PathAttributes& out) {

@@ -64,6 +64,28 @@ TEST(Rfc4360_6, NonTransitiveExtendedCommunitiesStayInTheAs) {
   EXPECT_EQ(w.heard[2]["10.1.0.0/16"].extended_communities, std::vector{transitive});
 }
 
+TEST(Rfc5701_2, NonTransitiveIpv6ExtendedCommunitiesStayInTheAs) {
+  World w;
+  w.up(1, ibgp(1));
+  w.up(2, ebgp(2));
+  w.up(3, client(3));
+  std::vector<std::uint8_t> transitive(20, 7), local(20, 9);
+  transitive[0] = 0x00;
+  local[0] = 0x40;
+  auto both = local;
+  both.insert(both.end(), transitive.begin(), transitive.end());
+  const auto with = [](const std::vector<std::uint8_t>& value) {
+    return but(route({}), [&](auto& a) { a.unknown = {{.flags = 0xc0, .type = 25, .value = value}}; });
+  };
+  w.say(1, announce({"10.1.0.0/16"}, with(both)));
+  w.say(1, announce({"10.2.0.0/16"}, with(local)));
+  w.settle();
+  ASSERT_EQ(w.heard[2]["10.1.0.0/16"].unknown.size(), 1U);
+  EXPECT_EQ(w.heard[2]["10.1.0.0/16"].unknown[0].value, transitive);
+  EXPECT_TRUE(w.heard[2]["10.2.0.0/16"].unknown.empty()) << "no attribute without a value";
+  EXPECT_EQ(w.heard[3]["10.1.0.0/16"].unknown.at(0).value, both) << "inside the AS";
+}
+
 TEST(Rfc4271_5, UnknownTransitiveAttributesAreSentOnWithPartial) {
   World w;
   w.up(1, ebgp(1));
