@@ -218,6 +218,7 @@ def test_new_intervals_of_ours_are_polled_and_nothing_flaps(hosts, program, bird
     assert bird.state() == "Up"
 
 
+@matrix.proves(matrix.BFD_MULTIHOP, router=bfd.Bird, session=None)
 @families
 def test_multihop_with_bird(hosts, program, bird, family):
     """RFC 5883: UDP port 4784."""
@@ -332,6 +333,7 @@ def test_a_failed_path_takes_an_ipv6_session_too(make_bgp):
     assert bgp.speaker.neighbor("bird")["lastError"].startswith("BFD: control detection time expired; sent Cease/BFD")
 
 
+@matrix.proves(matrix.BFD_RESTART, router=bfd.Bird, families=(4,))
 def test_stale_routes_of_a_restarting_neighbour_stay_when_its_bfd_fails(make_bgp):
     """RFC 5882 section 4.3: BFD here is not independent of the control plane (C=0), so it ends with that of BIRD."""
     bgp = make_bgp()

@@ -129,6 +129,7 @@ def test_it_sends_all_again_when_asked(pair, other):
 DELAYS = {routers.Bird: {}, routers.Frr: {"session": "neighbor 10.9.0.1 timers delayopen 20"}}
 
 
+@matrix.proves(matrix.DELAY_OPEN)
 @over(DELAYS, sessions=(False,))
 def test_with_delay_open_the_first_open_of_either_side_ends_the_wait(pair, other):
     """RFC 4271 section 8.1.1. BIRD sends its OPEN at once; FRR waits longer than we do."""

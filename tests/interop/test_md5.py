@@ -1,5 +1,5 @@
-"""Two slash32-bgpd and TCP-MD5 (RFC 2385): a range's key, keys that change under sessions that are up, key files that are
-missing; IPv4 and IPv6."""
+"""Two slash32-bgpd and TCP-MD5 (RFC 2385): a range's key, keys that change under sessions that are up, key files that
+are missing; IPv4 and IPv6."""
 
 import os
 

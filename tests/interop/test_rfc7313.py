@@ -5,7 +5,7 @@ import struct
 import pytest
 
 from bgp import attributes, wire
-from world import routers
+from world import matrix, routers
 from world.host import wait_until
 from world.pair import PEER_ASN, external, peer_address
 from world.routers import PREFIX, PREFIX6
@@ -114,6 +114,7 @@ known = pytest.mark.parametrize("router", [(routers.Bird, False), (routers.Frr, 
                                 ids=["bird-ebgp", "frr-ebgp", "bird-ibgp"], indirect=True)
 
 
+@matrix.proves(matrix.ENHANCED)
 @known
 def test_refreshes_go_both_ways_and_lose_nothing(pair, router):  # pylint: disable=redefined-outer-name
     wait_for_everything(pair, router)

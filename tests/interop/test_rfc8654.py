@@ -6,7 +6,7 @@ import struct
 import pytest
 
 from bgp import attributes, wire
-from world import routers, speaker
+from world import matrix, routers, speaker
 from world.host import wait_until
 from world.pair import PEER_ASN, external, peer_address
 from world.routers import SELF
@@ -113,6 +113,7 @@ def test_section_4_many_prefixes_fill_long_messages(pair):
 SESSION = {routers.Bird: "enable extended messages on;", routers.Frr: ""}
 
 
+@matrix.proves(matrix.EXTENDED, families=(4,))
 @pytest.mark.parametrize("kind", list(SESSION), ids=["bird", "frr"])
 def test_a_long_update_goes_through_to_another_speaker(pair, kind):
     """From a raw peer through us: 6,000 octets of communities."""

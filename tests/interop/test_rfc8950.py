@@ -5,7 +5,7 @@ import pytest
 import router_conf
 from bgp import attributes, wire
 from world import pair as pairs
-from world import routers, speaker
+from world import matrix, routers, speaker
 from world.host import wait_until
 from world.pair import PEER_ASN, peer_address6
 from world.routers import PREFIX, PREFIX6, SELF6
@@ -130,6 +130,7 @@ class Frr6(routers.Frr):
         self.launch(conf, SELF6, ADDRESS6)
 
 
+@matrix.proves(matrix.OVER_V6)
 @pytest.mark.parametrize("kind", [Bird6, Frr6], ids=["bird", "frr"])
 def test_ipv4_goes_both_ways_without_ipv4_addresses(pair, kind):
     if not kind.is_installed():

@@ -182,6 +182,7 @@ THEIR_SERVERS = {
 }
 
 
+@matrix.proves(matrix.ROUTE_SERVER, families=(4,))
 @pytest.mark.parametrize("kind", THEIR_SERVERS, ids=lambda kind: kind.__name__.lower())
 def test_a_route_server_that_does_not_prepend_is_heard_where_it_is_told_to_be_one(pair, kind):
     """RFC 7947 section 2.2.2.1, told by our role, then by the key; without either its routes are withdrawn."""

@@ -19,6 +19,7 @@ PACKETS = "Packets follow the routes"
 OUR_RESTART = "Our restart loses no route there (RFC 4724)"
 NOTIFICATION_RESTART = "A NOTIFICATION is a restart, a Hard Reset is not (RFC 8538)"
 ROLES = "Roles, OTC and refusal (RFC 9234)"
+ROUTE_SERVER = "A route server whose AS is not in its paths (RFC 7947)"
 ADD_PATH_FROM = "ADD-PATH: its paths share our kernel route (RFC 7911)"
 ADD_PATH_TO = "ADD-PATH: it gets all of ours (RFC 7911)"
 POLICY = "Import and export policies, seen at both ends"
@@ -30,13 +31,20 @@ BFD = "BFD by itself: up at 50 ms x 3, failure, AdminDown (RFC 5880, RFC 5881)"
 BFD_BGP = "BFD's failure ends the BGP session and its routes (RFC 5882)"
 MD5 = "TCP-MD5 (RFC 2385), and no session with another key"
 GTSM = "GTSM (RFC 5082)"
+DELAY_OPEN = "The first OPEN of either side ends DelayOpen's wait (RFC 4271)"
 AS4 = "AS numbers of four octets (RFC 6793)"
 REFRESH = "It sends all again when asked (RFC 2918)"
+ENHANCED = "Refreshes with a beginning and an end, both ways (RFC 7313)"
+EXTENDED = "Messages of more than 4,096 octets (RFC 8654)"
+OVER_V6 = "IPv4 and IPv6 routes both ways without IPv4 addresses (RFC 8950)"
+BFD_MULTIHOP = "BFD over several hops (RFC 5883)"
+BFD_RESTART = "Its stale routes stay when its BFD ends with it (RFC 5882)"
 LINK_LOCAL = "Sessions between link-local addresses, both families by link-local next hops (RFC 2545, RFC 8950)"
 MRT = "It reads our table from an MRT file (RFC 6396)"
 UNNUMBERED = "Unnumbered: found by router advertisement, both families by link-local next hops (RFC 4861)"
-FEATURES = (ROUTES, PACKETS, LINK_LOCAL, UNNUMBERED, MD5, GTSM, AS4, REFRESH, OUR_RESTART, NOTIFICATION_RESTART, ROLES,
-            ADD_PATH_FROM, ADD_PATH_TO, POLICY, MAX_PREFIX, SHUTDOWN, DRAIN, LONG_LIVED, BFD, BFD_BGP, MRT)
+FEATURES = (ROUTES, PACKETS, LINK_LOCAL, UNNUMBERED, OVER_V6, MD5, GTSM, DELAY_OPEN, AS4, REFRESH, ENHANCED, EXTENDED, OUR_RESTART,
+            NOTIFICATION_RESTART, ROLES, ROUTE_SERVER, ADD_PATH_FROM, ADD_PATH_TO, POLICY, MAX_PREFIX, SHUTDOWN, DRAIN,
+            LONG_LIVED, BFD, BFD_MULTIHOP, BFD_BGP, BFD_RESTART, MRT)
 
 _UNTRIED = "not tried"
 _NO_FIB = "has no way into the kernel here"
@@ -47,22 +55,28 @@ ABSENT = {
     (LINK_LOCAL, "OpenBGPD 7.7"): "its route decision engine ends with signal 11 when such a session comes up",
     (LINK_LOCAL, "ExaBGP 4.2"): f"{_LACKS}: its addresses have no zone",
     **{(UNNUMBERED, name): _LACKS for name in ("OpenBGPD 7.7", "ExaBGP 4.2")},
+    **{(feature, name): _UNTRIED for feature in (ENHANCED, EXTENDED, OVER_V6) for name in
+       ("GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
+    **{(feature, "FRR 8.4"): f"{_UNTRIED}: BFD by itself is" for feature in (BFD_MULTIHOP, BFD_RESTART)},
     **{(PACKETS, name): _NO_FIB for name in ("GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
     (REFRESH, "OpenBGPD 7.7"): "answers each request with “not negotiated”, though it offers the capability",
     (OUR_RESTART, "ExaBGP 4.2"): "keeps no routes of a neighbour that is away",
     **{(NOTIFICATION_RESTART, name): _LACKS for name in ("BIRD 2.0", "OpenBGPD 7.7", "ExaBGP 4.2")},
     **{(ROLES, name): _LACKS for name in ("GoBGP 3.10", "ExaBGP 4.2")},
+    **{(ROUTE_SERVER, name): _ONE for name in ("FRR 8.4", "GoBGP 3.10", "OpenBGPD 7.7")},
     **{(ADD_PATH_FROM, name): _THIRD for name in ("FRR 8.4", "OpenBGPD 7.7")},
     (ADD_PATH_TO, "ExaBGP 4.2"): f"{_UNTRIED}: it keeps no table of what it heard",
     **{(POLICY, name): _ONE for name in ("FRR 8.4", "GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
     **{(MAX_PREFIX, name): _ONE for name in ("FRR 8.4", "GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
     **{(SHUTDOWN, name): "has no command for it; a policy there would be ours" for name in
        ("BIRD 2.0", "GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
+    **{(DELAY_OPEN, name): _ONE for name in ("GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
     **{(DRAIN, name): _ONE for name in ("GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
     (LONG_LIVED, "GoBGP 3.10"): _UNTRIED,
     **{(LONG_LIVED, name): _LACKS for name in ("OpenBGPD 7.7", "ExaBGP 4.2")},
-    **{(feature, name): _LACKS for feature in (BFD, BFD_BGP) for name in ("GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
     **{(MRT, name): "reads none" for name in ("BIRD 2.0", "FRR 8.4", "OpenBGPD 7.7", "ExaBGP 4.2")},
+    **{(feature, name): _LACKS for feature in (BFD, BFD_BGP, BFD_MULTIHOP, BFD_RESTART) for name in
+       ("GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
     (BFD_BGP, "FRR 8.4"): f"{_UNTRIED}: BFD by itself is",
 }
 
