@@ -2,7 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <functional>
+#include <map>
+#include <regex>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "bgpd/conf_changes.h"
@@ -126,6 +131,92 @@ TEST(CompareConfs, EveryKeyThatResetsIsNamed) {
     EXPECT_EQ(got.effect, Effect::Reset) << key;
     EXPECT_THAT(got.reset_by, ElementsAre(key));
     EXPECT_THAT(got.keys, ElementsAre(key)) << "as the configuration has it";
+  }
+}
+
+/// What config/README.md says that a change of each key of a neighbour does: "live", "refresh", "reset", or more words.
+std::map<std::string, std::string> documented_changes() {
+  std::ifstream page(std::string(SLASH32_SOURCE_DIR) + "/config/README.md");
+  std::map<std::string, std::string> out;
+  const std::regex row(R"(^\| `neighbors\[\]\.([A-Za-z0-9.]+)` \| (?:[^|]*) \| (?:[^|]*) \| ([^|]*) \|)");
+  for (std::string line; std::getline(page, line);) {
+    std::smatch match;
+    if (std::regex_search(line, match, row)) out[match[1]] = match[2];
+  }
+  return out;
+}
+
+TEST(BgpdConfReference, SaysOfEachKeyOfANeighborWhatTheDifferenceMakesOfIt) {
+  using Conf = config::NeighborConf;
+  const auto lived = [](Conf& n) -> config::LongLivedConf& { return n.graceful_restart.long_lived.emplace(); };
+  const std::map<std::string, std::function<void(Conf&)>> rows{
+      {"name", [](Conf& n) { n.name = "tor9"; }},
+      {"remoteAs", [](Conf& n) { n.remote_as.asn = Asn{7}; }},
+      {"port", [](Conf& n) { n.port = 1790; }},
+      {"passive", [](Conf& n) { n.passive = true; }},
+      {"enabled", [](Conf& n) { n.enabled = false; }},
+      {"description", [](Conf& n) { n.description = "uplink"; }},
+      {"localAddress", [](Conf& n) { n.local_address = IpAddress::v4(9); }},
+      {"bindInterface", [](Conf& n) { n.bind_interface = "eth0"; }},
+      {"passwordFile", [](Conf& n) { n.password_file = "/k"; }},
+      {"holdTime", [](Conf& n) { n.hold_time = Seconds{30}; }},
+      {"keepaliveTime", [](Conf& n) { n.keepalive_time = Seconds{3}; }},
+      {"connectRetryTime", [](Conf& n) { n.connect_retry_time = Milliseconds{100}; }},
+      {"ttlSecurity", [](Conf& n) { n.ttl_security = 1; }},
+      {"multihop", [](Conf& n) { n.multihop = 3; }},
+      {"families", [](Conf& n) { n.families = {AddressFamily::IPv4}; }},
+      {"gracefulRestart.enabled", [](Conf& n) { n.graceful_restart.enabled = false; }},
+      {"gracefulRestart.restartTime", [](Conf& n) { n.graceful_restart.restart_time = Seconds{1}; }},
+      {"gracefulRestart.notification", [](Conf& n) { n.graceful_restart.notification = true; }},
+      {"gracefulRestart.staleTime", [](Conf& n) { n.graceful_restart.stale_time = Seconds{1}; }},
+      {"gracefulRestart.longLived", [&](Conf& n) { lived(n); }},
+      {"gracefulRestart.longLived.staleTime", [&](Conf& n) { lived(n).stale_time4 = Seconds{1}; }},
+      {"gracefulRestart.longLived.staleTime4", [&](Conf& n) { lived(n).stale_time4 = Seconds{1}; }},
+      {"gracefulRestart.longLived.staleTime6", [&](Conf& n) { lived(n).stale_time6 = Seconds{1}; }},
+      {"gracefulRestart.longLived.maxStaleTime", [&](Conf& n) { lived(n).max_stale_time = Seconds{1}; }},
+      {"bfd", [](Conf& n) { n.bfd.emplace(); }},
+      {"bfd.minTx", [](Conf& n) { n.bfd.emplace().min_tx = Milliseconds{50}; }},
+      {"bfd.minRx", [](Conf& n) { n.bfd.emplace().min_rx = Milliseconds{50}; }},
+      {"bfd.multiplier", [](Conf& n) { n.bfd.emplace().multiplier = 5; }},
+      {"bfd.multihop", [](Conf& n) { n.bfd.emplace().multihop = true; }},
+      {"localAs", [](Conf& n) { n.local_as = Asn{7}; }},
+      {"allowOwnAs", [](Conf& n) { n.allow_own_as = 1; }},
+      {"routeReflectorClient", [](Conf& n) { n.route_reflector_client = true; }},
+      {"nextHop", [](Conf& n) { n.next_hop = config::NextHopMode::Self; }},
+      {"import", [](Conf& n) { n.import_policies = {"p"}; }},
+      {"export", [](Conf& n) { n.export_policies = {"p"}; }},
+      {"allow", [](Conf& n) { n.allow.connected = true; }},
+      {"maxPrefixes.in", [](Conf& n) { n.max_prefixes.in = 5; }},
+      {"maxPrefixes.out", [](Conf& n) { n.max_prefixes.out = 5; }},
+      {"maxPrefixes.warn", [](Conf& n) { n.max_prefixes.warn = 5; }},
+      {"maxPrefixes.restart", [](Conf& n) { n.max_prefixes.restart = Seconds{5}; }},
+      {"gracefulShutdown", [](Conf& n) { n.graceful_shutdown = false; }},
+      {"drain", [](Conf& n) { n.drain = true; }},
+      {"allowAsSet", [](Conf& n) { n.allow_as_set = true; }},
+      {"enhancedRouteRefresh", [](Conf& n) { n.enhanced_refresh = false; }},
+      {"extendedMessages", [](Conf& n) { n.extended_messages = true; }},
+      {"extendedNextHop", [](Conf& n) { n.extended_next_hop = true; }},
+      {"addPath.receive", [](Conf& n) { n.add_path.receive = true; }},
+      {"addPath.send", [](Conf& n) { n.add_path.send = 2; }},
+      {"role", [](Conf& n) { n.role = BgpRole::Customer; }},
+      {"enforceFirstAs", [](Conf& n) { n.enforce_first_as = false; }},
+      {"roleStrict", [](Conf& n) { n.role_strict = true; }},
+  };
+  // Which neighbour it is, objects of the keys below them, and what only counts beside another setting.
+  const std::set<std::string> others{"address",
+                                     "interface",
+                                     "group",
+                                     "gracefulRestart",
+                                     "addPath",
+                                     "maxPrefixes",
+                                     "gracefulRestart.longLived.partialDeployment"};
+  const auto documented = documented_changes();
+  for (const auto& [key, said] : documented)
+    EXPECT_TRUE(rows.contains(key) || others.contains(key)) << key << " has no row here";
+  for (const auto& [key, change] : rows) {
+    ASSERT_TRUE(documented.contains(key)) << key;
+    EXPECT_TRUE(documented.at(key).starts_with(to_string(after(change).effect)))
+        << key << ": " << documented.at(key) << ", and not " << to_string(after(change).effect);
   }
 }
 
