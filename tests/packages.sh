@@ -8,7 +8,7 @@ build_packages=(ca-certificates git g++ cmake ninja-build pkg-config ccache libn
 lab_packages=(python3 python3-grpcio iproute2 iputils-ping nftables procps
   containerd runc containernetworking-plugins bird2)
 test_packages=(libgtest-dev libgmock-dev libbenchmark-dev clang-format-19 clang-tidy-19 clang-19 libclang-rt-19-dev file
-  python3-pytest python3-yaml shellcheck strace iptables tcpdump podman bgpdump frr gobgpd openbgpd exabgp)
+  python3-pytest python3-yaml shellcheck strace valgrind iptables tcpdump podman bgpdump frr gobgpd openbgpd exabgp)
 # Daemons that Debian starts at installation: they would take port 179 and the host's routes.
 services=(bird bird6 frr openbgpd gobgpd exabgp containerd podman)
 

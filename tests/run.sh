@@ -74,6 +74,8 @@ if wants unit || wants root; then stage "build dev" build dev; fi
 if wants interop && ! wants unit && ! wants root; then stage "build bfd_speaker" build dev --target bfd_speaker; fi
 wants unit && stage "manifests" pytest manifests tests/manifests
 wants unit && stage "unit tests" ctest --test-dir build/dev -LE root -j2 --output-on-failure -Q --output-junit "$results/unit.xml"
+wants unit && stage "build what is counted" build release --target hot_paths
+wants unit && stage "instruction counts" pytest counts tests/bench/test_hot_paths.py
 wants root && stage "root tests" ctest --test-dir build/dev -L root --output-on-failure -Q --output-junit "$results/root.xml"
 export SLASH32_SHIPPED=1  # this build is the one that is shipped: what only that one must be is not skipped
 wants netns && stage "build what namespace tests run" build dev --target call_tracer kube_watch kube_lease bgp_bench_peers
