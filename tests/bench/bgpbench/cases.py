@@ -136,8 +136,7 @@ def sinks(bench):
                 with World(bench, kind, load, sinks=count) as world:
                     world.connect()
                     if kind != DIRECT:
-                        world.tester.ask("idle", bench.options.settle)
-                        world.tester.answer(bench.options.settle + 30)
+                        world.rest(bench.options.settle)
                     announce.add(kind, world.measure("announce"))
                     withdraw.add(kind, world.measure("withdraw"))
             announce.print(OURS, DIRECT)
@@ -230,4 +229,29 @@ def _change(world):
             "peak": world.peak()}
 
 
-ALL = {"bulk": bulk, "reset": reset, "latency": latency, "sinks": sinks, "fib": fib, "refresh": refresh, "policy": policy}
+# ---------------------------------------------------------------- at rest
+
+def idle(bench):
+    """(h) A table was told to many sinks, and nothing happens any more."""
+    kinds = bench.options.speakers
+    count = max(bench.options.sinks)
+    for load in bench.tables():
+        heading(f"{count} sinks at rest for {bench.options.rest} s: {load}; no FIB")
+        rounds = Rounds("rest", kinds)
+        for _, kind in bench.interleaved(kinds):
+            with World(bench, kind, load, sinks=count) as world:
+                world.connect()
+                world.measure("announce")
+                world.rest(bench.options.settle)
+                rounds.add(kind, world.rest(bench.options.rest))
+        print("-- a second of rest")
+        report.table(["CPU ms", "wake-ups", "peak MB"],
+                     [(kind, [report.median([answer["daemon_cpu"] * 1000 / answer["seconds"] for answer in answers]),
+                              report.median([answer["wakes"] / answer["seconds"] for answer in answers]),
+                              report.median([answer["peak"] for answer in answers])])
+                      for kind, answers in rounds.answers.items()])
+        rounds.print_ratios(OURS)
+
+
+ALL = {"bulk": bulk, "reset": reset, "latency": latency, "sinks": sinks, "fib": fib, "refresh": refresh, "policy": policy,
+       "idle": idle}

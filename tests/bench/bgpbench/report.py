@@ -50,6 +50,10 @@ class Rounds:
         """The table, the ratios, and whether the floor lets them count."""
         print(f"-- {self.step}")
         table(["s", "CPU s", "peak MB", "tester CPU s"], [(name, self.row(name)) for name in self.answers])
+        self.print_ratios(ours, floor)
+
+    def print_ratios(self, ours, floor=None):
+        """Only those."""
         for name in self.answers:
             if name in (ours, floor) or ours not in self.answers:
                 continue

@@ -89,6 +89,13 @@ class World:
         answer["peak"] = self.peak()
         return answer
 
+    def rest(self, seconds):
+        """Nothing happens but keepalives; what that cost the daemon. `wakes`: how often one of its threads began to run."""
+        before, wakes = self.cpu(), self._wakes()
+        self.tester.ask("idle", seconds)
+        answer = self.tester.answer(seconds + 30)
+        return {**answer, "daemon_cpu": self.cpu() - before, "wakes": self._wakes() - wakes, "peak": self.peak()}
+
     # ---------------------------------------------------------------- the daemon's processes
 
     def _processes(self):
@@ -109,6 +116,14 @@ class World:
                 with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as file:
                     total += int(file.read().split()[0])
         return total / 1e9
+
+    def _wakes(self):
+        total = 0
+        for pid in self._processes():
+            for thread in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{thread}/status", encoding="ascii", errors="replace") as file:
+                    total += sum(int(line.split()[1]) for line in file if line.startswith("voluntary_ctxt_switches:"))
+        return total
 
     def peak(self):
         """MB: the sum of their peaks."""
