@@ -106,8 +106,9 @@ void Daemon::start() {
                          {"routesFound", std::to_string(found4 + found6)}});
 
   rib_.emplace(rib_settings(conf_, router_id_, draining()), [this](const NextHop& hop) {
-    const auto found = watch_.resolve(hop.address, hop.link);
-    return NextHopState{.resolved = found.resolved, .oif = found.oif, .igp_cost = 0};
+    const auto found = watch_.resolve(hop.address, hop.link, hop.how);
+    return NextHopState{
+        .resolved = found.resolved, .oif = found.oif, .igp_cost = found.metric, .gateway = found.gateway};
   });
   deferring_ = warm;
   if (warm) rib_->set_deferral(true);
@@ -132,6 +133,7 @@ void Daemon::start() {
       std::move(preserved));
   neighbors_->set_drained(life_.drained);
   switch_mrt({});
+  follow_routes();
   read_kernel();
   set_guarded();
   set_aggregates();

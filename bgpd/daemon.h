@@ -89,6 +89,7 @@ class Daemon {
   void kernel_failed(const std::string& why);
   void read_fib();
   void resolve_again();
+  void follow_routes();
   void announce();
   void set_aggregates();
   void set_guarded();

@@ -185,6 +185,9 @@ std::vector<std::string> Daemon::conditions() const {
                     IpAddress::v4(router_id_.value).to_string() + " (routerId, " + router_id_source_ + ")");
   for (const auto& [prefix, why] : aggregates_failed_)
     out.push_back("aggregate " + prefix.to_string() + " is not announced, nor its blackhole route installed: " + why);
+  if (watch_.too_many_routes())
+    out.push_back("others have more than " + std::to_string(ForeignRoutes::kMost) +
+                  " routes in the kernel: next hops are resolved on link only (nextHopResolution)");
   if (!kernel_trouble_.empty()) out.push_back("the kernel cannot be read: " + kernel_trouble_);
   const auto fib = fib_.status();
   if (fib.over_limit) out.push_back("kernel.maxRoutes is reached: further routes are not installed");

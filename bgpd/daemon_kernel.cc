@@ -44,12 +44,13 @@ void Daemon::take_kernel(const KernelEvents& events) {
     return std::ranges::find(events.links_changed, link) != events.links_changed.end();
   };
   if (events.next_hops_may_have_changed) set_guarded();
-  if (events.next_hops_may_have_changed ||
+  if (events.next_hops_may_have_changed || events.routes_changed ||
       std::ranges::any_of(rib_->next_hops(), [&](const NextHop& hop) { return moved(hop.link); }))
     resolve_again();
   if (discovery_ && !events.links_changed.empty()) discovery_->links_changed(events.links_changed);
   neighbors_->addresses_changed([&](IfIndex link) { return events.next_hops_may_have_changed || moved(link); });
-  if (events.next_hops_may_have_changed || !events.links_changed.empty() || !events.pods.empty())
+  if (events.next_hops_may_have_changed || events.routes_changed || !events.links_changed.empty() ||
+      !events.pods.empty())
     neighbors_->look_for_connected();
 }
 
@@ -72,6 +73,12 @@ void Daemon::audit_later() {
 void Daemon::resolve_again() {
   rib_->next_hops_changed(rib_->next_hops());
   work();
+}
+
+/// Others' routes are heard of where a neighbour's next hops are to be resolved through them.
+void Daemon::follow_routes() {
+  if (const auto good = watch_.follow(wants_recursion(conf_) ? Follow::All : Follow::Configured); !good)
+    kernel_failed(good.error().message);
 }
 
 void Daemon::announce() {

@@ -154,6 +154,7 @@ void Daemon::take_conf(config::BgpdConf conf) {
   if (conf_.guard != old.guard) set_guarded();
   if (conf_.originate != old.originate || conf_.drain != old.drain) set_aggregates();
   switch_mrt(old.mrt);
+  follow_routes();
   if (met_neighbors_) neighbors_->configure(conf_, router_id_);
   if (met_neighbors_ && neighbors_->drained() != life_.drained) note_state();
   refused_conf_.clear();

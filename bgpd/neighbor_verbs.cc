@@ -46,7 +46,7 @@ Status Neighbors::disable(PeerId id, const std::string& reason) {
   auto& why = disabled_[config::key_of(neighbor.conf)];
   why = "disabled by an operator" + (reason.empty() ? "" : ": " + reason);
   neighbor.retry.cancel();
-  neighbor.off_link = false;  // enable() looks again
+  neighbor.off_link = false;          // enable() looks again
   hold(neighbor, why, std::nullopt);  // first: a dynamic one that goes down is kept, as one that is held
   if (neighbor.session) neighbor.session->stop(cease_with_text(cease::kAdministrativeShutdown, reason));
   return ok();

@@ -30,6 +30,8 @@ void Neighbors::look_for_connected() {
 /// over a restart (RFC 4724) go for that. One of a range was looked at when it called.
 void Neighbors::look_for(Neighbor& neighbor) {
   if (neighbor.range || ending_) return;
+  const bool is_trying = !neighbor.up && neighbor.session && neighbor.held.empty();
+  if (!neighbor.off_link && !is_trying) return;
   const auto good = check_connected(neighbor.conf);
   if (neighbor.off_link) {
     if (good)
@@ -38,7 +40,7 @@ void Neighbors::look_for(Neighbor& neighbor) {
       hold(neighbor, good.error().message, std::nullopt);
     return;
   }
-  if (good || neighbor.up || !neighbor.session || !neighbor.held.empty()) return;
+  if (good) return;
   const auto status = neighbor.session->status();
   if (status.state >= PeerState::OpenSent || !status.stale.empty()) return;
   neighbor.off_link = true;

@@ -1,5 +1,7 @@
 #include "bgpd/settings.h"
 
+#include <algorithm>
+
 #include "bgpd/rib/path.h"
 #include "bgpd/wire/iana.h"
 #include "common/sha256.h"
@@ -16,6 +18,12 @@ bool enforces_first_as(const config::NeighborConf& neighbor) {
   return neighbor.enforce_first_as.value_or(neighbor.role != BgpRole::RsClient);
 }
 
+/// eBGP over one hop, and not told otherwise.
+bool is_one_hop_away(const config::BgpdConf& conf, const config::NeighborConf& neighbor) {
+  const auto hops = neighbor.ttl_security.value_or(neighbor.multihop.value_or(1));
+  return neighbor.connected_check && hops == 1 && is_external(conf, neighbor);
+}
+
 }  // namespace
 
 bool is_external(const config::BgpdConf& conf, const config::NeighborConf& neighbor) {
@@ -23,9 +31,7 @@ bool is_external(const config::BgpdConf& conf, const config::NeighborConf& neigh
 }
 
 bool is_checked(const config::BgpdConf& conf, const config::NeighborConf& neighbor) {
-  const auto hops = neighbor.ttl_security.value_or(neighbor.multihop.value_or(1));
-  // An unnumbered one is whoever was heard on its link.
-  return neighbor.connected_check && hops == 1 && !neighbor.interface && is_external(conf, neighbor);
+  return is_one_hop_away(conf, neighbor) && !neighbor.interface;  // an unnumbered one was heard on its link
 }
 
 PeerSettings peer_settings(const config::BgpdConf& conf, const config::NeighborConf& neighbor, RouterId id) {
@@ -118,6 +124,7 @@ RibPeer rib_peer(const config::BgpdConf& conf, const config::NeighborConf& neigh
   out.local_v6 = local.v6;
   out.local_link_local = local.link_local;
   out.link = local.link;
+  if (!is_one_hop_away(conf, neighbor)) out.resolution = neighbor.next_hop_resolution;  // RFC 4271 section 6.3
   out.route_reflector_client = neighbor.route_reflector_client;
   for (const auto family : session.add_path_out) out.add_path.at(index_of(family)) = neighbor.add_path.send;
   out.role = neighbor.role;
@@ -154,6 +161,14 @@ FibSettings fib_settings(const config::KernelConf& kernel) {
   out.pref_src4 = kernel.pref_src4;
   out.pref_src6 = kernel.pref_src6;
   return out;
+}
+
+bool wants_recursion(const config::BgpdConf& conf) {
+  const auto wants = [](const config::NeighborConf& one) {
+    return one.next_hop_resolution != NextHopResolution::OnLink;
+  };
+  return std::ranges::any_of(conf.neighbors, wants) ||
+         std::ranges::any_of(conf.dynamic_neighbors, wants, &config::DynamicNeighborConf::settings);
 }
 
 RouterId router_id_from(const std::string& node_identity) {

@@ -53,6 +53,8 @@ RibPeer rib_peer(const config::BgpdConf& conf, const config::NeighborConf& neigh
                  const IpAddress& remote, const LocalAddresses& local);
 
 RibSettings rib_settings(const config::BgpdConf& conf, RouterId id, bool draining);
+/// Some neighbour's next hops may be resolved through the kernel's routes.
+bool wants_recursion(const config::BgpdConf& conf);
 FibSettings fib_settings(const config::KernelConf& kernel);
 
 /// The keys for which going from one to the other needs a new session ("reset" in config/README.md), those of the top

@@ -249,6 +249,10 @@ ordered_json route_view(const PathView& path, const RouteContext& context) {
                       {"resolved", path.resolved},
                       {"installed", context.installed},
                       {"stale", path.stale}};
+  if (path.gateway) {
+    out["gateway"] = path.gateway->to_string();
+    out["igpCost"] = path.igp_cost;
+  }
   if (path.long_lived_stale) out["longLivedStale"] = true;
   if (path.path_id != 0) out["pathId"] = path.path_id;
   if (path.attributes) {

@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "common/community.h"
 #include "common/ip.h"
+#include "common/next_hop_resolution.h"
 #include "common/result.h"
 #include "common/strong.h"
 #include "config/policy_types.h"
@@ -110,6 +111,7 @@ struct NeighborConf {
   std::uint8_t allow_own_as = 0;  // how often the own AS may occur in a received AS_PATH
   std::optional<Asn> local_as;
   NextHopMode next_hop = NextHopMode::Auto;
+  NextHopResolution next_hop_resolution = NextHopResolution::OnLink;  // of what it tells us
   AddPathConf add_path;
   std::optional<BgpRole> role;  // RFC 9234; eBGP only
   bool role_strict = false;

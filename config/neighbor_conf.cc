@@ -210,6 +210,7 @@ void print_routes(const NeighborConf& n, ordered_json& out) {
   out["routeReflectorClient"] = n.route_reflector_client;
   out["allowOwnAs"] = n.allow_own_as;
   out["nextHop"] = kNextHop[static_cast<std::size_t>(n.next_hop)];
+  out["nextHopResolution"] = to_string(n.next_hop_resolution);
   out["addPath"] = {{"receive", n.add_path.receive}, {"send", n.add_path.send}};
   if (n.role) out["role"] = to_string(*n.role);
   if (n.role_strict) out["roleStrict"] = true;

@@ -151,6 +151,14 @@ Result<BgpRole> read_role(const JsonField& field) {
   return one_of<BgpRole>(std::move(words))(field);
 }
 
+Result<NextHopResolution> read_resolution(const JsonField& field) {
+  std::vector<std::pair<std::string_view, NextHopResolution>> words;
+  for (const auto how :
+       {NextHopResolution::OnLink, NextHopResolution::Recursive, NextHopResolution::RecursiveViaDefault})
+    words.emplace_back(to_string(how), how);
+  return one_of<NextHopResolution>(std::move(words))(field);
+}
+
 Result<Allow> read_allow(const JsonField& field) {
   enum class Word : std::uint8_t { Default, OwnRanges, Martians, Connected };
   Allow allow;
@@ -227,6 +235,7 @@ Status apply_routes(const JsonField& field, const NeighborContext& context, Neig
   const auto next_hop =
       one_of<NextHopMode>({{"auto", NextHopMode::Auto}, {"self", NextHopMode::Self}, {"keep", NextHopMode::Keep}});
   out.next_hop = TRY(field.optional("nextHop", next_hop, out.next_hop));
+  out.next_hop_resolution = TRY(field.optional("nextHopResolution", read_resolution, out.next_hop_resolution));
   out.graceful_shutdown = TRY(field.optional("gracefulShutdown", json::boolean, out.graceful_shutdown));
   out.drain = TRY(field.optional("drain", json::boolean, out.drain));
   out.allow = TRY(field.optional("allow", read_allow, out.allow));

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "common/ip.h"
@@ -25,8 +26,9 @@ inline constexpr netlink::RouteProtocol kConfiguredRoutes[] = {
 
 class ForeignRoutes {
  public:
+  static constexpr std::size_t kMost = 200'000;  // some 50 MB
   /// Of the main table and of `table`. More routes than `most`: none is known then, and too_many() says so.
-  explicit ForeignRoutes(TableId table, std::size_t most = 200'000) : table_(table), most_(most) {}
+  explicit ForeignRoutes(TableId table, std::size_t most = kMost) : table_(table), most_(most) {}
 
   struct Entry {
     TableId table;

@@ -19,15 +19,24 @@ using netlink::RouteProtocol;
 
 constexpr std::size_t kDatagramsAtOnce = 256;
 
-/// Pod routes, and what may take a pod route's place; what was configured by hand; never our own, and never a
-/// stranger's million.
+/// Pod routes, and what may take a pod route's place; never our own. Of others' what was configured by hand, and all of
+/// them, a routing daemon's million included, only where next hops are to be resolved through them.
+std::vector<netlink::RouteRule> routes_to_hear(Follow what) {
+  std::vector<netlink::RouteRule> rules;
+  rules.push_back({.protocol = RouteProtocol::Slash32Pod});
+  rules.push_back({.pass = false, .protocol = RouteProtocol::Slash32Aggregate});
+  rules.push_back({.pass = false, .protocol = RouteProtocol::Slash32Bgp});
+  rules.push_back({.gone = false, .displaces = true});
+  if (what == Follow::All)
+    rules.push_back({.pass = false, .protocol = RouteProtocol::Kernel});
+  else
+    for (const auto protocol : kConfiguredRoutes) rules.push_back({.protocol = protocol});
+  return rules;
+}
+
 netlink::MonitorOptions what_to_hear(int receive_buffer) {
   netlink::MonitorOptions options{.links = true, .addresses = true, .routes = true, .other_routes = false};
-  options.route_rules.push_back({.protocol = RouteProtocol::Slash32Pod});
-  options.route_rules.push_back({.pass = false, .protocol = RouteProtocol::Slash32Aggregate});
-  options.route_rules.push_back({.pass = false, .protocol = RouteProtocol::Slash32Bgp});
-  options.route_rules.push_back({.gone = false, .displaces = true});
-  for (const auto protocol : kConfiguredRoutes) options.route_rules.push_back({.protocol = protocol});
+  options.route_rules = routes_to_hear(Follow::Configured);
   if (receive_buffer > 0) options.receive_buffer = receive_buffer;
   return options;
 }
@@ -42,6 +51,7 @@ struct KernelWatch::Impl {
   UniqueFd ready;              // epoll over the monitor and the bell
   UniqueFd bell;               // rung while read() has something although no event waits
   bool foreign_known = false;  // others' routes are as state has them
+  bool too_many_routes = false;
   bool dump_due = false;
   bool dump_failed = false;
 
@@ -53,6 +63,8 @@ struct KernelWatch::Impl {
   Status dump_foreign_routes(std::vector<netlink::Route>& out);
   Status load();
   Status load_doubtful();
+  Status hear_routes(Follow what);
+  Status bear_routes();
   void set_bell(bool on) const;
   KernelEvents take(bool overrun);
   Result<KernelEvents> load_again();
@@ -81,14 +93,27 @@ Status KernelWatch::Impl::dump_pod_routes(std::vector<netlink::Route>& out) {
 }
 
 Status KernelWatch::Impl::dump_foreign_routes(std::vector<netlink::Route>& out) {
+  std::vector<std::optional<RouteProtocol>> protocols(std::begin(kConfiguredRoutes), std::end(kConfiguredRoutes));
+  if (state.foreign().followed() == Follow::All) protocols = {std::nullopt};
   std::vector<netlink::Route> some;
   for (const auto family : {AddressFamily::IPv4, AddressFamily::IPv6})
-    for (const auto protocol : kConfiguredRoutes) {
+    for (const auto protocol : protocols) {
       const netlink::RouteQuery query{.family = family, .table = {}, .protocol = protocol, .link = {}};
-      TRY(bulk.dump_routes(query, [&] { some.clear(); }, [&](const netlink::Route& route) { some.push_back(route); }));
+      TRY(bulk.dump_routes(
+          query, [&] { some.clear(); },
+          [&](const netlink::Route& route) {
+            if (state.foreign().wants(route) && some.size() <= ForeignRoutes::kMost) some.push_back(route);
+          }));
       out.insert(out.end(), some.begin(), some.end());
     }
   return ok();
+}
+
+/// Routes of others that are too many to keep must not keep us busy either.
+Status KernelWatch::Impl::hear_routes(Follow what) {
+  state.foreign().follow(what);
+  foreign_known = false;
+  return monitor.set_route_rules(routes_to_hear(what), what == Follow::All);
 }
 
 /// The monitor is open already: what changes during the dumps arrives as events behind them.
@@ -111,12 +136,20 @@ Status KernelWatch::Impl::load_doubtful() {
     state.load_pod_routes(routes);
   }
   foreign_known = !state.take_foreign_doubtful() && foreign_known;
-  if (foreign_known) return ok();
+  if (foreign_known) return bear_routes();
   std::vector<netlink::Route> routes;
   TRY(dump_foreign_routes(routes));
   state.load_foreign(routes);
   foreign_known = true;
-  return ok();
+  return bear_routes();
+}
+
+Status KernelWatch::Impl::bear_routes() {
+  if (!state.foreign().too_many()) return ok();
+  too_many_routes = true;
+  if (state.foreign().followed() == Follow::Configured) return ok();
+  TRY(hear_routes(Follow::Configured));
+  return load_doubtful();
 }
 
 void KernelWatch::Impl::set_bell(bool on) const {
@@ -179,13 +212,23 @@ Result<KernelEvents> KernelWatch::read() {
 
 Result<KernelEvents> KernelWatch::audit() { return impl_->load_again(); }
 
-Resolution KernelWatch::resolve(const IpAddress& next_hop, IfIndex link) const {
-  return impl_->state.resolve(next_hop, link);
+Resolution KernelWatch::resolve(const IpAddress& next_hop, IfIndex link, NextHopResolution how) const {
+  return impl_->state.resolve(next_hop, link, how);
 }
+
+Status KernelWatch::follow(Follow what) {
+  if (impl_->state.foreign().followed() == what && !impl_->too_many_routes) return ok();
+  impl_->too_many_routes = false;
+  impl_->set_bell(true);
+  return impl_->hear_routes(what);
+}
+
+bool KernelWatch::too_many_routes() const { return impl_->too_many_routes; }
 
 bool KernelWatch::is_connected(const IpAddress& address, IfIndex link) const {
   return impl_->state.is_connected(address, link);
 }
+
 std::optional<IpAddress> KernelWatch::address_beside(const IpAddress& local, AddressFamily family, IfIndex link) const {
   return impl_->state.address_beside(local, family, link);
 }

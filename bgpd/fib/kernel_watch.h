@@ -10,8 +10,10 @@
 #include <vector>
 
 #include "bgpd/fib/delta.h"
+#include "bgpd/fib/foreign_routes.h"
 #include "common/clock.h"
 #include "common/ip.h"
+#include "common/next_hop_resolution.h"
 #include "common/result.h"
 #include "common/strong.h"
 
@@ -25,14 +27,17 @@ struct PodEvent {
 
 struct KernelEvents {
   std::vector<PodEvent> pods;               // in order; the last of a prefix is its state
-  bool next_hops_may_have_changed = false;  // links, addresses or foreign routes moved: ask resolve() again
+  bool next_hops_may_have_changed = false;  // links or addresses moved: ask resolve() again
   std::vector<IfIndex> links_changed;  // up, down, gone: learned routes through them must be put back (FibSync::heal)
+  bool routes_changed = false;         // of others, through which next hops are resolved: the same
   bool overrun = false;                // a full dump was taken
 };
 
 struct Resolution {
-  bool resolved = false;  // on link, through an interface that is up
+  bool resolved = false;  // through an interface that is up
   IfIndex oif;
+  std::optional<IpAddress> gateway{};  // on link, that leads there; nothing: it is on link itself
+  std::uint32_t metric = 0;            // of the route by that gateway
   bool operator==(const Resolution&) const = default;
 };
 
@@ -57,7 +62,14 @@ class KernelWatch {
   /// route without gateway that somebody configured leads there. Never through a learned route nor a pod's, never
   /// through a default route. A link-local IPv6 address is looked for on `link` alone, which must have such an address
   /// itself; without a link it resolves nowhere.
-  Resolution resolve(const IpAddress& next_hop, IfIndex link = {}) const;
+  /// With `how`, what is on no link is looked for in the kernel's routes that are not ours, the longest prefix first,
+  /// and of several next hops there the first that is usable counts; needs follow(Follow::All).
+  Resolution resolve(const IpAddress& next_hop, IfIndex link = {},
+                     NextHopResolution how = NextHopResolution::OnLink) const;
+  /// Whose routes are heard of. Configured at first; what is there already comes with the next read().
+  Status follow(Follow what);
+  /// There were more than follow() can bear: next hops are found on link only, until follow() is called again.
+  bool too_many_routes() const;
   /// Whether a packet with TTL 1 may come to `address` as things are: as resolve(), but also where it is a pod, one of
   /// our own (loopback's included), or the gateway of a configured route, which the kernel takes only on link.
   bool is_connected(const IpAddress& address, IfIndex link = {}) const;

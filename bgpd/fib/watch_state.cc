@@ -225,7 +225,7 @@ KernelEvents WatchState::take() {
   out.links_changed.assign(links_changed_.begin(), links_changed_.end());
   links_changed_.clear();
   out.next_hops_may_have_changed = std::exchange(next_hops_changed_, false);
-  if (foreign_.take_changed()) out.next_hops_may_have_changed = true;
+  out.routes_changed = foreign_.take_changed();
   return out;
 }
 
@@ -241,18 +241,36 @@ Resolution WatchState::resolve_on_link(const IpAddress& next_hop, IfIndex link) 
   return {.resolved = true, .oif = link};
 }
 
-Resolution WatchState::resolve(const IpAddress& next_hop, IfIndex link) const {
+Resolution WatchState::resolve(const IpAddress& next_hop, IfIndex link, NextHopResolution how) const {
   if (next_hop.is_v6() && next_hop.is_link_local()) return resolve_on_link(next_hop, link);
   // The node itself is no way out (RFC 4271 section 5.1.3 calls such a next hop semantically incorrect).
   if (is_local(next_hop) || next_hop.is_unspecified() || next_hop.is_multicast() || next_hop.is_loopback()) return {};
-  for (int length = next_hop.bits(); length > 0; --length) {
+  const bool recursive = how != NextHopResolution::OnLink && foreign_.followed() == Follow::All;
+  const int least = recursive && how == NextHopResolution::RecursiveViaDefault ? 0 : 1;
+  for (int length = next_hop.bits(); length >= least; --length) {
     const Prefix subnet(next_hop, static_cast<std::uint8_t>(length));
     const bool has_ends = next_hop.is_v4() && length < 31;  // RFC 3021: a /31 has neither network nor broadcast
     const bool is_end = has_ends && (next_hop == subnet.address() || next_hop == subnet.last_address());
     if (is_end && connected_.contains(subnet)) return {};
     if (const auto found = link_to(subnet, /*loopback_too=*/false)) return {.resolved = true, .oif = *found};
+    if (!recursive) continue;
+    if (const auto found = route_to(subnet)) return *found;
   }
   return {};
+}
+
+/// By another's route to exactly this subnet that has a gateway. One that discards ends the search unresolved. The
+/// kernel takes a gateway that it does not find on link by itself only with a flag of that route's: passed over.
+std::optional<Resolution> WatchState::route_to(const Prefix& subnet) const {
+  for (const auto& route : foreign_.at(subnet)) {
+    if (route.type != netlink::RouteType::Unicast) return Resolution{};
+    for (const auto& hop : route.next_hops) {
+      if (!hop.gateway || !is_usable_link(hop.link) || links_.at(hop.link).loopback) continue;
+      if (hop.on_link && !hop.gateway->is_link_local() && resolve(*hop.gateway).oif != hop.link) continue;
+      return Resolution{.resolved = true, .oif = hop.link, .gateway = hop.gateway, .metric = route.metric};
+    }
+  }
+  return std::nullopt;
 }
 
 bool WatchState::is_usable_link(IfIndex index) const {

@@ -47,7 +47,8 @@ class WatchState {
   KernelEvents take();
 
   // ------------------------------------------------------------ questions
-  Resolution resolve(const IpAddress& next_hop, IfIndex link = {}) const;
+  Resolution resolve(const IpAddress& next_hop, IfIndex link = {},
+                     NextHopResolution how = NextHopResolution::OnLink) const;
   bool is_connected(const IpAddress& address, IfIndex link) const;
   std::optional<IpAddress> address_beside(const IpAddress& local, AddressFamily family, IfIndex link = {}) const;
   std::optional<IpAddress> link_local_beside(const IpAddress& local, IfIndex link = {}) const;
@@ -84,6 +85,7 @@ class WatchState {
   bool is_pod_route(const netlink::Route& route) const;
   Resolution resolve_on_link(const IpAddress& next_hop, IfIndex link) const;
   bool is_usable_link(IfIndex index) const;
+  std::optional<Resolution> route_to(const Prefix& subnet) const;
   std::optional<IfIndex> link_to(const Prefix& subnet, bool loopback_too) const;
   template <class Accept>
   std::optional<IpAddress> lowest_beside(const IpAddress& local, IfIndex link, Accept accept) const;

@@ -28,6 +28,14 @@ bool has(const PathAttributes& attributes, Community community) {
   return std::ranges::find(attributes.communities, community) != attributes.communities.end();
 }
 
+bool is_of_link(const IpAddress& address) { return address.is_v6() && address.is_link_local(); }
+
+/// The next hop is the link-local address, on the link that we share with the peer.
+bool is_on_peers_link(const RibPeer& peer, const PathAttributes& attributes) {
+  if (peer.link == IfIndex{}) return false;
+  return is_of_link(attributes.next_hop) || (attributes.link_local && is_of_link(peer.address));
+}
+
 }  // namespace
 
 AttributesPtr with_otc(const RibPeer& peer, const AttributesPtr& attributes) {
@@ -38,12 +46,14 @@ AttributesPtr with_otc(const RibPeer& peer, const AttributesPtr& attributes) {
   return marked;
 }
 
-AttributesPtr with_link(const RibPeer& peer, AttributesPtr attributes) {
-  const auto is_of_link = [](const IpAddress& address) { return address.is_v6() && address.is_link_local(); };
-  const bool only = is_of_link(attributes->next_hop);
-  if (peer.link == IfIndex{} || (!only && !(attributes->link_local && is_of_link(peer.address)))) return attributes;
+AttributesPtr located(const RibPeer& peer, AttributesPtr attributes) {
+  const bool by_link = is_on_peers_link(peer, *attributes);
+  const IfIndex link = by_link ? peer.link : IfIndex{};
+  const auto how = by_link ? NextHopResolution::OnLink : peer.resolution;
+  if (attributes->marks.link == link && attributes->marks.resolution == how) return attributes;
   auto marked = std::make_shared<PathAttributes>(*attributes);
-  marked->marks.link = peer.link;
+  marked->marks.link = link;
+  marked->marks.resolution = how;
   return marked;
 }
 
@@ -87,7 +97,8 @@ Refusal check_attributes(const RibPeer& peer, const RibSettings& rib, const Path
   }
   // RFC 4271 section 6.3: "the IP address of the receiving speaker" cannot be the next hop.
   if (attributes.next_hop == peer.local_v4 || attributes.next_hop == peer.local_v6) return Refusal::OwnNextHop;
-  if (attributes.marks.link != IfIndex{} && effective_next_hop(attributes).address == peer.local_link_local)
+  if (is_on_peers_link(peer, attributes) &&
+      attributes.link_local.value_or(attributes.next_hop) == peer.local_link_local)
     return Refusal::OwnNextHop;
   if (is_leak(peer, attributes)) return Refusal::RouteLeak;
   return Refusal::None;

@@ -19,10 +19,11 @@ PolicyRoute import_route(const RibPeer& peer, const Prefix& prefix);
 /// marked with its AS. The argument itself where nothing is to be added.
 AttributesPtr with_otc(const RibPeer& peer, const AttributesPtr& attributes);
 
-/// RFC 2545 section 3: a link-local next hop is marked with the link that we share with the peer. It is used where it
-/// is all there is, and on a session between link-local addresses, whose ends need not share another subnet. The
-/// argument itself where there is none, or no such link.
-AttributesPtr with_link(const RibPeer& peer, AttributesPtr attributes);
+/// Where the next hop of an accepted route is looked for. RFC 2545 section 3: a link-local one on the link that we
+/// share with the peer; it is used where it is all there is, and on a session between link-local addresses, whose ends
+/// need not share another subnet. Any other one as the peer's settings say. The argument itself where it says so
+/// already.
+AttributesPtr located(const RibPeer& peer, AttributesPtr attributes);
 
 /// RFC 8326 section 4: what an external peer is about to take down is used last. The argument itself where the
 /// community is not there (import policy may have taken it off), or not to be heeded.

@@ -7,7 +7,9 @@ namespace slash32::bgp {
 NextHop effective_next_hop(const PathAttributes& attributes) {
   const auto& global = attributes.next_hop;
   if (attributes.marks.link != IfIndex{}) return {attributes.link_local.value_or(global), attributes.marks.link};
-  return {attributes.link_local && global.is_unspecified() ? *attributes.link_local : global, {}};
+  return {attributes.link_local && global.is_unspecified() ? *attributes.link_local : global,
+          {},
+          attributes.marks.resolution};
 }
 
 std::uint32_t NextHops::acquire(const NextHop& hop) {

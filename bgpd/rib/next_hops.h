@@ -12,8 +12,8 @@
 
 namespace slash32::bgp {
 
-/// What to resolve: the next hop, or its link-local address where that is to be used (import.h: with_link) or the
-/// global one is not given (RFC 2545).
+/// What to resolve: the next hop, or its link-local address where that is to be used (import.h: located) or the global
+/// one is not given (RFC 2545).
 NextHop effective_next_hop(const PathAttributes& attributes);
 
 class NextHops {
@@ -24,7 +24,11 @@ class NextHops {
   std::uint32_t acquire(const NextHop& hop);
   void release(std::uint32_t id);
   const NextHopState& state(std::uint32_t id) const { return entries_[id].state; }
-  const IpAddress& address(std::uint32_t id) const { return entries_[id].hop.address; }
+  const NextHop& hop(std::uint32_t id) const { return entries_[id].hop; }
+  /// What the kernel is to have of it.
+  FibNextHop in_kernel(std::uint32_t id) const {
+    return {entries_[id].state.gateway.value_or(entries_[id].hop.address), entries_[id].state.oif};
+  }
   /// Where the prefixes are that may use it.
   BlockIndex& index(std::uint32_t id, std::size_t family) { return entries_[id].index[family]; }
   /// Asks again. The number when something changed, 0 otherwise or when nobody uses it.

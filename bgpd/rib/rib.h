@@ -18,6 +18,7 @@
 #include "bgpd/wire/message.h"
 #include "common/bgp_role.h"
 #include "common/ip.h"
+#include "common/next_hop_resolution.h"
 #include "common/strong.h"
 #include "config/bgpd_conf.h"
 
@@ -44,6 +45,7 @@ struct RibPeer {
   std::optional<IpAddress> local_v6;
   std::optional<IpAddress> local_link_local;  // only where the peer is on that link (RFC 2545 section 3)
   IfIndex link;  // the one we share with the peer: there its link-local next hops are; 0: none
+  NextHopResolution resolution = NextHopResolution::OnLink;  // of its other next hops
   bool route_reflector_client = false;
   std::array<std::uint8_t, 2>
       add_path{};                // IPv4, IPv6: how many paths to a prefix it is told (RFC 7911); 0: one, no path id
@@ -72,18 +74,22 @@ struct LocalRoute {
   bool operator==(const LocalRoute&) const = default;
 };
 
-/// What is to be resolved: an address, and the link on which a link-local one is (RFC 4007); else 0.
+/// What is to be resolved: an address, and the link on which a link-local one is (RFC 4007); else 0, and how it may be
+/// done.
 struct NextHop {
   IpAddress address;
   IfIndex link;
+  NextHopResolution how = NextHopResolution::OnLink;
   bool operator==(const NextHop&) const = default;
 };
 
-/// What the kernel can do with a next hop. `igp_cost` is RFC 4271 section 9.1.2.2 e)'s interior cost.
+/// What the kernel can do with a next hop. `igp_cost` is RFC 4271 section 9.1.2.2 e)'s interior cost. `gateway`: the
+/// one on link that leads to it; nothing: it is on link itself.
 struct NextHopState {
   bool resolved = false;
   IfIndex oif;
   std::uint32_t igp_cost = 0;
+  std::optional<IpAddress> gateway{};
   bool operator==(const NextHopState&) const = default;
 };
 using NextHopResolver = std::function<NextHopState(const NextHop& next_hop)>;
@@ -110,6 +116,8 @@ struct PathView {
   bool stale = false;
   bool long_lived_stale = false;  // RFC 9494: of the neighbour's own telling or by the time it is away
   bool resolved = false;
+  std::optional<IpAddress> gateway;  // that leads to the next hop, where it is not on link; at this cost:
+  std::uint32_t igp_cost = 0;
   std::string why_not;  // why it was refused or lost; empty for the best
   /// The step of the decision process at which it lost, or the best one's last rival did: "localPref", "notEligible",
   /// "onlyPath".
@@ -278,6 +286,7 @@ class Rib {
 template <>
 struct std::hash<slash32::bgp::NextHop> {
   std::size_t operator()(const slash32::bgp::NextHop& hop) const noexcept {
-    return std::hash<slash32::IpAddress>{}(hop.address) ^ static_cast<std::size_t>(hop.link.value);
+    return std::hash<slash32::IpAddress>{}(hop.address) ^ static_cast<std::size_t>(hop.link.value) ^
+           static_cast<std::size_t>(hop.how) << 32;
   }
 };

@@ -36,7 +36,7 @@ std::optional<PrefixLimitExceeded> Rib::Impl::update(RibPeerState& peer, const U
 void Rib::Impl::announce(RibPeerState& peer, const Update::Reach& reach) {
   if (reach.prefixes.empty() || !contains(peer.conf.families, reach.prefixes.front().family())) return;
   const std::size_t family = index_of(reach.prefixes.front().family());
-  const SetId received = sets.intern(with_link(peer.conf, with_otc(peer.conf, reach.attributes)));
+  const SetId received = sets.intern(with_otc(peer.conf, reach.attributes));
   const Refusal refusal = check_attributes(peer.conf, settings, sets.get(received));
   std::optional<Imported> shared;  // policy's answer, where it is the same for every prefix of the message
   const PathId* path_ids = reach.path_ids.empty() ? nullptr : reach.path_ids.data();
@@ -222,11 +222,12 @@ Rib::Impl::Imported Rib::Impl::import(const RibPeerState& peer, const Prefix& pr
 Rib::Impl::Imported Rib::Impl::apply_policy(const RibPeerState& peer, const Prefix& prefix, SetId received) {
   if (!peer.conf.import_policies) {
     if (peer.conf.external) return {Refusal::NoPolicy, 0};  // RFC 8212 section 2
-    const bool last = says_long_lived_stale(peer.conf, sets.get(received));
-    if (!last && !is_draining(peer)) return {Refusal::None, sets.add_reference(received)};
     AttributesPtr attributes = sets.pointer(received);
     if (is_draining(peer)) attributes = used_last(std::move(attributes));
-    return {Refusal::None, sets.intern(last ? last_resort(attributes) : std::move(attributes))};
+    if (says_long_lived_stale(peer.conf, sets.get(received))) attributes = last_resort(attributes);
+    attributes = located(peer.conf, std::move(attributes));
+    if (attributes == sets.pointer(received)) return {Refusal::None, sets.add_reference(received)};
+    return {Refusal::None, sets.intern(std::move(attributes))};
   }
   const AttributesPtr& attributes = sets.pointer(received);
   PolicyResult result = bgp::evaluate(settings.policies, *peer.conf.import_policies, import_route(peer.conf, prefix),
@@ -235,6 +236,7 @@ Rib::Impl::Imported Rib::Impl::apply_policy(const RibPeerState& peer, const Pref
   result.attributes = with_graceful_shutdown(peer.conf, std::move(result.attributes));
   if (is_draining(peer)) result.attributes = used_last(std::move(result.attributes));
   if (says_long_lived_stale(peer.conf, *attributes)) result.attributes = last_resort(result.attributes);
+  result.attributes = located(peer.conf, std::move(result.attributes));
   if (result.attributes == attributes) return {Refusal::None, sets.add_reference(received)};
   return {Refusal::None, sets.intern(std::move(result.attributes))};
 }

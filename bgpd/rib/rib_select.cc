@@ -90,10 +90,7 @@ void Rib::Impl::note_best(std::size_t family, PrefixId id) {
 // not ours to write.
 std::uint32_t Rib::Impl::kernel_group(const Node& node, std::size_t best) {
   if (scratch[best].local) return 0;
-  const auto hop_of = [&](std::size_t i) {
-    const std::uint32_t hop = sets.tag(node.paths.all()[i].accepted);
-    return FibNextHop{next_hops.address(hop), next_hops.state(hop).oif};
-  };
+  const auto hop_of = [&](std::size_t i) { return next_hops.in_kernel(sets.tag(node.paths.all()[i].accepted)); };
   const PolicyMarks& marks = scratch[best].attributes->marks;
   if (marks.blackhole) return fib_groups.intern({{}, marks.kernel_metric, true});
   scratch_hops.clear();

@@ -25,6 +25,11 @@ void Rib::Impl::visit_node(std::size_t family, PrefixId id, const std::function<
     view.long_lived_stale = path.accepted != 0 && sets.get(path.accepted).marks.long_lived_stale;
     view.path_id = path.path_id;
     view.resolved = is_local || (path.accepted != 0 && next_hops.state(sets.tag(path.accepted)).resolved);
+    if (!is_local && path.accepted != 0) {
+      const NextHopState& hop = next_hops.state(sets.tag(path.accepted));
+      view.gateway = hop.gateway;
+      view.igp_cost = hop.igp_cost;
+    }
     view.why_not = why_not(prefix, path, candidates[i]);
     view.step = key_of(view.best ? won_at(candidates, i) : candidates[i].lost);
     if (view.best) view.won_by = won_text(won_at(candidates, i));

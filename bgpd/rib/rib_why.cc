@@ -3,6 +3,22 @@
 #include "bgpd/rib/rib_impl.h"
 
 namespace slash32::bgp {
+namespace {
+
+std::string why_unresolved(const NextHop& hop) {
+  auto out = std::string{"next hop "}.append(hop.address.to_string()).append(" is unresolved: ");
+  switch (hop.how) {
+    case NextHopResolution::OnLink:
+      return out.append("not connected");
+    case NextHopResolution::Recursive:
+      return out.append("not connected, and no route of others leads there but a default route");
+    case NextHopResolution::RecursiveViaDefault:
+      return out.append("not connected, and no route of others leads there");
+  }
+  return out;
+}
+
+}  // namespace
 
 std::string Rib::Impl::why_not(const Prefix& prefix, const Path& path, const Candidate& candidate) const {
   // Without a policy any more: it was taken away, and the route's turn to be evaluated again has not come.
@@ -15,10 +31,9 @@ std::string Rib::Impl::why_not(const Prefix& prefix, const Path& path, const Can
   if (path.refusal != Refusal::None) return std::string{to_string(path.refusal)};
   if (candidate.lost == DecisionStep::Won) return {};
   if (candidate.lost != DecisionStep::NotEligible) return std::string{to_string(candidate.lost)};
-  if (!next_hops.state(sets.tag(path.accepted)).resolved && !sets.get(path.accepted).marks.blackhole)
-    return std::string{"next hop "}
-        .append(next_hops.address(sets.tag(path.accepted)).to_string())
-        .append(" is unresolved: not connected");
+  const std::uint32_t hop = sets.tag(path.accepted);
+  if (!next_hops.state(hop).resolved && !sets.get(path.accepted).marks.blackhole)
+    return why_unresolved(next_hops.hop(hop));
   return "selection is deferred until the neighbours have sent End-of-RIB";
 }
 

@@ -63,7 +63,7 @@ std::size_t hash_value(const PathAttributes& a) {
   }
   h.add(std::uint64_t{a.marks.kernel_metric} << 8 | static_cast<std::uint64_t>(a.marks.blackhole) << 4 |
         static_cast<std::uint64_t>(a.marks.next_hop));
-  h.add(static_cast<std::uint64_t>(a.marks.link.value));
+  h.add(static_cast<std::uint64_t>(a.marks.link.value) << 8 | static_cast<std::uint64_t>(a.marks.resolution));
   return h.value();
 }
 

@@ -11,6 +11,7 @@
 
 #include "common/community.h"
 #include "common/ip.h"
+#include "common/next_hop_resolution.h"
 #include "common/strong.h"
 
 namespace slash32::bgp {
@@ -64,6 +65,7 @@ struct PolicyMarks {
   std::uint32_t kernel_metric = 0;      // of import policy; 0: the configured one
   bool long_lived_stale = false;        // used last, and told to few (RFC 9494 section 4.3)
   IfIndex link;                         // of import: the next hop is the link-local address, on this link
+  NextHopResolution resolution = NextHopResolution::OnLink;  // of import: how the next hop is looked for
   bool operator==(const PolicyMarks&) const = default;
 };
 

@@ -75,7 +75,7 @@ void add_rule(Filter& filter, const RouteRule& rule) {
   filter.end_rule();
 }
 
-std::vector<sock_filter> compile(const MonitorOptions& options) {
+std::vector<sock_filter> compile(const std::vector<RouteRule>& rules, bool other_routes) {
   Filter filter;
   filter.load16(kTypeAt);  // what is not a route passes
   filter.unless_equal(htons(RTM_NEWROUTE), false);
@@ -83,13 +83,14 @@ std::vector<sock_filter> compile(const MonitorOptions& options) {
   filter.verdict(true);
   filter.end_rule();
   // The two jumps above leave towards the rules; everything below is about routes only.
-  for (const RouteRule& rule : options.route_rules) add_rule(filter, rule);
-  filter.verdict(options.other_routes);
+  for (const RouteRule& rule : rules) add_rule(filter, rule);
+  filter.verdict(other_routes);
   return std::move(filter.code());
 }
 
-Status attach(int fd, const MonitorOptions& options) {
-  auto code = compile(options);
+Status attach(int fd, const std::vector<RouteRule>& rules, bool other_routes) {
+  if (rules.size() > kRuleLimit) return fail(5, "more than 20 rules for route events");
+  auto code = compile(rules, other_routes);
   const sock_fprog program{.len = static_cast<std::uint16_t>(code.size()), .filter = code.data()};
   if (::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0)
     return sys_fail("attach the filter of route events");
@@ -142,7 +143,6 @@ bool decode(const nlmsghdr& message, Event& out) {
 }  // namespace
 
 Result<Monitor> Monitor::open(const MonitorOptions& options) {
-  if (options.route_rules.size() > kRuleLimit) return fail(5, "more than 20 rules for route events");
   UniqueFd fd{::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE)};
   if (!fd) return sys_fail("open a socket for the kernel's events");
   sockaddr_nl address{};
@@ -153,9 +153,14 @@ Result<Monitor> Monitor::open(const MonitorOptions& options) {
       ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &options.receive_buffer, sizeof options.receive_buffer) != 0)
     return sys_fail("size the socket of the kernel's events");
   // The filter first: no event may slip in between.
-  if (auto attached = attach(fd.get(), options); !attached) return std::unexpected(attached.error());
+  if (auto attached = attach(fd.get(), options.route_rules, options.other_routes); !attached)
+    return std::unexpected(attached.error());
   if (auto joined = join(fd.get(), options); !joined) return std::unexpected(joined.error());
   return Monitor(std::move(fd));
+}
+
+Status Monitor::set_route_rules(const std::vector<RouteRule>& rules, bool other_routes) {
+  return attach(fd_.get(), rules, other_routes);
 }
 
 Result<Monitor::Outcome> Monitor::read(std::size_t datagrams, const std::function<void(const Event&)>& each) {

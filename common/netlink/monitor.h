@@ -53,6 +53,9 @@ class Monitor {
   /// In the calling thread's network namespace; events count from here on.
   static Result<Monitor> open(const MonitorOptions& options);
 
+  /// Other rules for route events from here on; those that wait are as the old ones had them.
+  Status set_route_rules(const std::vector<RouteRule>& rules, bool other_routes);
+
   /// Readable when events wait.
   int fd() const { return fd_.get(); }
 

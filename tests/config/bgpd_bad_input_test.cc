@@ -262,6 +262,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"max_warn", NEIGHBOR(R"("maxPrefixes": {"warn": 101})"), "/neighbors/0/maxPrefixes/warn: "},
         Mistake{"max_restart", NEIGHBOR(R"("maxPrefixes": {"restart": 86401})"), "/neighbors/0/maxPrefixes/restart: "},
         Mistake{"as_set", NEIGHBOR(R"("allowAsSet": 1)"), "/neighbors/0/allowAsSet: "},
+        Mistake{"resolution", NEIGHBOR(R"("nextHopResolution": "default")"), "/neighbors/0/nextHopResolution: "},
         Mistake{"connected_check", NEIGHBOR(R"("connectedCheck": "no")"), "/neighbors/0/connectedCheck: "},
         Mistake{"extended_next_hop", NEIGHBOR(R"("extendedNextHop": "v6")"), "/neighbors/0/extendedNextHop: "},
         Mistake{"enhanced", NEIGHBOR(R"("enhancedRouteRefresh": 1)"), "/neighbors/0/enhancedRouteRefresh: "},

@@ -107,7 +107,7 @@ TEST(BgpdConf, IsReadAgainAsItWasPrinted) {
           "neighbors": [{"address": "fd00::2", "remoteAs": "external", "connectRetryTime": 0.5, "ttlSecurity": true,
                          "families": ["ipv6"], "allow": ["default", "martians", "connected"], "maxPrefixes": {"in": 5, "out": 6, "warn": 50, "restart": 0}, "nextHop": "self",
                          "gracefulShutdown": false, "drain": true, "allowAsSet": true, "extendedMessages": true,
-                         "enhancedRouteRefresh": false, "connectedCheck": false, "extendedNextHop": true,
+                         "enhancedRouteRefresh": false, "connectedCheck": false, "nextHopResolution": "recursiveViaDefault", "extendedNextHop": true,
                          "gracefulRestart": {"longLived": {"staleTime4": 5, "staleTime6": 6, "maxStaleTime": 7, "partialDeployment": true}}, "addPath": {"receive": true, "send": "all"},
                          "role": "rs-client", "roleStrict": true, "enforceFirstAs": true,
                          "export": ["p"], "localAs": 7, "allowOwnAs": 1, "passwordFile": "/k", "bindInterface": "eth0"}],

@@ -33,6 +33,26 @@ TEST(ConnectedCheck, IsForExternalNeighborsOverOneHop) {
   EXPECT_FALSE(checked([](auto& n) { n.interface = "eth0"; })) << "heard on its link";
 }
 
+TEST(NextHopResolutionOf, AnExternalNeighborOverOneHopIsOnLinkWhateverItAsksFor) {  // RFC 4271 section 6.3
+  config::BgpdConf conf;
+  conf.local_as = Asn{65001};
+  auto one = external();
+  one.next_hop_resolution = NextHopResolution::Recursive;
+  const auto resolution = [&] { return rib_peer(conf, one, {}, one.address, {}).resolution; };
+  EXPECT_EQ(resolution(), NextHopResolution::OnLink);
+  one.multihop = 2;
+  EXPECT_EQ(resolution(), NextHopResolution::Recursive);
+  one.multihop.reset();
+  one.connected_check = false;
+  EXPECT_EQ(resolution(), NextHopResolution::Recursive);
+  one.connected_check = true;
+  one.remote_as.asn = Asn{65001};
+  EXPECT_EQ(resolution(), NextHopResolution::Recursive);
+  EXPECT_FALSE(wants_recursion(conf));
+  conf.neighbors = {one};
+  EXPECT_TRUE(wants_recursion(conf));
+}
+
 struct NeighborsOffLink : NeighborsTest {
   NeighborsOffLink() {
     add_static(std::nullopt);

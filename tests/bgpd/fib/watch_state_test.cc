@@ -1,54 +1,11 @@
 // What is known of pods, links and addresses, fed by hand.
-#include "bgpd/fib/watch_state.h"
+#include "tests/bgpd/fib/watch_world.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-namespace slash32::bgp {
+namespace slash32::bgp::test {
 namespace {
 
-using netlink::RouteProtocol;
 using testing::ElementsAre;
 using testing::IsEmpty;
-
-IpAddress ip(const char* text) { return *IpAddress::parse(text); }
-
-netlink::Link link(int index, bool up = true, bool carrier = true) {
-  netlink::Link out;
-  out.index = IfIndex{index};
-  out.up = up;
-  out.carrier = carrier;
-  return out;
-}
-
-netlink::Address address(int index, const char* text, std::uint8_t length) {
-  netlink::Address out;
-  out.link = IfIndex{index};
-  out.address = ip(text);
-  out.prefix_length = length;
-  return out;
-}
-
-netlink::Route pod(const char* text, int index) {
-  netlink::Route out;
-  out.destination = Prefix::host(ip(text));
-  out.protocol = RouteProtocol::Slash32Pod;
-  out.metric = netlink::kPodMetric;
-  out.next_hops = {{.gateway = {}, .link = IfIndex{index}}};
-  return out;
-}
-
-PodEvent event(const char* text, bool live) { return {Prefix::host(ip(text)), live}; }
-
-struct World : testing::Test {
-  WatchState state{netlink::kMainTable};
-  void SetUp() override {
-    state.on_link(link(2), false);
-    state.on_address(address(2, "192.0.2.10", 24), false);
-    state.on_link(link(7), false);
-    (void)state.take();
-  }
-};
 
 using WatchStatePods = World;
 
@@ -268,73 +225,5 @@ TEST(WatchStateOwnV4, IsNeitherDockersNorAVip) {
   EXPECT_EQ(state.own_v4(std::vector{ip("10.0.9.9")}), ip("10.0.0.1")) << "a bridge may be the uplink";
 }
 
-// ---------------------------------------------------------------- connected neighbours
-
-netlink::Route configured(const char* to, const char* gateway, int index) {
-  netlink::Route out;
-  out.destination = *Prefix::parse(to, true);
-  out.protocol = RouteProtocol::Static;
-  out.next_hops = {{.gateway = {}, .link = IfIndex{index}}};
-  if (*gateway != '\0') out.next_hops[0].gateway = ip(gateway);
-  return out;
-}
-
-struct WatchStateConnected : World {
-  bool is_connected(const char* text) { return state.is_connected(ip(text), {}); }
-};
-
-TEST_F(WatchStateConnected, IsWhoIsInASubnetOfALinkThatIsUp) {
-  EXPECT_TRUE(is_connected("192.0.2.1"));
-  EXPECT_TRUE(is_connected("192.0.2.10")) << "the node itself: another daemon";
-  EXPECT_FALSE(is_connected("198.51.100.1"));
-  state.on_link(link(2, true, false), false);
-  EXPECT_FALSE(is_connected("192.0.2.1")) << "no carrier";
-}
-
-TEST_F(WatchStateConnected, IsWhoARouteWithoutGatewayLeadsToButNoDefaultRoute) {
-  state.on_route(configured("0.0.0.0/0", "", 7), false, false);
-  EXPECT_FALSE(is_connected("198.51.100.1"));
-  state.on_route(configured("198.51.100.1/32", "", 7), false, false);
-  EXPECT_TRUE(is_connected("198.51.100.1"));
-  EXPECT_TRUE(state.take().next_hops_may_have_changed);
-  EXPECT_EQ(state.resolve(ip("198.51.100.1")), (Resolution{true, IfIndex{7}}));
-  state.on_link(link(7, true, false), false);
-  EXPECT_TRUE(state.take().next_hops_may_have_changed) << "without an address of its own";
-  EXPECT_FALSE(is_connected("198.51.100.1"));
-}
-
-TEST_F(WatchStateConnected, IsAConfiguredRoutesGatewayWhichIsNoNextHopOfOthersYet) {
-  state.on_route(configured("0.0.0.0/0", "198.51.100.1", 7), false, false);
-  EXPECT_TRUE(is_connected("198.51.100.1"));
-  EXPECT_FALSE(is_connected("198.51.100.2"));
-  EXPECT_FALSE(state.resolve(ip("198.51.100.2")).resolved);
-}
-
-TEST_F(WatchStateConnected, IsAPodAsLongAsItLives) {
-  state.on_route(pod("10.0.0.1", 7), false, false);
-  EXPECT_TRUE(is_connected("10.0.0.1"));
-  state.on_link(link(7), true);
-  EXPECT_FALSE(is_connected("10.0.0.1"));
-}
-
-TEST_F(WatchStateConnected, IsWhoIsOnTheLoopbackThoughNoNextHopIs) {
-  auto lo = link(1);
-  lo.loopback = true;
-  state.on_link(lo, false);
-  state.on_address(address(1, "127.0.0.1", 8), false);
-  EXPECT_TRUE(is_connected("127.0.0.2"));
-  EXPECT_FALSE(state.resolve(ip("127.0.0.2")).resolved);
-}
-
-TEST_F(WatchStateConnected, OfALinkThatWentDownOthersRoutesAreDoubtfulAndDumpedAgain) {
-  state.on_route(configured("198.51.100.1/32", "", 7), false, false);
-  EXPECT_FALSE(state.take_foreign_doubtful());
-  state.on_link(link(7, false), false);
-  EXPECT_TRUE(state.take_foreign_doubtful());
-  state.load_foreign({});
-  state.on_link(link(7), false);
-  EXPECT_FALSE(is_connected("198.51.100.1"));
-}
-
 }  // namespace
-}  // namespace slash32::bgp
+}  // namespace slash32::bgp::test

@@ -42,9 +42,10 @@ BFD_RESTART = "Its stale routes stay when its BFD ends with it (RFC 5882)"
 LINK_LOCAL = "Sessions between link-local addresses, both families by link-local next hops (RFC 2545, RFC 8950)"
 MRT = "It reads our table from an MRT file (RFC 6396)"
 UNNUMBERED = "Unnumbered: found by router advertisement, both families by link-local next hops (RFC 4861)"
-FEATURES = (ROUTES, PACKETS, LINK_LOCAL, UNNUMBERED, OVER_V6, MD5, GTSM, DELAY_OPEN, AS4, REFRESH, ENHANCED, EXTENDED,
-            OUR_RESTART, NOTIFICATION_RESTART, ROLES, ROUTE_SERVER, ADD_PATH_FROM, ADD_PATH_TO, POLICY, MAX_PREFIX, SHUTDOWN, DRAIN,
-            LONG_LIVED, BFD, BFD_MULTIHOP, BFD_BGP, BFD_RESTART, MRT)
+RECURSION = "Its loopback as next hop, resolved through another's route in the kernel and following it"
+FEATURES = (ROUTES, PACKETS, LINK_LOCAL, UNNUMBERED, OVER_V6, RECURSION, MD5, GTSM, DELAY_OPEN, AS4, REFRESH, ENHANCED,
+            EXTENDED, OUR_RESTART, NOTIFICATION_RESTART, ROLES, ROUTE_SERVER, ADD_PATH_FROM, ADD_PATH_TO, POLICY, MAX_PREFIX,
+            SHUTDOWN, DRAIN, LONG_LIVED, BFD, BFD_MULTIHOP, BFD_BGP, BFD_RESTART, MRT)
 
 _UNTRIED = "not tried"
 _NO_FIB = "has no way into the kernel here"
@@ -58,6 +59,7 @@ ABSENT = {
     **{(feature, name): _UNTRIED for feature in (ENHANCED, EXTENDED, OVER_V6) for name in
        ("GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
     **{(feature, "FRR 8.4"): f"{_UNTRIED}: BFD by itself is" for feature in (BFD_MULTIHOP, BFD_RESTART)},
+    **{(RECURSION, name): _ONE for name in ("GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
     **{(PACKETS, name): _NO_FIB for name in ("GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
     (REFRESH, "OpenBGPD 7.7"): "answers each request with “not negotiated”, though it offers the capability",
     (OUR_RESTART, "ExaBGP 4.2"): "keeps no routes of a neighbour that is away",
