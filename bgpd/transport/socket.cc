@@ -168,11 +168,11 @@ Result<IfIndex> ingress_link(int fd, AddressFamily family) {
     if (v4) {
       in_pktinfo info{};
       std::memcpy(&info, CMSG_DATA(one), sizeof info);
-      return IfIndex{static_cast<std::uint32_t>(info.ipi_ifindex)};
+      return IfIndex{info.ipi_ifindex};
     }
     in6_pktinfo info{};
     std::memcpy(&info, CMSG_DATA(one), sizeof info);
-    return IfIndex{info.ipi6_ifindex};
+    return IfIndex{static_cast<int>(info.ipi6_ifindex)};
   }
   return fail(5, "the kernel does not say by which link the connection came");
 }
