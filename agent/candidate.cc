@@ -94,7 +94,7 @@ void Candidate::give_back(std::function<void()> done) {
   timer_.async_wait([this, here = std::weak_ptr(here_)](const boost::system::error_code& error) {
     if (!error && !here.expired()) finish();
   });
-  leave(lease_.resign(now(), micro_time()));
+  leave(lease_.resign(micro_time()));
 }
 
 void Candidate::leave(const kube::LeaseActions& actions) {

@@ -114,14 +114,13 @@ LeaseActions Lease::found(Instant now, const std::string& wall) {
   return out;
 }
 
-/// Its holder makes it again at once. Others leave it the time in which it hears of that, and to one whom they saw in
-/// it what is left of its term.
+/// Its holder makes it again when it renews: others leave it the time for that. Where they saw a holder, they wait
+/// until its term is over in any case: it may have renewed just before the object went, and hear of nothing.
 LeaseActions Lease::missed(Instant now, const std::string& wall) {
   trouble_.clear();
   if (!held_) {
     if (!missed_since_) missed_since_ = now;
-    auto until = *missed_since_ + settings_.renew * 3 / 2;
-    if (!seen_.holder.empty()) until = std::max(until, unchanged_since_ + settings_.duration);
+    const auto until = *missed_since_ + (seen_.holder.empty() ? settings_.renew * 3 / 2 : settings_.stop);
     if (now < until) {
       next_ = until;
       return {};
@@ -209,11 +208,10 @@ LeaseActions Lease::write(Instant now, const std::string& wall) {
                     .content_type = "application/merge-patch+json"}}};
 }
 
-LeaseActions Lease::resign(Instant now, const std::string& wall) {
+LeaseActions Lease::resign(const std::string& wall) {
   LeaseActions out;
   leaving_ = true;
   next_.reset();
-  sent_at_ = now;
   if (!std::exchange(held_, false)) return out;
   out.emplace_back(act::Deposed{});
   if (asked_ == Asked::Nothing) std::ranges::move(give_back(wall), std::back_inserter(out));

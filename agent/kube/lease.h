@@ -3,8 +3,8 @@
 //
 // No clock is compared with another machine's: a lease is over when it was seen unchanged for its whole duration, by
 // our own clock. Whoever cannot renew stops in time, before others may begin; who stops in order gives it back. One
-// that is deleted is still its holder's, for who saw it, until that would have been over; who never saw it waits for as
-// long as a holder takes to make it again.
+// that is deleted is still its holder's, for who saw one, until that one's term is over; who saw none waits for as long
+// as a holder takes to make it again.
 #pragma once
 
 #include <cstdint>
@@ -58,7 +58,7 @@ class Lease {
   LeaseActions on_timer(Instant now, const std::string& wall);
   /// Gives it back, if we hold it: others need not wait for its end. What was asked already is waited for, since it
   /// decides what there is to give back; answers still go to on_answer(), timers do not, until gone().
-  LeaseActions resign(Instant now, const std::string& wall);
+  LeaseActions resign(const std::string& wall);
   /// After resign(): nothing more is to be asked.
   bool gone() const { return leaving_ && asked_ == Asked::Nothing; }
   std::optional<Instant> deadline() const;
