@@ -92,9 +92,10 @@ void mark_multipath(Candidates candidates) {
 
 void narrow_multipath(Candidates candidates, const Candidate& best, MultipathAsPath as_path) {
   for (Candidate& c : candidates) {
-    if (!best.external && neighbor_as(c) != neighbor_as(best)) c.multipath = false;
-    if (as_path == MultipathAsPath::Same && c.multipath && c.attributes->as_path != best.attributes->as_path)
-      c.multipath = false;
+    if (!c.multipath) continue;  // who was refused has no attributes to be asked for
+    const bool other_neighbor = !best.external && neighbor_as(c) != neighbor_as(best);
+    const bool other_path = as_path == MultipathAsPath::Same && c.attributes->as_path != best.attributes->as_path;
+    if (other_neighbor || other_path) c.multipath = false;
   }
 }
 

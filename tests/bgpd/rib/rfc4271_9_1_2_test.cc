@@ -182,6 +182,20 @@ TEST(Multipath, ExternalPathsOfOneLengthShareUnlessTheirAsPathsAreToBeEqual) {
   EXPECT_EQ(c[1].lost, DecisionStep::RouterId) << "the choice of the best one is the same";
 }
 
+TEST(Multipath, ARefusedPathBesideTheBestIsAskedForNothing) {  // it has no attributes
+  for (const bool external : {false, true}) {
+    Route best = base_but([&](Route& r) { r.candidate.external = external; });
+    Candidate refused;
+    refused.eligible = false;
+    std::vector<Candidate> c{best.candidate, refused};
+    c[0].attributes = &best.attributes;
+    for (const auto as_path : {MultipathAsPath::SameLength, MultipathAsPath::Same}) {
+      EXPECT_EQ(decide(c, as_path), 0U);
+      EXPECT_FALSE(c[1].multipath);
+    }
+  }
+}
+
 TEST(Multipath, OneLengthIsNotOneContent) {  // an AS_SET counts as one AS, a sequence in another order is another path
   const auto with = [](AsPath path, std::uint32_t id) {
     return base_but([&](Route& r) {
