@@ -72,8 +72,8 @@ bool Listeners::open_missing(const Wanted& wanted, const ListenKeys& keys) {
   return problems_.empty();
 }
 
-Status Listeners::set_key(const Prefix& peer, const std::string& key) {
-  for (auto& listener : open_) TRY(listener.set_md5_key(peer, key));
+Status Listeners::set_keys(const Prefix& peer, const TcpKeys& keys) {
+  for (auto& listener : open_) TRY(listener.set_keys(peer, keys));
   return ok();
 }
 

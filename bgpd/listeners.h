@@ -23,10 +23,10 @@ class Listeners {
   /// From now on what is open is `wanted`, with `prepared` among it.
   void take(std::vector<Listener> prepared, const Wanted& wanted);
   /// Opens what is wanted and not open. Whether all of it is open now; otherwise problems() has the reasons. A key that
-  /// a socket does not take is the caller's to notice, with set_key().
+  /// a socket does not take is the caller's to notice, with set_keys().
   bool open_missing(const Wanted& wanted, const ListenKeys& keys);
-  /// As Listener::set_md5_key, on every one.
-  Status set_key(const Prefix& peer, const std::string& key);
+  /// As Listener::set_keys, on every one.
+  Status set_keys(const Prefix& peer, const TcpKeys& keys);
   void close() { open_.clear(); }
 
   /// Address → why nobody can call there.

@@ -14,6 +14,7 @@
 #include "bgpd/conf_source.h"
 #include "bgpd/daemon.h"
 #include "bgpd/state_file.h"
+#include "bgpd/transport/tcp_keys.h"
 #include "common/fd.h"
 #include "common/log.h"
 #include "config/bgpd_conf.h"
@@ -84,9 +85,24 @@ std::optional<ReadConf> read_conf(const std::string& path) {
   return ReadConf{*std::move(text), std::move(checked.conf)};
 }
 
+/// What is right in the file and cannot be had here.
+void warn(const std::string& path, const config::BgpdConf& conf) {
+  const auto good = bgp::tcp_ao_is_there();
+  if (good) return;
+  const auto tell = [&](const std::string& place, const config::NeighborConf& one) {
+    if (!one.tcp_ao.empty())
+      std::cerr << path << ": warning: " << place << " (" << one.name << "): " << good.error().message
+                << "; no session would come up\n";
+  };
+  for (std::size_t i = 0; i < conf.neighbors.size(); ++i) tell("/neighbors/" + std::to_string(i), conf.neighbors[i]);
+  for (std::size_t i = 0; i < conf.dynamic_neighbors.size(); ++i)
+    tell("/dynamicNeighbors/" + std::to_string(i), conf.dynamic_neighbors[i].settings);
+}
+
 int check(const std::string& path) {
   const auto read = read_conf(path);
   if (!read) return kFailed;
+  warn(path, read->conf);
   std::cout << config::print_bgpd_conf(read->conf);
   return kDone;
 }

@@ -12,18 +12,30 @@
 namespace slash32::bgp {
 namespace {
 
-constexpr std::size_t kMaxKey = 80;  // TCP_MD5SIG_MAXKEYLEN
-constexpr Seconds kKeyRetry{5};      // a missing password file is looked for again
+constexpr Seconds kKeyRetry{5};  // a missing password file is looked for again
 
-/// The key in a password file: its first line, without the line end.
-Result<std::string> read_key(const std::string& path) {
+/// The key in a file: its first line, without the line end. `what` is the setting that names the file.
+Result<std::string> read_key(const std::string& what, const std::string& path) {
   auto text = read_file(path);
-  if (!text) return fail(in("passwordFile", std::move(text).error()));
+  if (!text) return fail(in(what, std::move(text).error()));
   auto key = text->substr(0, text->find_first_of("\r\n"));
-  if (key.empty()) return fail(7, "passwordFile: " + path + " is empty");
-  if (key.size() > kMaxKey)
-    return fail(7, "passwordFile: " + path + ": a TCP-MD5 key has at most " + std::to_string(kMaxKey) + " octets");
+  if (key.empty()) return fail(7, what + ": " + path + " is empty");
+  if (key.size() > kMaxTcpKey)
+    return fail(7, what + ": " + path + ": a key has at most " + std::to_string(kMaxTcpKey) + " octets");
   return key;
+}
+
+/// What the neighbour's connections are signed with. Error: the kernel has no TCP-AO, or a key cannot be had.
+Result<TcpKeys> read_keys(const config::NeighborConf& conf) {
+  TcpKeys out;
+  if (conf.password_file) out.md5 = TRY(read_key("passwordFile", *conf.password_file));
+  if (!conf.tcp_ao.empty()) TRY(tcp_ao_is_there());
+  for (const auto& one : conf.tcp_ao) {
+    const bool sha1 = one.algorithm == config::TcpAoAlgorithm::HmacSha1;
+    out.ao.push_back({one.send_id, one.receive_id, sha1 ? AoAlgorithm::HmacSha1 : AoAlgorithm::AesCmac,
+                      TRY(read_key("tcpAo", one.key_file))});
+  }
+  return out;
 }
 
 }  // namespace
@@ -68,23 +80,23 @@ void Neighbors::configure(const config::BgpdConf& conf, RouterId id) {
 
 ListenKeys Neighbors::listen_keys(const config::BgpdConf& conf) const {
   ListenKeys out;
-  const auto add = [&](const Prefix& peer, const std::string& file, const std::string& in_use) {
-    const auto key = read_key(file);
-    if (key || !in_use.empty()) out[peer] = key.value_or(in_use);
+  const auto add = [&](const Prefix& peer, const config::NeighborConf& wanted, const TcpKeys& in_use) {
+    const auto keys = read_keys(wanted);
+    if (keys || !in_use.empty()) out[peer] = keys.value_or(in_use);
   };
   for (const auto& wanted : conf.neighbors) {
-    if (!wanted.password_file) continue;
+    if (!has_keys(wanted)) continue;
     const auto known = std::ranges::find_if(neighbors_, [&](const auto& entry) {
       return !entry.second->range && config::key_of(entry.second->conf) == config::key_of(wanted);
     });
     const auto& address = known == neighbors_.end() ? wanted.address : known->second->conf.address;
     if (address.is_unspecified()) continue;  // not found yet: nobody is accepted from there
-    add(Prefix::host(address), *wanted.password_file, known == neighbors_.end() ? "" : known->second->key);
+    add(Prefix::host(address), wanted, known == neighbors_.end() ? TcpKeys{} : known->second->keys);
   }
   for (const auto& dynamic : conf.dynamic_neighbors) {
-    if (!dynamic.settings.password_file) continue;
+    if (!has_keys(dynamic.settings)) continue;
     const auto known = range_keys_.find(dynamic.range);
-    add(dynamic.range, *dynamic.settings.password_file, known == range_keys_.end() ? "" : known->second);
+    add(dynamic.range, dynamic.settings, known == range_keys_.end() ? TcpKeys{} : known->second);
   }
   return out;
 }
@@ -115,12 +127,12 @@ void Neighbors::configure_ranges(const config::BgpdConf& old_conf, RouterId old_
   for (const auto peer : gone) remove(peer, cease_with_text(cease::kOtherConfigurationChange, ""));
   const auto keyed = [&](const Prefix& range) {
     return std::ranges::any_of(conf_.dynamic_neighbors, [&](const auto& dynamic) {
-      return dynamic.range == range && dynamic.settings.password_file;
+      return dynamic.range == range && has_keys(dynamic.settings);
     });
   };
   std::erase_if(range_keys_, [&](const auto& entry) {
     if (keyed(entry.first)) return false;
-    const auto removed = deps_.set_listen_key(entry.first, "");
+    const auto removed = deps_.set_listen_keys(entry.first, {});
     if (!removed) log::error("key of a range not removed", {{"why", removed.error().message}});
     return true;
   });
@@ -134,7 +146,7 @@ void Neighbors::key_ranges() {
   range_retry_.cancel();
   if (ending_) return;
   for (const auto& dynamic : conf_.dynamic_neighbors) {
-    if (!dynamic.settings.password_file) continue;
+    if (!has_keys(dynamic.settings)) continue;
     const auto good = key_range(dynamic);
     const auto held = held_ranges_.find(dynamic.range);
     if (good) {
@@ -150,13 +162,13 @@ void Neighbors::key_ranges() {
 }
 
 Status Neighbors::key_range(const config::DynamicNeighborConf& dynamic) {
-  const auto key = TRY(read_key(*dynamic.settings.password_file));
+  const auto keys = TRY(read_keys(dynamic.settings));
   auto& known = range_keys_[dynamic.range];  // noted first: a listener may have it even where another refuses it
-  const auto before = std::exchange(known, key);
-  TRY(deps_.set_listen_key(dynamic.range, key));
-  if (before == key) return ok();
+  const auto before = std::exchange(known, keys);
+  TRY(deps_.set_listen_keys(dynamic.range, keys));
+  if (before == keys) return ok();
   for (const auto& [id, neighbor] : neighbors_)
-    if (neighbor->range == dynamic.range && neighbor->session) neighbor->session->set_md5_key(key);
+    if (neighbor->range == dynamic.range && neighbor->session) neighbor->session->set_keys(keys);
   return ok();
 }
 
@@ -167,7 +179,7 @@ void Neighbors::apply_live(Neighbor& neighbor, const config::NeighborConf& conf)
   order_bfd(neighbor);
   look_for(neighbor);
   if (neighbor.over_limit && other_limit) start(neighbor);
-  if (conf.password_file && !neighbor.range) rotate_key(neighbor);  // a range's: key_range()
+  if (has_keys(conf) && !neighbor.range) rotate_key(neighbor);  // a range's: key_range()
   if (!changed || !neighbor.up) return;
   deps_.rib->peer_changed(neighbor.id, rib_peer_of(neighbor));
   deps_.work();
@@ -179,19 +191,19 @@ void Neighbors::rotate_key(Neighbor& neighbor) {
     start(neighbor);
     return;
   }
-  const auto before = neighbor.key;
+  const auto before = neighbor.keys;
   if (const auto good = take_key(neighbor); !good) {
-    neighbor.key = before;
+    neighbor.keys = before;
     // A listener that is new must not be without it: anybody could call there in the neighbour's name.
-    if (const auto set = deps_.set_listen_key(Prefix::host(neighbor.conf.address), before); !set) {
+    if (const auto set = deps_.set_listen_keys(Prefix::host(neighbor.conf.address), before); !set) {
       neighbor.session->stop(cease_with_text(cease::kOtherConfigurationChange, ""));
       return hold(neighbor, set.error().message, kKeyRetry);
     }
     log::error("password kept as it was", {{"peer", neighbor.conf.name}, {"why", good.error().message}});
     return;
   }
-  if (neighbor.key == before) return;
-  neighbor.session->set_md5_key(neighbor.key);
+  if (neighbor.keys == before) return;
+  neighbor.session->set_keys(neighbor.keys);
   log::info("password changed", {{"peer", neighbor.conf.name}});
 }
 
@@ -211,9 +223,9 @@ void Neighbors::remove(PeerId id, const Notification& cease) {
   if (neighbor.session) neighbor.session->stop(cease);
   // Who comes back with a key keeps the one there is until then: no moment without.
   const auto comes_back = std::ranges::any_of(conf_.neighbors, [&](const config::NeighborConf& wanted) {
-    return config::key_of(wanted) == config::key_of(neighbor.conf) && wanted.password_file;
+    return config::key_of(wanted) == config::key_of(neighbor.conf) && has_keys(wanted);
   });
-  const bool leaves_key = neighbor.conf.password_file && !neighbor.range && !comes_back;
+  const bool leaves_key = has_keys(neighbor.conf) && !neighbor.range && !comes_back;
   const auto address = neighbor.conf.address;
   if (neighbor.bfd_order) deps_.order_bfd(id, std::nullopt);
   deps_.rib->peer_removed(id);
@@ -225,25 +237,28 @@ void Neighbors::remove(PeerId id, const Notification& cease) {
 
 /// Takes the key of `address` off the listeners, unless another neighbour has that address on a link of its own.
 void Neighbors::drop_key(const IpAddress& address) {
-  const auto has_key = [&](const config::NeighborConf& one) { return one.address == address && one.password_file; };
+  const auto has_key = [&](const config::NeighborConf& one) { return one.address == address && has_keys(one); };
   const bool stays =
       std::ranges::any_of(conf_.neighbors, has_key) || std::ranges::any_of(neighbors_, [&](const auto& entry) {
         return !entry.second->range && has_key(entry.second->conf);
       });
-  if (!stays) (void)deps_.set_listen_key(Prefix::host(address), "");  // one that stays there is told by the next reload
+  if (!stays)
+    (void)deps_.set_listen_keys(Prefix::host(address), {});  // one that stays there is told by the next reload
 }
 
 // ---------------------------------------------------------------- starting and holding
 
 Status Neighbors::take_key(Neighbor& neighbor) {
-  if (!neighbor.conf.password_file || neighbor.range) return ok();  // a range's key stands on the listener
-  neighbor.key = TRY(read_key(*neighbor.conf.password_file));
+  if (!has_keys(neighbor.conf) || neighbor.range) return ok();  // a range's key stands on the listener
+  neighbor.keys = TRY(read_keys(neighbor.conf));
   // The kernel keeps one key an address, whatever link a link-local one is on.
   for (const auto& [id, other] : neighbors_)
-    if (other->conf.address == neighbor.conf.address && other->conf.password_file &&
-        other->conf.password_file != neighbor.conf.password_file && !other->key.empty() && other->key != neighbor.key)
-      return fail(7, "passwordFile: " + other->conf.name + " has the same address and another key");
-  return deps_.set_listen_key(Prefix::host(neighbor.conf.address), neighbor.key);
+    if (other.get() != &neighbor && other->conf.address == neighbor.conf.address && !other->keys.empty() &&
+        other->keys != neighbor.keys &&
+        (other->conf.password_file != neighbor.conf.password_file || other->conf.tcp_ao != neighbor.conf.tcp_ao))
+      return fail(7, (neighbor.conf.password_file ? "passwordFile: " : "tcpAo: ") + other->conf.name +
+                         " has the same address and another key");
+  return deps_.set_listen_keys(Prefix::host(neighbor.conf.address), neighbor.keys);
 }
 
 void Neighbors::hold(Neighbor& neighbor, std::string why, std::optional<Seconds> retry_after) {
@@ -277,7 +292,7 @@ void Neighbors::start(Neighbor& neighbor) {
   if (!neighbor.session) {
     neighbor.session = std::make_unique<NeighborSession>(
         *deps_.loop, peer_settings(conf_, neighbor.conf, id_), Endpoint{neighbor.conf.address, neighbor.conf.port},
-        socket_options(conf_, neighbor.conf, neighbor.key), events_for(neighbor.id));
+        socket_options(conf_, neighbor.conf, neighbor.keys), events_for(neighbor.id));
     // RFC 4724 section 3. The first session of this life says whether we restarted and what survived; later ones come
     // from a daemon that never stopped, whose forwarding state is intact.
     if (preserved_)

@@ -30,7 +30,7 @@ struct Neighbor {
   std::optional<Prefix> range;               // of a dynamic one: the range it came from
   std::unique_ptr<NeighborSession> session;  // nothing while held
   std::string held;                          // why there is no session, or why it rests; empty: it may run
-  std::string key;                           // content of passwordFile
+  TcpKeys keys;                              // content of passwordFile, or of tcpAo's files
   LoopTimer retry;                           // while held for a reason that may pass
   std::optional<Session> up;                 // while Established
   Endpoint session_end;                      // our end of the session
@@ -57,7 +57,7 @@ class Neighbors {
     const KernelWatch* watch = nullptr;
     StartClocks* clocks = nullptr;
     std::function<void()> work;  // the RIB or the clocks have something to do
-    std::function<Status(const Prefix& peer, const std::string& key)> set_listen_key;
+    std::function<Status(const Prefix& peer, const TcpKeys& keys)> set_listen_keys;
     /// Begins, changes or (nothing) ends BFD with a neighbour; what comes of it comes back by bfd_told().
     std::function<void(PeerId, const std::optional<BfdOrder>&)> order_bfd;
     /// Looks for routers on these interfaces and no others; they come back by router_heard().
@@ -183,7 +183,7 @@ class Neighbors {
   bool ending_ = false;
   bool recording_ = false;
   std::map<PeerId, std::unique_ptr<Neighbor>> neighbors_;
-  std::map<Prefix, std::string> range_keys_;             // those the listeners have
+  std::map<Prefix, TcpKeys> range_keys_;                 // those the listeners have
   std::map<Prefix, std::string> held_ranges_;            // why
   std::map<config::NeighborKey, std::string> disabled_;  // by an operator, and why
   std::set<config::NeighborKey> drained_;                // by an operator

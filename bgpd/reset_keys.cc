@@ -37,6 +37,7 @@ constexpr std::array kRows{
     Row{"port", in_conf<&config::NeighborConf::port>},
     Row{"enabled", in_conf<&config::NeighborConf::enabled>},
     Row{"passwordFile", in_conf<&config::NeighborConf::password_file>},
+    Row{"tcpAo", in_conf<&config::NeighborConf::tcp_ao>},
     Row{"localAs", in_conf<&config::NeighborConf::local_as>},
     Row{"/localAs",  // where the neighbour does not have its own
         [](const Made& was, const Made& is) {
@@ -89,7 +90,7 @@ std::vector<std::string> reset_keys(const config::BgpdConf& old_conf, RouterId o
                 socket_options(new_conf, new_neighbor, {})};
   const bool same_session = was.peer == is.peer && was.socket == is.socket && was.conf.address == is.conf.address &&
                             was.conf.port == is.conf.port && was.conf.enabled == is.conf.enabled &&
-                            was.conf.password_file == is.conf.password_file;
+                            was.conf.password_file == is.conf.password_file && was.conf.tcp_ao == is.conf.tcp_ao;
   std::vector<std::string> out;
   if (same_session) return out;  // as `multihop: 1` where that is what eBGP has anyway
   for (const auto& row : kRows)

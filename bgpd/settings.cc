@@ -66,8 +66,7 @@ PeerSettings peer_settings(const config::BgpdConf& conf, const config::NeighborC
   return out;
 }
 
-SocketOptions socket_options(const config::BgpdConf& conf, const config::NeighborConf& neighbor,
-                             const std::string& key) {
+SocketOptions socket_options(const config::BgpdConf& conf, const config::NeighborConf& neighbor, const TcpKeys& keys) {
   SocketOptions out;
   out.local_address = neighbor.local_address;
   out.interface = neighbor.bind_interface;
@@ -76,7 +75,7 @@ SocketOptions socket_options(const config::BgpdConf& conf, const config::Neighbo
     out.ttl = kMaxTtl;
     out.min_ttl = static_cast<std::uint8_t>(kMaxTtl + 1 - *neighbor.ttl_security);
   }
-  out.md5_key = key;
+  out.keys = keys;
   out.user_timeout = neighbor.hold_time;
   return out;
 }

@@ -21,9 +21,12 @@ bool is_external(const config::BgpdConf& conf, const config::NeighborConf& neigh
 bool is_checked(const config::BgpdConf& conf, const config::NeighborConf& neighbor);
 
 PeerSettings peer_settings(const config::BgpdConf& conf, const config::NeighborConf& neighbor, RouterId id);
-/// `key`: the content of passwordFile, or empty.
-SocketOptions socket_options(const config::BgpdConf& conf, const config::NeighborConf& neighbor,
-                             const std::string& key);
+/// `keys`: the content of passwordFile or of the files of tcpAo, or none.
+SocketOptions socket_options(const config::BgpdConf& conf, const config::NeighborConf& neighbor, const TcpKeys& keys);
+/// Whether connections are to be signed.
+inline bool has_keys(const config::NeighborConf& neighbor) {
+  return neighbor.password_file || !neighbor.tcp_ao.empty();
+}
 
 /// What BFD is asked for by one neighbour.
 struct BfdOrder {

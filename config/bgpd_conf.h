@@ -82,6 +82,16 @@ struct Allow {
   bool operator==(const Allow&) const = default;
 };
 
+/// One master key tuple of TCP-AO (RFC 5925 section 3.1).
+enum class TcpAoAlgorithm : std::uint8_t { HmacSha1, AesCmac };  // RFC 5926 section 3.1
+struct TcpAoKeyConf {
+  std::uint8_t send_id = 0;
+  std::uint8_t receive_id = 0;
+  TcpAoAlgorithm algorithm = TcpAoAlgorithm::HmacSha1;
+  std::string key_file;
+  bool operator==(const TcpAoKeyConf&) const = default;
+};
+
 enum class NextHopMode : std::uint8_t { Auto, Self, Keep };  // Auto: RFC 4271 section 5.1.3
 
 struct NeighborConf {
@@ -97,6 +107,7 @@ struct NeighborConf {
   std::optional<IpAddress> local_address;
   std::optional<std::string> bind_interface;
   std::optional<std::string> password_file;
+  std::vector<TcpAoKeyConf> tcp_ao;       // excludes password_file; empty: none
   Seconds hold_time{90};                  // RFC 4271 section 4.2: 0 or at least 3
   std::optional<Seconds> keepalive_time;  // default: a third of the negotiated hold time
   Milliseconds connect_retry_time{5000};

@@ -31,6 +31,7 @@ inline const List kNeighbor = {"name",
                                "passive",
                                "localAddress",
                                "passwordFile",
+                               "tcpAo",
                                "holdTime",
                                "keepaliveTime",
                                "connectRetryTime",
@@ -70,6 +71,8 @@ inline const List kIdentity = {"name", "address", "interface", "group"};
 inline const List kDynamic = {"range", "limit"};
 inline const List kGracefulRestart = {"enabled", "restartTime", "notification", "staleTime", "longLived"};
 inline const List kLongLived = {"staleTime", "staleTime4", "staleTime6", "maxStaleTime", "partialDeployment"};
+inline const List kTcpAo = {"keys"};
+inline const List kTcpAoKey = {"id", "sendId", "receiveId", "algorithm", "keyFile"};
 inline const List kBfd = {"minTx", "minRx", "multiplier", "multihop"};
 inline const List kAddPath = {"receive", "send"};
 inline const List kMaxPrefixes = {"in", "out", "warn", "restart"};

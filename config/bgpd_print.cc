@@ -104,6 +104,8 @@ std::vector<std::string> bgpd_conf_keys() {
   add_keys(out, "neighbors[].", keys::kNeighbor);
   add_keys(out, "neighbors[].gracefulRestart.", keys::kGracefulRestart);
   add_keys(out, "neighbors[].gracefulRestart.longLived.", keys::kLongLived);
+  add_keys(out, "neighbors[].tcpAo.", keys::kTcpAo);
+  add_keys(out, "neighbors[].tcpAo.keys[].", keys::kTcpAoKey);
   add_keys(out, "neighbors[].bfd.", keys::kBfd);
   add_keys(out, "neighbors[].maxPrefixes.", keys::kMaxPrefixes);
   add_keys(out, "neighbors[].addPath.", keys::kAddPath);

@@ -33,6 +33,8 @@ Status check_whole(const JsonField& field, const NeighborConf& n, const Neighbor
   if (n.local_address && n.local_address->family() != family)
     return place_of(field, "localAddress")
         .bad("must be an " + std::string(to_string(family)) + " address, as the neighbour's is");
+  if (n.password_file && !n.tcp_ao.empty())
+    return place_of(field, "tcpAo").bad("excludes passwordFile: a connection is signed one way (RFC 5925 section 1)");
   if (n.route_reflector_client && !is_internal(n, context))
     return place_of(field, "routeReflectorClient").bad("only an iBGP neighbour can be a client (RFC 4456 section 4)");
   if (n.role && is_internal(n, context))
@@ -193,6 +195,12 @@ void print_session(const NeighborConf& n, ordered_json& out) {
   if (n.local_address) out["localAddress"] = n.local_address->to_string();
   if (n.bind_interface && !n.interface) out["bindInterface"] = *n.bind_interface;
   if (n.password_file) out["passwordFile"] = *n.password_file;
+  for (const auto& key : n.tcp_ao)
+    out["tcpAo"]["keys"].push_back(
+        {{"sendId", key.send_id},
+         {"receiveId", key.receive_id},
+         {"algorithm", key.algorithm == TcpAoAlgorithm::HmacSha1 ? "hmac-sha-1-96" : "aes-128-cmac-96"},
+         {"keyFile", key.key_file}});
   out["holdTime"] = n.hold_time.count();
   if (n.keepalive_time) out["keepaliveTime"] = n.keepalive_time->count();
   out["delayOpen"] = n.delay_open.count();

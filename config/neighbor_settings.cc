@@ -193,6 +193,33 @@ auto policy_names(const NeighborContext& context) {
   };
 }
 
+Result<TcpAoKeyConf> read_tcp_ao_key(const JsonField& field) {
+  TRY(field.only(keys::kTcpAoKey));
+  TcpAoKeyConf out;
+  const auto id = TRY(field.maybe("id", json::integer<std::uint8_t>()));
+  for (const char* key : {"sendId", "receiveId"})
+    if (id && field.has(key)) return field.child(key).bad("excludes id, which is both");
+  out.send_id = id ? *id : TRY(field.required("sendId", json::integer<std::uint8_t>()));
+  out.receive_id = id ? *id : TRY(field.required("receiveId", json::integer<std::uint8_t>()));
+  const auto algorithms = one_of<TcpAoAlgorithm>(
+      {{"hmac-sha-1-96", TcpAoAlgorithm::HmacSha1}, {"aes-128-cmac-96", TcpAoAlgorithm::AesCmac}});
+  out.algorithm = TRY(field.optional("algorithm", algorithms, out.algorithm));
+  out.key_file = TRY(field.required("keyFile", json::absolute_path));
+  return out;
+}
+
+Result<std::vector<TcpAoKeyConf>> read_tcp_ao(const JsonField& field) {
+  TRY(field.only(keys::kTcpAo));
+  auto out = TRY(field.required("keys", json::array_of(read_tcp_ao_key)));
+  const auto keys = field.child("keys");
+  if (out.empty()) return keys.bad("must have a key");
+  for (std::size_t i = 0; i < out.size(); ++i)
+    for (std::size_t j = 0; j < i; ++j)  // RFC 5925 section 3.1: each identifies one key of a connection
+      if (out[i].send_id == out[j].send_id || out[i].receive_id == out[j].receive_id)
+        return keys.element(i).bad("has an identifier of key " + std::to_string(j) + " as well (RFC 5925 section 3.1)");
+  return out;
+}
+
 // ---------------------------------------------------------------- a neighbour's settings
 
 Status apply_session(const JsonField& field, NeighborConf& out) {
@@ -205,6 +232,7 @@ Status apply_session(const JsonField& field, NeighborConf& out) {
     out.local_address = TRY(host_address(field.child("localAddress"), {Special::Loopback, Special::LinkLocal}));
   if (field.has("bindInterface")) out.bind_interface = TRY(read_interface_name(field.child("bindInterface")));
   if (field.has("passwordFile")) out.password_file = TRY(json::absolute_path(field.child("passwordFile")));
+  if (field.has("tcpAo")) out.tcp_ao = TRY(read_tcp_ao(field.child("tcpAo")));
   out.hold_time = TRY(field.optional("holdTime", read_hold_time, out.hold_time));
   if (field.has("keepaliveTime")) out.keepalive_time = TRY(read_keepalive_time(field.child("keepaliveTime")));
   out.connect_retry_time = TRY(field.optional("connectRetryTime", read_retry_time, out.connect_retry_time));

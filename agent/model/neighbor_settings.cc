@@ -23,7 +23,7 @@ const std::set<std::string>& known_keys() {
 /// What says which neighbour it is, and what the plan makes of other fields of the resource.
 bool is_ours(const std::string& key) {
   static const std::set<std::string> kOurs = {"name",         "address", "interface", "group",
-                                              "passwordFile", "import",  "export"};
+                                              "passwordFile", "tcpAo",   "import",    "export"};
   return kOurs.contains(key);
 }
 

@@ -22,6 +22,7 @@ struct Listener::Impl : std::enable_shared_from_this<Listener::Impl> {
   UniqueFd fd;
   Endpoint local;
   Accepted accepted;
+  ListenKeys keys;  // those it has
   LoopTimer pause;
   std::optional<FdWatch> watch;
   bool closed = false;    // by `accepted`, perhaps
@@ -59,7 +60,7 @@ Result<Listener> Listener::open(Loop& loop, const Endpoint& local, Accepted acce
   impl->accepted = std::move(accepted);
   Listener out(impl);
   for (const auto& [peer, key] : options.keys)
-    if (auto good = out.set_md5_key(peer, key); !good && options.needs_every_key)
+    if (auto good = out.set_keys(peer, key); !good && options.needs_every_key)
       return fail(in("listen on " + to_string(local), std::move(good).error()));
   TRY(start_listening(impl->fd.get(), local));
   impl->listen();
@@ -83,9 +84,13 @@ Listener& Listener::operator=(Listener&& other) noexcept {
 const Endpoint& Listener::local() const { return impl_->local; }
 Result<Endpoint> Listener::bound() const { return local_endpoint(impl_->fd.get()); }
 
-Status Listener::set_md5_key(const Prefix& peer, const std::string& key) {
+Status Listener::set_keys(const Prefix& peer, const TcpKeys& keys) {
   if (peer.family() != impl_->local.address.family()) return ok();
-  return bgp::set_md5_key(impl_->fd.get(), peer, key);
+  auto& known = impl_->keys[peer];
+  TRY(change_tcp_keys(impl_->fd.get(), peer, known, keys));
+  known = keys;
+  if (keys.empty()) impl_->keys.erase(peer);
+  return ok();
 }
 
 Status Listener::share_port(bool on) { return bgp::share_port(impl_->fd.get(), on); }

@@ -13,8 +13,8 @@
 
 namespace slash32::bgp {
 
-/// TCP-MD5 keys (RFC 2385) by who has to sign with them.
-using ListenKeys = std::map<Prefix, std::string>;
+/// Keys by who has to sign with them.
+using ListenKeys = std::map<Prefix, TcpKeys>;
 
 class Listener {
  public:
@@ -23,7 +23,7 @@ class Listener {
 
   struct Options {
     ListenKeys keys;              // those of the other family are left out
-    bool needs_every_key = true;  // false: one that cannot be set is the caller's to notice, with set_md5_key
+    bool needs_every_key = true;  // false: one that cannot be set is the caller's to notice, with set_keys
     bool beside_own = false;      // as bind_listener() has it
   };
 
@@ -39,8 +39,8 @@ class Listener {
   const Endpoint& local() const;
   /// As the kernel has it: with the port it chose where 0 was asked for.
   Result<Endpoint> bound() const;
-  /// Sets, replaces or (empty) removes the TCP-MD5 key for connections from `peer`; nothing for the other family.
-  Status set_md5_key(const Prefix& peer, const std::string& key);
+  /// Sets, replaces or (empty) removes the keys for connections from `peer`; nothing for the other family.
+  Status set_keys(const Prefix& peer, const TcpKeys& keys);
   /// As share_port() has it.
   Status share_port(bool on);
 

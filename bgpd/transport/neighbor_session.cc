@@ -61,11 +61,11 @@ void NeighborSession::accept(UniqueFd fd) {
 
 void NeighborSession::request_refresh(AddressFamily family) { carry_out(peer_.request_refresh(family, loop_.now())); }
 void NeighborSession::note_end_of_rib(AddressFamily family) { peer_.note_end_of_rib(family); }
-void NeighborSession::set_md5_key(const std::string& key) {
-  options_.md5_key = key;
+void NeighborSession::set_keys(const TcpKeys& keys) {
+  const auto before = std::exchange(options_.keys, keys);
   for (const auto& [id, connection] : connections_) {
     if (connection.fd() < 0) continue;
-    if (const auto good = bgp::set_md5_key(connection.fd(), Prefix::host(remote_.address), key); !good)
+    if (const auto good = change_tcp_keys(connection.fd(), Prefix::host(remote_.address), before, keys); !good)
       log::warn("key not set on a connection", {{"why", good.error().message}});
   }
 }

@@ -67,8 +67,8 @@ class NeighborSession {
   void pull();
   void request_refresh(AddressFamily family);
   void note_end_of_rib(AddressFamily family);
-  /// A rotated TCP-MD5 key: for what is connected now and for what comes.
-  void set_md5_key(const std::string& key);
+  /// Rotated keys: for what is connected now and for what comes.
+  void set_keys(const TcpKeys& keys);
   void set_restarting(bool restarting, std::vector<AddressFamily> preserved);
   void set_recording(bool on) { peer_.set_recording(on); }
 

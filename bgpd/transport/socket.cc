@@ -89,7 +89,7 @@ Result<UniqueFd> begin_connect(const Endpoint& remote, const SocketOptions& opti
   const unsigned scope = TRY(scope_of(options.interface));
   TRY(apply_options(fd.get(), remote.address.family(), options));
   TRY(bind_source(fd.get(), options, scope));
-  if (!options.md5_key.empty()) TRY(set_md5_key(fd.get(), Prefix::host(remote.address), options.md5_key));
+  if (!options.keys.empty()) TRY(change_tcp_keys(fd.get(), Prefix::host(remote.address), {}, options.keys));
   const auto address = to_sockaddr(remote.address, remote.port, scope);
   if (::connect(fd.get(), address.get(), address.size) != 0 && errno != EINPROGRESS)
     return sys_fail("connect to " + to_string(remote));
@@ -108,7 +108,7 @@ Result<UniqueFd> bind_listener(const Endpoint& local, bool beside_own) {
   UniqueFd fd = TRY(tcp_socket(family));
   TRY(set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR"));
   if (family == AddressFamily::IPv6) TRY(set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1, "IPV6_V6ONLY"));
-  TRY(apply_options(fd.get(), family, {.local_address = {}, .interface = {}, .ttl = kListenTtl, .md5_key = {}}));
+  TRY(apply_options(fd.get(), family, {.local_address = {}, .interface = {}, .ttl = kListenTtl, .keys = {}}));
   if (beside_own) TRY(share_port(fd.get(), true));
   const auto address = to_sockaddr(local.address, local.port);
   if (::bind(fd.get(), address.get(), address.size) != 0) return sys_fail("listen on " + to_string(local));

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "bgpd/transport/tcp_keys.h"
 #include "common/clock.h"
 #include "common/fd.h"
 #include "common/ip.h"
@@ -29,7 +30,7 @@ struct SocketOptions {
   std::optional<std::string> interface;  // SO_BINDTODEVICE, and the zone of a link-local address
   std::uint8_t ttl = 64;                 // of what we send
   std::uint8_t min_ttl = 0;              // GTSM: what comes with less is dropped by the kernel; 0: off
-  std::string md5_key;                   // empty: none
+  TcpKeys keys;                          // empty: none
   Milliseconds user_timeout{0};          // TCP_USER_TIMEOUT; 0: the kernel's own
   bool operator==(const SocketOptions&) const = default;
 };

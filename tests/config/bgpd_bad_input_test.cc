@@ -139,6 +139,25 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     Neighbors, BgpdBadInput,
     testing::Values(
+        Mistake{"tcp_ao_and_md5", NEIGHBOR(R"("passwordFile": "/k", "tcpAo": {"keys": [{"id": 1, "keyFile": "/a"}]})"),
+                "/neighbors/0/tcpAo: excludes passwordFile"},
+        Mistake{"tcp_ao_without_keys", NEIGHBOR(R"("tcpAo": {"keys": []})"),
+                "/neighbors/0/tcpAo/keys: must have a key"},
+        Mistake{"tcp_ao_without_id", NEIGHBOR(R"("tcpAo": {"keys": [{"keyFile": "/a"}]})"),
+                "/neighbors/0/tcpAo/keys/0/sendId: is missing"},
+        Mistake{"tcp_ao_two_ids", NEIGHBOR(R"("tcpAo": {"keys": [{"id": 1, "sendId": 1, "keyFile": "/a"}]})"),
+                "/neighbors/0/tcpAo/keys/0/sendId: excludes id"},
+        Mistake{"tcp_ao_id_too_large", NEIGHBOR(R"("tcpAo": {"keys": [{"id": 256, "keyFile": "/a"}]})"),
+                "/neighbors/0/tcpAo/keys/0/id: must be"},
+        Mistake{"tcp_ao_algorithm", NEIGHBOR(R"("tcpAo": {"keys": [{"id": 1, "algorithm": "md5", "keyFile": "/a"}]})"),
+                "/neighbors/0/tcpAo/keys/0/algorithm: must be one of"},
+        Mistake{"tcp_ao_relative_file", NEIGHBOR(R"("tcpAo": {"keys": [{"id": 1, "keyFile": "a"}]})"),
+                "/neighbors/0/tcpAo/keys/0/keyFile: must be an absolute"},
+        Mistake{
+            "tcp_ao_id_twice",
+            NEIGHBOR(
+                R"("tcpAo": {"keys": [{"id": 1, "keyFile": "/a"}, {"sendId": 2, "receiveId": 1, "keyFile": "/b"}]})"),
+            "/neighbors/0/tcpAo/keys/1: has an identifier of key 0"},
         Mistake{"no_address", R"({"localAs": 1, "neighbors": [{"remoteAs": 2}]})", "/neighbors/0/address: is missing"},
         Mistake{"no_remote_as", R"({"localAs": 1, "neighbors": [{"address": "10.0.0.1"}]})",
                 "/neighbors/0/remoteAs: is missing"},

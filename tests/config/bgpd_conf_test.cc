@@ -104,7 +104,7 @@ TEST(BgpdConf, IsReadAgainAsItWasPrinted) {
           "mrt": {"updates": {"file": "/var/log/u.%Y%m%d.%H%M.mrt", "rotateSeconds": 900}},
           "originate": {"podRoutes": "all", "prefixes": [{"prefix": "10.0.0.0/24", "communities": "no-export", "med": 3}]},
           "dynamicNeighbors": [{"range": "fd00::/64", "remoteAs": "internal", "routeReflectorClient": true}],
-          "neighbors": [{"address": "fd00::2", "remoteAs": "external", "connectRetryTime": 0.5, "ttlSecurity": true,
+          "neighbors": [{"address": "fd00::3", "remoteAs": "external", "tcpAo": {"keys": [{"sendId": 1, "receiveId": 2, "algorithm": "aes-128-cmac-96", "keyFile": "/a"}]}}, {"address": "fd00::2", "remoteAs": "external", "connectRetryTime": 0.5, "ttlSecurity": true,
                          "families": ["ipv6"], "allow": ["default", "martians", "connected"], "maxPrefixes": {"in": 5, "out": 6, "warn": 50, "restart": 0}, "nextHop": "self",
                          "gracefulShutdown": false, "drain": true, "allowAsSet": true, "extendedMessages": true,
                          "enhancedRouteRefresh": false, "connectedCheck": false, "nextHopResolution": "recursiveViaDefault", "extendedNextHop": true,

@@ -37,10 +37,10 @@ class NeighborsTest : public ::testing::Test {
                                        .watch = &*watch_,
                                        .clocks = &clocks_,
                                        .work = [] {},
-                                       .set_listen_key = [this](const Prefix& peer, const std::string& key) -> Status {
+                                       .set_listen_keys = [this](const Prefix& peer, const TcpKeys& keys) -> Status {
                                          if (takes_no_key_) return fail(5, "no memory for keys");
-                                         keys_[peer] = key;
-                                         key_calls_.push_back(key);
+                                         keys_[peer] = keys.md5;
+                                         key_calls_.push_back(keys.md5);
                                          return ok();
                                        },
                                        .order_bfd =

@@ -98,7 +98,7 @@ TEST(TcpConnection, ARefusalIsReportedWithItsReason) {
 
 TEST(TcpConnection, ASourceThatIsNotOursIsReportedThroughTheSameDoor) {
   World world;
-  world.connect({kHere, 179}, {.local_address = *IpAddress::parse("192.0.2.1"), .interface = {}, .md5_key = {}});
+  world.connect({kHere, 179}, {.local_address = *IpAddress::parse("192.0.2.1"), .interface = {}, .keys = {}});
   EXPECT_EQ(world.client_closed, "") << "never from inside the call";
   world.loop.run();
   EXPECT_THAT(world.client_closed, testing::HasSubstr("bind to 192.0.2.1"));
@@ -152,12 +152,12 @@ TEST(Socket, OptionsAreOnEveryListenerAndEveryConnectionOfBothFamilies) {
     ASSERT_TRUE(start_listening(listener->get(), {here, 0}));
     expect_options(listener->get(), here.family(), 255, 0, 0);  // a SYN-ACK has to satisfy GTSM as well (RFC 5082)
     for (const SocketOptions& options :
-         {SocketOptions{.local_address = here, .interface = {}, .ttl = 1, .md5_key = {}, .user_timeout = Seconds{9}},
+         {SocketOptions{.local_address = here, .interface = {}, .ttl = 1, .keys = {}, .user_timeout = Seconds{9}},
           SocketOptions{.local_address = {},
                         .interface = {},
                         .ttl = 255,
                         .min_ttl = 254,
-                        .md5_key = {},
+                        .keys = {},
                         .user_timeout = Seconds{90}}}) {
       const auto client = begin_connect(*local_endpoint(listener->get()), options);
       ASSERT_TRUE(client) << client.error().message;
