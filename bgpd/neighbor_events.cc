@@ -1,4 +1,6 @@
 // What sessions report, carried to the RIB; what the RIB has to say, carried to the sessions.
+#include <net/if.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -69,7 +71,7 @@ LocalAddresses Neighbors::addresses_beside(const Neighbor& neighbor) const {
   if (local.is_v6() && local.is_link_local()) {
     // Nobody says that the neighbour shares one of our subnets, and speakers differ: BIRD 2 drops a route whose global
     // next hop is on none of its own, whatever link-local one stands beside it. That alone is right for all of them.
-    out.link = neighbor.session_end.link;
+    out.link = link_now(neighbor);
     out.v6 = out.link_local = local;
     if (!neighbor.up->extended_next_hop) out.v4 = watch.address_beside(local, AddressFamily::IPv4, out.link);
     return out;
@@ -213,9 +215,21 @@ bool Neighbors::has_output() const {
                              [&](const auto& entry) { return entry.second->up && deps_.rib->has_output(entry.first); });
 }
 
+/// The link that a neighbour with a link-local address is on now, whatever index it had when the session began; 0: it
+/// is gone.
+IfIndex Neighbors::link_now(const Neighbor& neighbor) {
+  if (!neighbor.conf.bind_interface) return neighbor.session_end.link;
+  return IfIndex{static_cast<int>(::if_nametoindex(neighbor.conf.bind_interface->c_str()))};
+}
+
 void Neighbors::addresses_changed(const std::function<bool(IfIndex)>& moved) {
   for (auto& [id, neighbor] : neighbors_) {
-    if (!neighbor->up || !moved(neighbor->local.link)) continue;
+    const bool by_link = neighbor->session_end.address.is_v6() && neighbor->session_end.address.is_link_local();
+    if (!moved(neighbor->local.link) && !(by_link && moved(link_now(*neighbor)))) continue;
+    if (!neighbor->up) {
+      follow_link(*neighbor);
+      continue;
+    }
     if (neighbor->conf.interface && !deps_.watch->resolve(neighbor->conf.address, neighbor->local.link).resolved)
       neighbor->link_lost = true;
     const auto now = addresses_beside(*neighbor);
@@ -224,6 +238,21 @@ void Neighbors::addresses_changed(const std::function<bool(IfIndex)>& moved) {
     deps_.rib->peer_changed(id, rib_peer_of(*neighbor));
     deps_.work();
   }
+}
+
+/// What is kept of a neighbour over its restart (RFC 4724) goes on through the link as it is now.
+void Neighbors::follow_link(Neighbor& neighbor) {
+  if (!neighbor.session || neighbor.session->status().stale.empty()) return;
+  const IpAddress& local = neighbor.session_end.address;
+  const bool by_link = local.is_v6() && local.is_link_local();
+  neighbor.local.link = by_link ? link_now(neighbor) : deps_.watch->resolve(neighbor.conf.address).oif;
+  if (!by_link) {
+    neighbor.local.link_local.reset();
+    if (neighbor.local.link != IfIndex{})
+      neighbor.local.link_local = deps_.watch->link_local_beside(local, neighbor.local.link);
+  }
+  deps_.rib->peer_moved(neighbor.id, neighbor.local.link, neighbor.local.link_local);
+  deps_.work();
 }
 
 }  // namespace slash32::bgp

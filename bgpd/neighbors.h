@@ -174,6 +174,8 @@ class Neighbors {
   void note_near_limit(Neighbor& neighbor);
   void on_limit(Neighbor& neighbor, const PrefixLimitExceeded& limit);
   LocalAddresses addresses_beside(const Neighbor& neighbor) const;
+  static IfIndex link_now(const Neighbor& neighbor);
+  void follow_link(Neighbor& neighbor);
 
   Deps deps_;
   std::optional<std::vector<AddressFamily>> preserved_;

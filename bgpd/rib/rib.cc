@@ -174,6 +174,15 @@ void Rib::Impl::peer_changed(PeerId id, RibPeer given) {
   if (peer->up) change_group(*peer, export_settings(peer->conf, settings));
 }
 
+void Rib::Impl::peer_moved(PeerId id, IfIndex link, std::optional<IpAddress> link_local) {
+  RibPeerState* peer = find(id);
+  if (peer == nullptr || (peer->conf.link == link && peer->conf.local_link_local == link_local)) return;
+  peer->conf.link = link;
+  peer->conf.local_link_local = link_local;
+  evaluate_peer_again(*peer);
+  if (peer->up) change_group(*peer, export_settings(peer->conf, settings));
+}
+
 void Rib::Impl::evaluate_peer_again(RibPeerState& peer) {
   for (std::size_t family = 0; family < kFamilies; ++family)
     peer.index[family].walk(tables[family].end(), [&](PrefixId id) {
@@ -235,6 +244,9 @@ void Rib::peer_up(PeerId id, RibPeer peer, const std::vector<AddressFamily>& pre
   impl_->peer_up(id, std::move(peer), preserved);
 }
 void Rib::peer_changed(PeerId id, RibPeer peer) { impl_->peer_changed(id, std::move(peer)); }
+void Rib::peer_moved(PeerId id, IfIndex link, std::optional<IpAddress> link_local) {
+  impl_->peer_moved(id, link, link_local);
+}
 void Rib::peer_down(PeerId id, const std::vector<AddressFamily>& retain, StaleBefore before) {
   if (RibPeerState* peer = impl_->find(id)) impl_->peer_down(*peer, retain, before);
 }

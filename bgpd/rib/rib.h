@@ -190,6 +190,9 @@ class Rib {
   void peer_up(PeerId id, RibPeer peer, const std::vector<AddressFamily>& preserved);
   /// The same session with other policies or flags (reload): evaluated again both ways.
   void peer_changed(PeerId id, RibPeer peer);
+  /// The link that we share with the peer is another one, as when it was made anew; also while its session is down. Its
+  /// link-local next hops follow.
+  void peer_moved(PeerId id, IfIndex link, std::optional<IpAddress> link_local);
   /// Routes of `retain` families become stale, all others go; `before` of those families that were stale already.
   void peer_down(PeerId id, const std::vector<AddressFamily>& retain, StaleBefore before = StaleBefore::Deleted);
   /// What is stale of these becomes the last resort, with LLGR_STALE, but for routes with NO_LLGR, which go (RFC 9494

@@ -97,6 +97,7 @@ struct Rib::Impl {
   void reconfigure(RibSettings given);
   void peer_up(PeerId id, RibPeer peer, const std::vector<AddressFamily>& preserved);
   void peer_changed(PeerId id, RibPeer peer);
+  void peer_moved(PeerId id, IfIndex link, std::optional<IpAddress> link_local);
   void peer_down(RibPeerState& peer, const std::vector<AddressFamily>& retain, StaleBefore before);
   void peer_removed(PeerId id);
   void set_deferral(bool on);

@@ -214,3 +214,53 @@ def test_both_families_go_both_ways_between_link_local_addresses(pair, router, g
                originate={"prefixes": [RANGE, RANGE6]})
     other.start()
     check_both_ways(pair, other, "tor")
+
+
+# ---------------------------------------------------------------- a link that is made anew
+
+def make_anew(pair, *, peer_addresses=(PEER,), node_addresses=(NODE,)):
+    """The cable is taken away, and another one of the same names and addresses comes; its index is another."""
+    before = pair.node.ip_json("link", "show", "dev", NODE_LINK)[0]["ifindex"]
+    pair.node.ip(f"link del {NODE_LINK}")
+    cable(pair.node, NODE_LINK, pair.outside, PEER_LINK)
+    for host, link, addresses in ((pair.node, NODE_LINK, node_addresses), (pair.outside, PEER_LINK, peer_addresses)):
+        for address in addresses:
+            host.ip(f"addr add {address}/64 dev {link}" + (" nodad" if ":" in address else ""))
+    assert pair.node.ip_json("link", "show", "dev", NODE_LINK)[0]["ifindex"] != before
+
+
+def test_the_next_hops_link_is_made_anew_under_a_living_session(pair):
+    """A session that is not on that link's addresses lives on; so must the routes, on the new link."""
+    pair.outside.ip(f"addr add {PEER}/64 dev {PEER_LINK} nodad")
+    pair.start(neighbor("p1", "fd09::1:1", PEER_ASN))
+    peer = pair.peer(1, ipv6=True).establish()
+    peer.send(a.announce6([NET6], (PEER_ASN,), PEER))
+    wait_until(lambda: hops(pair, NET6) == {(PEER, NODE_LINK)}, 5, lambda: pair.speaker.paths(NET6))
+    make_anew(pair, peer_addresses=(PEER, "fd09::1:1"), node_addresses=("fd09::1",))
+    wait_until(lambda: hops(pair, NET6) == {(PEER, NODE_LINK)}, 10, lambda: pair.speaker.paths(NET6))
+    assert pair.speaker.neighbor("p1")["flaps"] == 0
+
+
+def test_the_next_hops_link_is_made_anew_while_the_peer_restarts(pair):
+    """RFC 4724: what is kept goes on, through the link that is there now."""
+    only_link_local(pair)
+    pair.start(on_link(NODE_LINK))
+    restart = wire.graceful_restart(60, (wire.IPV4, wire.IPV6), restarting=False, forwarding=True)
+    index = pair.outside.ip_json("link", "show", "dev", PEER_LINK)[0]["ifindex"]
+    with contextlib.closing(pair.outside.socket(10)) as connection:
+        connection.settimeout(5)
+        connection.bind((PEER, 0, 0, index))
+        connection.connect((NODE, 179, 0, index))
+        peer = Peer(connection, PEER_ASN, "10.9.1.1").establish(capabilities=[*raw_capabilities(), restart])
+        peer.send(a.announce6([NET6], (PEER_ASN,), PEER))
+        announce4(peer, PEER)
+        for prefix in (NET, NET6):
+            wait_until(lambda prefix=prefix: hops(pair, prefix) == {(PEER, NODE_LINK)}, 5,
+                       lambda prefix=prefix: pair.speaker.paths(prefix))
+    wait_until(lambda: pair.speaker.state("tor-up0") != "Established", 5)
+    assert all(pair.speaker.best(prefix)["stale"] for prefix in (NET, NET6))
+    make_anew(pair)
+    for prefix in (NET, NET6):
+        wait_until(lambda prefix=prefix: hops(pair, prefix) == {(PEER, NODE_LINK)}, 10,
+                   lambda prefix=prefix: f"{hops(pair, prefix)} {pair.speaker.paths(prefix)}")
+    assert all(pair.speaker.best(prefix)["stale"] for prefix in (NET, NET6))

@@ -102,6 +102,33 @@ TEST(Rfc2545_3, ItFollowsItsLink) {
   EXPECT_TRUE(kernel(w, "2a00::/32").empty());
 }
 
+TEST(Rfc2545_3, ALinkMadeAnewUnderALivingSessionIsItsNextHopsLinkToo) {
+  World w;
+  w.up(1, on_link(ebgp(1), kLink));
+  w.up(2, on_link(ibgp(2), kLink));  // without import policy
+  w.say(1, announce({"2a00:a::/32"}, route({65001}, "fe80::1")));
+  w.say(2, announce({"2a00:b::/32"}, route({}, "fe80::2")));
+  w.settle();
+  w.rib.peer_changed(1, on_link(ebgp(1), kOther));
+  w.rib.peer_changed(2, on_link(ibgp(2), kOther));
+  EXPECT_EQ(kernel(w, "2a00:a::/32"), (std::vector<FibNextHop>{{ip("fe80::1"), kOther}}));
+  EXPECT_EQ(kernel(w, "2a00:b::/32"), (std::vector<FibNextHop>{{ip("fe80::2"), kOther}}));
+}
+
+TEST(Rfc2545_3, ALinkMadeAnewWhileThePeerRestartsIsItsStaleRoutesLinkToo) {
+  World w;
+  w.up(1, unnumbered(ebgp(1), kLink));
+  w.say(1, announce({"2a00::/32"}, route({65001}, "fe80::1")));
+  w.settle();
+  w.rib.peer_down(1, kBoth);
+  w.rib.peer_moved(1, IfIndex{}, ip("fe80::fe"));
+  w.hops[ip("fe80::1")] = {};
+  EXPECT_EQ(kernel(w, "2a00::/32"), (std::vector<FibNextHop>{})) << "the link is gone";
+  w.hops.clear();
+  w.rib.peer_moved(1, kOther, ip("fe80::fe"));
+  EXPECT_EQ(kernel(w, "2a00::/32"), (std::vector<FibNextHop>{{ip("fe80::1"), kOther}}));
+}
+
 TEST(Rfc2545_3, ANextHopThatPolicySetsIsOnNoLink) {
   World w;
   auto settings = World::settings();
