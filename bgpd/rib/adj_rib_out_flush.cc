@@ -1,6 +1,6 @@
 // From queues to messages: what changed is collected, grouped by audience and attribute set, encoded once.
 #include <algorithm>
-#include <tuple>
+#include <utility>
 
 #include "bgpd/rib/adj_rib_out.h"
 
@@ -32,6 +32,23 @@ struct AdjRibOut::Batch {
     if (found != audiences.end()) return static_cast<std::uint32_t>(found - audiences.begin());
     audiences.push_back(wanted);
     return static_cast<std::uint32_t>(audiences.size() - 1);
+  }
+
+  // Withdrawals first, and together what shares messages, in the order in which it changed.
+  void sort() {
+    const auto key = [](const Op& op) {  // one number, quickly compared
+      return std::uint64_t{op.set != 0} << 63 | std::uint64_t{op.audience} << 33 | std::uint64_t{op.family} << 32 |
+             op.set;
+    };
+    if (std::ranges::is_sorted(ops, {}, key)) return;
+    std::vector<std::pair<std::uint64_t, std::uint32_t>> order;
+    order.reserve(ops.size());
+    for (const Op& op : ops) order.emplace_back(key(op), static_cast<std::uint32_t>(order.size()));
+    std::ranges::sort(order);
+    std::vector<Op> sorted;
+    sorted.reserve(ops.size());
+    for (const auto& [of, at] : order) sorted.push_back(ops[at]);
+    ops = std::move(sorted);
   }
 };
 
@@ -197,9 +214,7 @@ void AdjRibOut::add_for_all(std::size_t family, const OutQueue::Taken& taken, Ba
 
 std::vector<OutSegment> AdjRibOut::encode(Batch& batch) {
   encoding_.reserve(batch.ops.size());
-  // Prefixes that go into the same messages stand in the order in which they changed.
-  const auto key = [](const Op& op) { return std::tuple{op.set != 0, op.audience, op.family, op.set}; };
-  if (!std::ranges::is_sorted(batch.ops, {}, key)) std::ranges::stable_sort(batch.ops, {}, key);
+  batch.sort();
   std::vector<OutSegment> segments;
   for (std::size_t first = 0, last = 0; first < batch.ops.size(); first = last) {
     const Op& head = batch.ops[first];
