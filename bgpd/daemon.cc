@@ -37,7 +37,11 @@ Result<std::unique_ptr<Daemon>> Daemon::open(std::string conf_path, StartConf st
   daemon->table_lock_ = std::move(lock);
   // FibSync only read so far. A second daemon on the same socket ends here and has changed nothing.
   daemon->control_ = TRY(daemon->open_control(control));
-  daemon->read_only_ = TRY(daemon->open_read_only(control));
+  if (auto read_only = daemon->open_read_only(control))  // no reason to be without BGP
+    daemon->read_only_ = *std::move(read_only);
+  else
+    log::error("no read-only control socket; tried again",
+               {{"why", daemon->control_trouble_ = read_only.error().message}});
   daemon->try_metrics();
   return daemon;
 }

@@ -199,7 +199,7 @@ std::vector<std::string> Daemon::conditions() const {
   if (!put_trouble_.empty())
     out.push_back("the configuration that was PUT is not kept for the next start: " + put_trouble_);
   if (!state_trouble_.empty()) out.push_back("no state file: " + state_trouble_);
-  if (!control_trouble_.empty()) out.push_back("the control socket was removed: " + control_trouble_);
+  if (!control_trouble_.empty()) out.push_back("a control socket is missing: " + control_trouble_);
   if (mrt_)
     if (const auto trouble = mrt_->status().trouble; !trouble.empty())
       out.push_back("mrt.updates is not written: " + trouble);

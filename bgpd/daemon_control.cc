@@ -51,6 +51,11 @@ Result<Daemon::ControlSockets> Daemon::prepare_control(const config::ControlConf
   ControlSockets out;
   if (wanted.socket != now.socket) out.control = TRY(open_control(wanted));
   if (wanted.read_only_socket != now.read_only_socket) out.read_only = TRY(open_read_only(wanted));
+  // Both before either: a configuration that is refused must not have changed who may use which.
+  if (auto good = control::find_group(access_of(wanted)); !good)
+    return fail(in("/control/group", std::move(good).error()));
+  if (auto good = control::find_group(read_only_access(wanted)); !good)
+    return fail(in("/control/readOnlyGroup", std::move(good).error()));
   if (!out.control && control_ && access_of(wanted) != access_of(now))
     if (auto good = control_->set_access(access_of(wanted)); !good)
       return fail(in("/control/group", std::move(good).error()));
@@ -76,24 +81,25 @@ void Daemon::take_control(ControlSockets made, bool without_read_only) {
   });
 }
 
-/// A socket's file that somebody removed is made again.
+/// A socket's file that somebody removed is made again, and the one that only tells where it could not be had before.
 void Daemon::look_after_control() {
   std::string trouble;
   const auto again = [&](bool in_place, const std::string& path, auto open) {
     if (in_place) return;
     auto made = open();
-    if (made) return log::warn("the control socket was removed; made again", {{"path", path}});
+    if (made) return log::warn("the control socket was missing; made", {{"path", path}});
     trouble = made.error().message;
-    if (trouble != control_trouble_) log::error("the control socket was removed", {{"why", trouble}});
+    if (trouble != control_trouble_) log::error("the control socket is missing", {{"why", trouble}});
   };
   again(!control_ || control_->is_in_place(), conf_.control.socket, [this]() -> Status {
     take_control({.control = TRY(open_control(conf_.control)), .read_only = {}}, false);
     return ok();
   });
-  again(!read_only_ || read_only_->is_in_place(), conf_.control.read_only_socket.value_or(""), [this]() -> Status {
-    take_control({.control = {}, .read_only = TRY(open_read_only(conf_.control))}, false);
-    return ok();
-  });
+  again(read_only_ ? read_only_->is_in_place() : !conf_.control.read_only_socket,
+        conf_.control.read_only_socket.value_or(""), [this]() -> Status {
+          take_control({.control = {}, .read_only = TRY(open_read_only(conf_.control))}, false);
+          return ok();
+        });
   control_trouble_ = trouble;
 }
 

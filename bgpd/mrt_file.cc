@@ -12,12 +12,14 @@
 #include <csignal>
 #include <mutex>
 #include <string_view>
+#include <system_error>
 #include <thread>
 #include <utility>
 
 #include "bgpd/mrt/file_name.h"
 #include "common/fd.h"
 #include "common/result.h"
+#include "common/scope_guard.h"
 
 namespace slash32::bgp {
 namespace {
@@ -77,9 +79,15 @@ struct MrtFile::Shared {
       const auto bytes = std::exchange(waiting, {});
       const auto records = std::exchange(waiting_records, 0);
       held.unlock();
+      const auto had = fd.get();
       const auto good = write(bytes);
       held.lock();
-      status.trouble = good ? std::string{} : good.error().message;
+      const bool tried =
+          !bytes.empty() || fd.get() != had;  // an open file that nothing is for says nothing of its disk
+      if (!good)
+        status.trouble = good.error().message;
+      else if (tried)
+        status.trouble.clear();
       (good ? status.written : status.dropped) += records;
       if (ends && waiting.empty()) break;
       changed.wait_for(held, settings.retry, [this] { return ends || !waiting.empty(); });
@@ -108,8 +116,13 @@ MrtFile::MrtFile(Settings settings) : shared_(std::make_shared<Shared>(std::move
   sigset_t all, before;  // signals are the main thread's
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::thread([shared = shared_] { shared->run(); }).detach();  // a disk that hangs must not hold up our end
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  const ScopeGuard restore{[&] { ::pthread_sigmask(SIG_SETMASK, &before, nullptr); }};
+  try {
+    std::thread([shared = shared_] { shared->run(); }).detach();  // a disk that hangs must not hold up our end
+  } catch (const std::system_error& error) {
+    shared_->status.trouble = std::string("no thread to write with: ") + error.what();
+    shared_->ended = true;
+  }
 }
 
 MrtFile::~MrtFile() {

@@ -47,6 +47,9 @@ SessionEvents Neighbors::events_for(PeerId id) {
           .noticed =
               [this, neighbor](const SessionEvents::Noticed& before, const SessionEvents::Noticed& now) {
                 if (deps_.noticed) deps_.noticed(*neighbor, before, now);
+                // Its subnet may have gone meanwhile: what is on its way is not disturbed (look_for).
+                if (before.state >= PeerState::OpenSent && now.state < PeerState::OpenSent && !neighbor->range)
+                  look_again_later(neighbor->id);
               },
           .message_recorded =
               [this, neighbor](const act::MessageRecorded& message) {
@@ -125,7 +128,9 @@ void Neighbors::on_down(Neighbor& neighbor, const act::SessionDown& down) {
 void Neighbors::order_bfd(Neighbor& neighbor) {
   if (ending_) return;
   std::optional<BfdOrder> wanted;
-  if (!neighbor.range)
+  if (neighbor.off_link)
+    wanted = std::nullopt;  // by the default route its packets would come to a stranger
+  else if (!neighbor.range)
     wanted = bfd_order(conf_, neighbor.conf, std::nullopt);
   else if (neighbor.up)
     wanted = bfd_order(conf_, neighbor.conf, neighbor.session_end.address);

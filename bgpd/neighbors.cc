@@ -163,10 +163,8 @@ void Neighbors::key_ranges() {
 
 Status Neighbors::key_range(const config::DynamicNeighborConf& dynamic) {
   const auto keys = TRY(read_keys(dynamic.settings));
-  auto& known = range_keys_[dynamic.range];  // noted first: a listener may have it even where another refuses it
-  const auto before = std::exchange(known, keys);
+  range_keys_[dynamic.range] = keys;  // noted first: a listener may have it even where another refuses it
   TRY(deps_.set_listen_keys(dynamic.range, keys));
-  if (before == keys) return ok();
   for (const auto& [id, neighbor] : neighbors_)
     if (neighbor->range == dynamic.range && neighbor->session) neighbor->session->set_keys(keys);
   return ok();
@@ -176,8 +174,8 @@ void Neighbors::apply_live(Neighbor& neighbor, const config::NeighborConf& conf)
   const bool changed = neighbor.conf != conf;
   const bool other_limit = neighbor.conf.max_prefixes != conf.max_prefixes;
   neighbor.conf = conf;
-  order_bfd(neighbor);
   look_for(neighbor);
+  order_bfd(neighbor);
   if (neighbor.over_limit && other_limit) start(neighbor);
   if (has_keys(conf) && !neighbor.range) rotate_key(neighbor);  // a range's: key_range()
   if (!changed || !neighbor.up) return;
@@ -275,17 +273,15 @@ void Neighbors::hold(Neighbor& neighbor, std::string why, std::optional<Seconds>
 
 void Neighbors::start(Neighbor& neighbor) {
   neighbor.retry.cancel();
-  neighbor.off_link = false;
   const auto found = find_router(neighbor);
+  const auto connected = check_connected(neighbor.conf);
+  const auto off = disabled_.find(config::key_of(neighbor.conf));
+  neighbor.off_link = found && neighbor.conf.enabled && off == disabled_.end() && !connected;
   order_bfd(neighbor);
   if (!neighbor.conf.enabled) return hold(neighbor, "disabled by configuration", std::nullopt);
-  if (const auto off = disabled_.find(config::key_of(neighbor.conf)); off != disabled_.end())
-    return hold(neighbor, off->second, std::nullopt);
+  if (off != disabled_.end()) return hold(neighbor, off->second, std::nullopt);
   if (!found) return hold(neighbor, found.error().message, std::nullopt);
-  if (const auto good = check_connected(neighbor.conf); !good) {
-    neighbor.off_link = true;
-    return hold(neighbor, good.error().message, std::nullopt);
-  }
+  if (!connected) return hold(neighbor, connected.error().message, std::nullopt);
   if (const auto good = take_key(neighbor); !good) return hold(neighbor, good.error().message, kKeyRetry);
   neighbor.held.clear();
   neighbor.over_limit = false;

@@ -84,7 +84,8 @@ void Neighbors::accept_dynamic(UniqueFd fd, const Endpoint& remote, const Endpoi
   neighbor.range = best->range;
   start(neighbor);
   if (neighbor.session) neighbor.session->accept(std::move(fd));
-  neighbor.retry.after(kDynamicPatience, [this, id = neighbor.id] {  // whoever says nothing must not hold a place
+  const auto patience = kDynamicPatience + neighbor.conf.delay_open;
+  neighbor.retry.after(patience, [this, id = neighbor.id] {  // whoever says nothing must not hold a place
     if (const auto found = neighbors_.find(id); found != neighbors_.end() && !found->second->was_up)
       remove(id, cease_with_text(cease::kConnectionRejected, ""));
   });

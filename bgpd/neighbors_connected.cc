@@ -44,6 +44,7 @@ void Neighbors::look_for(Neighbor& neighbor) {
   const auto status = neighbor.session->status();
   if (status.state >= PeerState::OpenSent || !status.stale.empty()) return;
   neighbor.off_link = true;
+  order_bfd(neighbor);
   hold(neighbor, good.error().message, std::nullopt);
   neighbor.session->stop(cease_with_text(cease::kOtherConfigurationChange, "not connected"));
 }

@@ -106,6 +106,13 @@ Status check_node(netlink::Socket& host, const config::NetConf& conf, Families f
   return ok();
 }
 
+Status check_mtu(Mtu mtu, Families families) {
+  if (!families.v6 || mtu >= kMinMtu6) return ok();
+  return fail(cni::kInvalidConfig, "/mtu: " + std::to_string(mtu.value) +
+                                       " (of the configuration, node.json or the uplink) is less than the 1280 "
+                                       "octets that IPv6 needs of every link");
+}
+
 Result<Uplink> find_uplink(netlink::Socket& host, const config::NetConf& conf, Families families) {
   Uplink uplink;
   const auto& source = conf.host_source;
@@ -121,10 +128,7 @@ Result<Uplink> find_uplink(netlink::Socket& host, const config::NetConf& conf, F
   if (ask4 && !source.v4) uplink.address.v4 = TRY(pod::node_address(host, AddressFamily::IPv4, path4));
   if (ask6 && !source.v6) uplink.address.v6 = TRY(pod::node_address(host, AddressFamily::IPv6, path6));
   uplink.mtu = mtu ? *mtu : TRY(uplink_mtu(host, {path4, path6}));
-  if (families.v6 && uplink.mtu < kMinMtu6)
-    return fail(cni::kInvalidConfig, "/mtu: " + std::to_string(uplink.mtu.value) +
-                                         " (of the configuration, node.json or the uplink) is less than the 1280 "
-                                         "octets that IPv6 needs of every link");
+  TRY(check_mtu(uplink.mtu, families));
   return uplink;
 }
 

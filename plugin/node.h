@@ -47,6 +47,8 @@ struct Uplink {
 /// destinations that see pods' own addresses. A node.json that is there and cannot be read is an error (CNI code 7)
 /// where its MTU is needed or pods are, or may be, masqueraded; else a logged warning, and nothing of it counts.
 Status complete_from_node_file(config::NetConf& conf);
+/// CNI code 7: too small for IPv6.
+Status check_mtu(Mtu mtu, Families families);
 /// From the configuration, else the default route. CNI code 7: a hostSource that is no address of the node, an MTU too
 /// small for IPv6.
 Result<Uplink> find_uplink(netlink::Socket& host, const config::NetConf& conf, Families families);

@@ -1,4 +1,6 @@
 // STATUS and GC (CNI spec 1.1.0 section 2).
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <set>
 
@@ -51,12 +53,13 @@ Status remove_stale_links(netlink::Socket& host, const cni::Call& call, const st
   return ok();
 }
 
-/// What ADD would refuse about a pod of this node before it makes anything.
-Status check_plan(const config::NetConf& conf, netlink::Socket& host, const AddressSource& addresses) {
+/// What ADD would refuse in any pod of this configuration. What may be otherwise in a moment, like the node's addresses
+/// and links, is not asked: a red STATUS makes the whole node NotReady.
+Status check_plan(const config::NetConf& conf, const AddressSource& addresses) {
   const auto families = TRY(addresses.families());
   if (!families) return ok();
-  const auto uplink = TRY(find_uplink(host, conf, *families));
-  TRY(plan_routes(conf, *families, uplink.mtu));
+  if (conf.mtu) TRY(check_mtu(*conf.mtu, *families));
+  TRY(plan_routes(conf, *families, conf.mtu.value_or(Mtu{std::numeric_limits<std::uint32_t>::max()})));
   return ok();
 }
 
@@ -74,7 +77,7 @@ Status cmd_status(const cni::Call& call, const config::GetEnv& getenv) {
   auto addresses = AddressSource::open(call, *conf, host);
   if (!addresses) return unusable(addresses.error());
   auto usable = addresses->status();
-  if (usable) usable = check_plan(*conf, host, *addresses);
+  if (usable) usable = check_plan(*conf, *addresses);
   if (!usable && usable.error().code == cni::kInvalidConfig) return unusable(usable.error());
   return usable;
 }

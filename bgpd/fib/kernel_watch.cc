@@ -111,9 +111,10 @@ Status KernelWatch::Impl::dump_foreign_routes(std::vector<netlink::Route>& out) 
 
 /// Routes of others that are too many to keep must not keep us busy either.
 Status KernelWatch::Impl::hear_routes(Follow what) {
+  TRY(monitor.set_route_rules(routes_to_hear(what), what == Follow::All));
   state.foreign().follow(what);
   foreign_known = false;
-  return monitor.set_route_rules(routes_to_hear(what), what == Follow::All);
+  return ok();
 }
 
 /// The monitor is open already: what changes during the dumps arrives as events behind them.

@@ -285,9 +285,11 @@ std::optional<IfIndex> WatchState::link_to(const Prefix& subnet, bool loopback_t
   if (const auto at = connected_.find(subnet); at != connected_.end())
     for (const IfIndex link : at->second)
       if (good(link)) return link;
-  for (const auto& route : foreign_.at(subnet))
+  for (const auto& route : foreign_.at(subnet)) {
+    if (route.type != netlink::RouteType::Unicast) continue;  // IPv6 routes that discard name lo
     for (const auto& hop : route.next_hops)
       if (!hop.gateway && good(hop.link)) return hop.link;
+  }
   return std::nullopt;
 }
 
@@ -302,8 +304,10 @@ bool WatchState::is_connected(const IpAddress& address, IfIndex link) const {
 
 std::vector<Prefix> WatchState::connected_subnets() const {
   std::vector<Prefix> out;
-  for (const auto& [subnet, links] : connected_)  // a pointopoint peer's own address is no subnet
-    if (!subnet.is_host() && !subnet.address().is_loopback()) out.push_back(subnet);
+  for (const auto& [subnet, links] : connected_) {
+    if (subnet.is_host() || subnet.address().is_loopback()) continue;  // a pointopoint peer's own address is no subnet
+    if (std::ranges::any_of(links, [&](IfIndex link) { return is_usable_link(link); })) out.push_back(subnet);
+  }
   return out;
 }
 

@@ -144,10 +144,12 @@ SetId Rib::Impl::encoded_for(Group& group, std::size_t family, PrefixId id, cons
     set = encode(group, route, changed);
   }
   if (memorable) {
+    const bool replaces = memo.valid && memo.serial != serial;
     encoded.release(memo.encoded);
     memo = {true, serial, best.peer, static_cast<std::uint8_t>(family), encoded.add_reference(set)};
     // Others had it already: it was rendered before, and forgotten.
-    if (set != 0 && encoded.references(set) > 2 && ++group.forgotten > 2 * group.memo.size()) remember_more(group);
+    if (replaces && set != 0 && encoded.references(set) > 2 && ++group.forgotten > 2 * group.memo.size())
+      remember_more(group);
   }
   return set;
 }

@@ -86,9 +86,7 @@ Result<Endpoint> Listener::bound() const { return local_endpoint(impl_->fd.get()
 
 Status Listener::set_keys(const Prefix& peer, const TcpKeys& keys) {
   if (peer.family() != impl_->local.address.family()) return ok();
-  auto& known = impl_->keys[peer];
-  TRY(change_tcp_keys(impl_->fd.get(), peer, known, keys));
-  known = keys;
+  TRY(change_tcp_keys(impl_->fd.get(), peer, impl_->keys[peer], keys));
   if (keys.empty()) impl_->keys.erase(peer);
   return ok();
 }

@@ -89,7 +89,8 @@ Result<UniqueFd> begin_connect(const Endpoint& remote, const SocketOptions& opti
   const unsigned scope = TRY(scope_of(options.interface));
   TRY(apply_options(fd.get(), remote.address.family(), options));
   TRY(bind_source(fd.get(), options, scope));
-  if (!options.keys.empty()) TRY(change_tcp_keys(fd.get(), Prefix::host(remote.address), {}, options.keys));
+  TcpKeys none;
+  if (!options.keys.empty()) TRY(change_tcp_keys(fd.get(), Prefix::host(remote.address), none, options.keys));
   const auto address = to_sockaddr(remote.address, remote.port, scope);
   if (::connect(fd.get(), address.get(), address.size) != 0 && errno != EINPROGRESS)
     return sys_fail("connect to " + to_string(remote));

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <ranges>
 
 #include "bgpd/transport/socket.h"
 #include "common/fd.h"
@@ -34,20 +35,27 @@ bool is_listening(int fd) {
 }
 
 /// The kernel knows a key by its identifiers: one with the same ones has to go before it can come with another secret.
-Status change_ao(int fd, const Prefix& peer, const std::vector<AoKey>& before, const std::vector<AoKey>& now) {
+/// The last one added is the one a new connection signs with, so the first of `now` comes last. `known` says at each
+/// step what the socket has: where one fails, the next change begins there.
+Status change_ao(int fd, const Prefix& peer, std::vector<AoKey>& known, const std::vector<AoKey>& now) {
   const auto same_ids = [](const AoKey& a) {
     return [&a](const AoKey& b) { return a.send_id == b.send_id && a.receive_id == b.receive_id; };
   };
-  for (const auto& key : now) {
-    if (has(before, key)) continue;
-    if (std::ranges::any_of(before, same_ids(key)))
+  for (const auto& key : std::views::reverse(now)) {
+    if (has(known, key)) continue;
+    if (std::ranges::any_of(known, same_ids(key))) {
       TRY(ask(fd, ao_abi::kDelKey, ao_abi::del_key(peer, key, nullptr), peer, "remove"));
+      std::erase_if(known, same_ids(key));
+    }
     TRY(ask(fd, ao_abi::kAddKey, ao_abi::add_key(peer, key), peer, "add"));
+    known.push_back(key);
   }
   const AoKey* next = now.empty() || is_listening(fd) ? nullptr : &now.front();  // a listener has no current key
-  for (const auto& key : before)
-    if (!has(now, key) && std::ranges::none_of(now, same_ids(key)))
-      TRY(ask(fd, ao_abi::kDelKey, ao_abi::del_key(peer, key, next), peer, "remove"));
+  for (const auto& key : std::vector(known)) {
+    if (has(now, key)) continue;
+    TRY(ask(fd, ao_abi::kDelKey, ao_abi::del_key(peer, key, next), peer, "remove"));
+    std::erase(known, key);
+  }
   return ok();
 }
 
@@ -93,10 +101,15 @@ Status tcp_ao_is_there() {
   return ok();
 }
 
-Status change_tcp_keys(int fd, const Prefix& peer, const TcpKeys& before, const TcpKeys& now) {
-  if (!before.md5.empty() && now.md5.empty() && !now.ao.empty()) TRY(set_md5_key(fd, peer, ""));  // never both
-  if (!before.ao.empty() || !now.ao.empty()) TRY(change_ao(fd, peer, before.ao, now.ao));
-  if (now.ao.empty() && (before.ao.empty() || !now.md5.empty())) return set_md5_key(fd, peer, now.md5);
+Status change_tcp_keys(int fd, const Prefix& peer, TcpKeys& known, const TcpKeys& now) {
+  const bool had_ao = !known.ao.empty();
+  if (!known.md5.empty() && now.md5.empty() && !now.ao.empty()) {  // never both
+    TRY(set_md5_key(fd, peer, ""));
+    known.md5.clear();
+  }
+  if (had_ao || !now.ao.empty()) TRY(change_ao(fd, peer, known.ao, now.ao));
+  if (now.ao.empty() && (!had_ao || !now.md5.empty())) TRY(set_md5_key(fd, peer, now.md5));
+  known = now;
   return ok();
 }
 

@@ -42,9 +42,10 @@ inline constexpr std::size_t kMaxTcpKey = 80;  // octets, of either kind
 /// Whether this kernel has TCP-AO. Error: that it has not, for people.
 Status tcp_ao_is_there();
 
-/// What `now` has in the place of `before` (which the socket has) for segments from `peer`. New keys of TCP-AO come
-/// first and old ones go then, so that a session goes on. Error: names the peer; some of it may be done.
-Status change_tcp_keys(int fd, const Prefix& peer, const TcpKeys& before, const TcpKeys& now);
+/// What `now` has in the place of `known` (which the socket has) for segments from `peer`. New keys of TCP-AO come
+/// first and old ones go then, so that a session goes on. Error: names the peer; some of it may be done, and `known` is
+/// what the socket has then.
+Status change_tcp_keys(int fd, const Prefix& peer, TcpKeys& known, const TcpKeys& now);
 
 // ---------------------------------------------------------------- as the kernel has it (linux/tcp.h, 6.7)
 namespace ao_abi {

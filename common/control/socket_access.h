@@ -3,6 +3,8 @@
 
 #include <string>
 
+#include "common/result.h"
+
 namespace slash32::control {
 
 struct SocketAccess {
@@ -10,5 +12,8 @@ struct SocketAccess {
   std::string group = {};  // a name or a number; empty: the process's own
   bool operator==(const SocketAccess&) const = default;
 };
+
+/// Whether there is such a group. One that is given as a number asks nobody.
+Status find_group(const SocketAccess& access);
 
 }  // namespace slash32::control

@@ -34,9 +34,8 @@ Result<UniqueFd> unix_socket() {
   return fd;
 }
 
-/// The group's number, or -1, which chown(2) takes for "as it is".
 Result<gid_t> group_id(const std::string& name) {
-  if (name.empty()) return static_cast<gid_t>(-1);
+  if (name.empty()) return ::getegid();
   if (name.size() <= 9 && name.find_first_not_of("0123456789") == std::string::npos)
     return static_cast<gid_t>(std::stoul(name));
   group found{};
@@ -68,6 +67,11 @@ Status clear_place(const std::string& path, const sockaddr_un& address, const st
 }
 
 }  // namespace
+
+Status find_group(const SocketAccess& access) {
+  TRY(group_id(access.group));
+  return ok();
+}
 
 Status set_socket_access(const std::string& path, const SocketAccess& access) {
   return give_access(path, TRY(group_id(access.group)), access.mode);

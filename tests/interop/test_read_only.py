@@ -57,6 +57,7 @@ def test_group_and_mode_are_as_configured_and_change_live(pair, tmp_path):
     other = str(tmp_path / "other.sock")
     pair.speaker.reload({**pair.speaker.document, "control": control(pair, tmp_path, readOnlySocket=other)})
     wait_until(lambda: os.path.exists(other) and not os.path.exists(path), 5)
+    wait_until(lambda: mode_of(pair.speaker.socket) == (0o660, os.getegid()), 5)  # named no more, it is the daemon's own
     pair.speaker.reload({**pair.speaker.document, "control": {"socket": pair.speaker.socket}})
     wait_until(lambda: not os.path.exists(other), 5)
     assert pair.speaker.get("/v1/status")["state"] == "running"
@@ -66,6 +67,23 @@ def test_a_group_that_is_not_there_is_refused_with_its_place(pair, tmp_path):
     pair.start(external(1), control=control(pair, tmp_path))
     pair.speaker.reload({**pair.speaker.document, "control": control(pair, tmp_path, readOnlyGroup="no-such-group")})
     wait_until(lambda: "/control/readOnlyGroup: there is no group" in str(pair.speaker.get("/v1/status")["conditions"]), 5)
+
+
+def test_a_refused_configuration_has_not_changed_who_may_use_which(pair, tmp_path):
+    pair.start(external(1), control=control(pair, tmp_path, group="4"))
+    wrong = control(pair, tmp_path, group="6", readOnlyGroup="no-such-group")
+    pair.speaker.reload({**pair.speaker.document, "control": wrong})
+    wait_until(lambda: "/control/readOnlyGroup: there is no group" in str(pair.speaker.get("/v1/status")["conditions"]), 5)
+    assert mode_of(pair.speaker.socket) == (0o660, 4)
+
+
+def test_a_read_only_socket_that_cannot_be_had_is_a_condition_and_no_end(pair, tmp_path):
+    place = tmp_path / "ro.sock"
+    place.write_text("not a socket")
+    pair.start(external(1), control=control(pair, tmp_path))
+    assert "exists and is not a socket" in str(pair.speaker.get("/v1/status")["conditions"])
+    place.unlink()
+    wait_until(lambda: place.is_socket() and not pair.speaker.get("/v1/status")["conditions"], 20)
 
 
 def test_a_socket_that_somebody_removed_is_made_again(pair, tmp_path):

@@ -80,12 +80,15 @@ def test_status_is_green_with_ranges_or_a_node_file_and_when_full(world):
     (conf(section=ipam("10.244.1.0/24", V6, ranges=[[{"subnet": "10.244.1.4/31", "exclude": ["10.244.1.4/32"]}]]), gateway={"v4": "10.244.1.5"}), "/gateway"),
     (conf(section=ipam(V4), routes=[{"dst": "2001:db8::/32"}]), "/routes/0"),
     (conf(section=ipam(V4, V6), mtu=1200), "/mtu"),
-    (conf(hostSource={"v4": "192.0.2.77"}), "/hostSource/v4"),
 ])
 def test_status_is_50_when_add_cannot_work(world, network, complaint):
     answer = world.cni("STATUS", network=network)
     assert answer.code == 1 and answer.json["code"] == 50
     assert complaint in answer.json["msg"]
+
+
+def test_status_stays_green_where_an_address_of_the_node_is_away_for_a_moment(world):
+    assert world.cni("STATUS", network=conf(hostSource={"v4": "192.0.2.77"})).ok
 
 
 def test_status_and_gc_exist_since_1_1_0(world):

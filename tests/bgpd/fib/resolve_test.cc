@@ -1,4 +1,6 @@
 // Who is connected, and what leads to next hops: links, addresses, and routes that are not ours.
+#include <algorithm>
+
 #include "tests/bgpd/fib/watch_world.h"
 
 namespace slash32::bgp::test {
@@ -35,6 +37,25 @@ TEST_F(WatchStateConnected, IsAConfiguredRoutesGatewayWhichIsNoNextHopOfOthersYe
   EXPECT_TRUE(is_connected("198.51.100.1"));
   EXPECT_FALSE(is_connected("198.51.100.2"));
   EXPECT_FALSE(state.resolve(ip("198.51.100.2")).resolved);
+}
+
+TEST_F(WatchStateConnected, IsNobodyBehindARouteThatDiscards) {
+  auto lo = link(1);
+  lo.loopback = true;
+  state.on_link(lo, false);
+  auto route = configured("2001:db8::/32", "", 1);  // as the kernel shows `unreachable 2001:db8::/32`
+  route.type = netlink::RouteType::Unreachable;
+  state.on_route(route, false, false);
+  EXPECT_FALSE(is_connected("2001:db8::1"));
+}
+
+TEST_F(WatchStateConnected, SubnetsAreThoseOfLinksThatAreUpWithCarrier) {
+  const auto subnets = state.connected_subnets();
+  EXPECT_NE(std::ranges::find(subnets, *Prefix::parse("192.0.2.0/24")), subnets.end());
+  state.on_link(link(2, true, false), false);
+  EXPECT_TRUE(state.take().next_hops_may_have_changed) << "who asks for subnets asks again";
+  const auto left = state.connected_subnets();
+  EXPECT_EQ(std::ranges::find(left, *Prefix::parse("192.0.2.0/24")), left.end());
 }
 
 TEST_F(WatchStateConnected, IsAPodAsLongAsItLives) {

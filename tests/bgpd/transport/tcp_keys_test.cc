@@ -78,8 +78,10 @@ TEST(TcpKeys, AKernelWithoutTcpAoIsToldByNameAndNoKeyIsTaken) {
   ASSERT_TRUE(listener);
   TcpKeys keys;
   keys.ao = {kKey};
-  const auto got = change_tcp_keys(listener->get(), *Prefix::parse("10.1.0.1/32"), {}, keys);
+  TcpKeys known;
+  const auto got = change_tcp_keys(listener->get(), *Prefix::parse("10.1.0.1/32"), known, keys);
   ASSERT_FALSE(got);
+  EXPECT_TRUE(known.empty()) << "what is not there is not taken for there by the next change";
   EXPECT_THAT(got.error().message, HasSubstr("add a TCP-AO key for 10.1.0.1/32: "));
 }
 
@@ -87,10 +89,12 @@ TEST(TcpKeys, AnMd5KeyIsSetReplacedAndRemovedAsBefore) {
   const auto listener = bind_listener({IpAddress::v4(0x7F000001), 0});
   ASSERT_TRUE(listener);
   const auto peer = *Prefix::parse("10.1.0.1/32");
-  EXPECT_TRUE(change_tcp_keys(listener->get(), peer, {}, "one"));
-  EXPECT_TRUE(change_tcp_keys(listener->get(), peer, "one", "two"));
-  EXPECT_TRUE(change_tcp_keys(listener->get(), peer, "two", {}));
-  EXPECT_TRUE(change_tcp_keys(listener->get(), peer, {}, {})) << "gone already";
+  TcpKeys known;
+  EXPECT_TRUE(change_tcp_keys(listener->get(), peer, known, "one"));
+  EXPECT_TRUE(change_tcp_keys(listener->get(), peer, known, "two"));
+  EXPECT_EQ(known, TcpKeys("two"));
+  EXPECT_TRUE(change_tcp_keys(listener->get(), peer, known, {}));
+  EXPECT_TRUE(change_tcp_keys(listener->get(), peer, known, {})) << "gone already";
 }
 
 }  // namespace
