@@ -411,7 +411,9 @@ def test_a_reload_changes_bfd_and_leaves_the_session_alone(make_bgp):
 def test_bfd_comes_back_on_an_interface_that_was_made_anew(make_bgp):
     bgp = make_bgp(interface=LINK)
     bgp.hosts[0].ip(f"link del {LINK}")
-    bgp.wait_bfd(state="Down")
+    shown = lambda: bgp.speaker.neighbor("bird")
+    # Held as not connected, once its time is over nothing is sent to it: no BFD either.
+    wait_until(lambda: "not connected" in shown().get("held", "") and "bfd" not in shown(), 15, shown)
     bfd.connect(*bgp.hosts)
     bgp.wait_bfd(state="Up")
     bgp.speaker.wait_established("bird", 30)
