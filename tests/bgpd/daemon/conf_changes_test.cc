@@ -164,7 +164,6 @@ TEST(BgpdConfReference, SaysOfEachKeyOfANeighborWhatTheDifferenceMakesOfIt) {
       {"connectRetryTime", [](Conf& n) { n.connect_retry_time = Milliseconds{100}; }},
       {"delayOpen", [](Conf& n) { n.delay_open = Seconds{5}; }},
       {"connectedCheck", [](Conf& n) { n.connected_check = false; }},
-      {"nextHopResolution", [](Conf& n) { n.next_hop_resolution = NextHopResolution::Recursive; }},
       {"tcpAo", [](Conf& n) { n.tcp_ao.emplace_back(); }},
       {"tcpAo.keys", [](Conf& n) { n.tcp_ao.emplace_back(); }},
       {"ttlSecurity", [](Conf& n) { n.ttl_security = 1; }},
@@ -214,6 +213,7 @@ TEST(BgpdConfReference, SaysOfEachKeyOfANeighborWhatTheDifferenceMakesOfIt) {
                                      "gracefulRestart",
                                      "addPath",
                                      "maxPrefixes",
+                                     "nextHopResolution",
                                      "gracefulRestart.longLived.partialDeployment"};
   const auto documented = documented_changes();
   for (const auto& [key, said] : documented)
@@ -223,6 +223,19 @@ TEST(BgpdConfReference, SaysOfEachKeyOfANeighborWhatTheDifferenceMakesOfIt) {
     EXPECT_TRUE(documented.at(key).starts_with(to_string(after(change).effect)))
         << key << ": " << documented.at(key) << ", and not " << to_string(after(change).effect);
   }
+}
+
+TEST(CompareConfs, WhereNextHopsMayBeFoundCountsForWhoMayBeFurtherAway) {
+  const auto recursive = [](config::NeighborConf& n) { n.next_hop_resolution = NextHopResolution::Recursive; };
+  EXPECT_EQ(after(recursive).effect, Effect::Live) << "eBGP over one hop: RFC 4271 section 6.3";
+  const auto unchecked = [](config::NeighborConf& n) { n.connected_check = false; };
+  config::BgpdConf was;
+  was.local_as = Asn{64512};
+  was.neighbors = {neighbor("far", 1)};
+  unchecked(was.neighbors[0]);
+  auto is = was;
+  recursive(is.neighbors[0]);
+  EXPECT_EQ(only(compare_confs(was, kId, is, kId)).effect, Effect::Refresh);
 }
 
 TEST(CompareConfs, KeysOfTheTopLevelCountForTheNeighborsTheyConcern) {
