@@ -138,7 +138,7 @@ TEST_F(FibWatch, OurOwnWritesAreNeverHeard) {
   fib.set_aggregates({prefix("10.244.1.0/24"), prefix("fd00:10:244:1::/64")});
   ASSERT_TRUE(settled(fib, 5001));
   fib.remove_all();
-  sh("ip route add 172.16.0.0/24 via 192.0.1.1");
+  sh("ip route add 172.16.0.0/24 via 192.0.1.1 proto bird");  // nor another daemon's
   EXPECT_FALSE(readable(watch));
 }
 
