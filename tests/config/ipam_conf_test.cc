@@ -220,7 +220,8 @@ TEST(IpRanges, TakeThePlaceOfTheirFamilysRanges) {
   EXPECT_EQ(both[1].first.to_string(), "10.9.0.8");
   EXPECT_EQ(use(R"({"runtimeConfig":{"ipRanges":[[{"subnet":"10.9.0.0/24"}]]}})")->size(), 1U) << "no other are needed";
   const auto of_go_cni = use(R"({"runtimeConfig":{"ipRanges":[{"Subnet":"10.9.0.0/24","RangeStart":"10.9.0.8",
-    "RangeEnd":"","Gateway":""},{"Subnet":"fd09::/64","RangeStart":"","RangeEnd":"","Gateway":""}]}})").value();
+    "RangeEnd":"","Gateway":""},{"Subnet":"fd09::/64","RangeStart":"","RangeEnd":"","Gateway":""}]}})")
+                             .value();
   ASSERT_EQ(of_go_cni.size(), 2U);
   EXPECT_EQ(of_go_cni[0].first.to_string(), "10.9.0.8");
   EXPECT_EQ(of_go_cni[0].last.to_string(), "10.9.0.254");
