@@ -30,11 +30,8 @@ Result<TcpKeys> read_keys(const config::NeighborConf& conf) {
   TcpKeys out;
   if (conf.password_file) out.md5 = TRY(read_key("passwordFile", *conf.password_file));
   if (!conf.tcp_ao.empty()) TRY(tcp_ao_is_there());
-  for (const auto& one : conf.tcp_ao) {
-    const bool sha1 = one.algorithm == config::TcpAoAlgorithm::HmacSha1;
-    out.ao.push_back({one.send_id, one.receive_id, sha1 ? AoAlgorithm::HmacSha1 : AoAlgorithm::AesCmac,
-                      TRY(read_key("tcpAo", one.key_file))});
-  }
+  for (const auto& one : conf.tcp_ao)
+    out.ao.push_back({one.send_id, one.receive_id, one.algorithm, TRY(read_key("tcpAo", one.key_file))});
   return out;
 }
 

@@ -15,6 +15,7 @@
 #include "common/next_hop_resolution.h"
 #include "common/result.h"
 #include "common/strong.h"
+#include "common/tcp_ao_algorithm.h"
 #include "config/policy_types.h"
 
 namespace slash32::config {
@@ -83,7 +84,6 @@ struct Allow {
 };
 
 /// One master key tuple of TCP-AO (RFC 5925 section 3.1).
-enum class TcpAoAlgorithm : std::uint8_t { HmacSha1, AesCmac };  // RFC 5926 section 3.1
 struct TcpAoKeyConf {
   std::uint8_t send_id = 0;
   std::uint8_t receive_id = 0;

@@ -15,8 +15,8 @@ namespace slash32::bgp {
 namespace {
 
 /// The kernel's names of RFC 5926's algorithms.
-std::string_view kernel_name(AoAlgorithm algorithm) {
-  return algorithm == AoAlgorithm::HmacSha1 ? "hmac(sha1)" : "cmac(aes128)";
+std::string_view kernel_name(TcpAoAlgorithm algorithm) {
+  return algorithm == TcpAoAlgorithm::HmacSha1 ? "hmac(sha1)" : "cmac(aes128)";
 }
 
 bool has(const std::vector<AoKey>& keys, const AoKey& key) { return std::ranges::find(keys, key) != keys.end(); }

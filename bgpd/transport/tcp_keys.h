@@ -13,16 +13,15 @@
 
 #include "common/ip.h"
 #include "common/result.h"
+#include "common/tcp_ao_algorithm.h"
 
 namespace slash32::bgp {
-
-enum class AoAlgorithm : std::uint8_t { HmacSha1, AesCmac };  // RFC 5926 section 3.1
 
 /// A master key tuple (RFC 5925 section 3.1).
 struct AoKey {
   std::uint8_t send_id = 0;
   std::uint8_t receive_id = 0;
-  AoAlgorithm algorithm = AoAlgorithm::HmacSha1;
+  TcpAoAlgorithm algorithm = TcpAoAlgorithm::HmacSha1;
   std::string secret;
   bool operator==(const AoKey&) const = default;
 };

@@ -9,6 +9,16 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
+
+
+def wait_until(condition, what, timeout=30):
+    """Looks until condition() is true; returns its value."""
+    end = time.monotonic() + timeout
+    while not (value := condition()):
+        assert time.monotonic() < end, f"not within {timeout} s: {what() if callable(what) else what}"
+        time.sleep(0.02)
+    return value
 
 
 def run(*words):

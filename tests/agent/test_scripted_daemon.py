@@ -6,25 +6,15 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 
 import pytest
 from scripted_api import Api, status_of
-from scripted_server import Authority, ScriptedServer, shut
+from scripted_server import Authority, ScriptedServer, shut, wait_until
 
 AGENT = os.path.join(os.environ.get("SLASH32_DEV_BIN", os.path.join(os.path.dirname(__file__), "../../build/dev/bin")),
                      "slash32-agent")
 LEASE = "slash32-system/slash32-agent"
 POOL, VIP = "192.0.2.10-192.0.2.19", "192.0.2.10"
-
-
-def wait_until(condition, what, timeout=30):
-    """Looks until condition() is true; returns its value."""
-    end = time.monotonic() + timeout
-    while not (value := condition()):
-        assert time.monotonic() < end, f"not within {timeout} s: {what() if callable(what) else what}"
-        time.sleep(0.02)
-    return value
 
 
 def node(number, pods=None):

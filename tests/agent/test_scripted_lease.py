@@ -13,7 +13,7 @@ import time
 
 import pytest
 from scripted_api import merged
-from scripted_server import Authority, ScriptedServer
+from scripted_server import Authority, ScriptedServer, wait_until
 
 LEASE = os.path.join(os.environ.get("SLASH32_DEV_BIN", os.path.join(os.path.dirname(__file__), "../../build/dev/bin")),
                      "kube_lease")
@@ -72,14 +72,6 @@ class Api:
     def close(self):
         self.ended = True
         self.thread.join()
-
-
-def wait_until(condition, what, timeout=30):
-    """Looks until condition() is true."""
-    end = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < end, f"not within {timeout} s: {what()}"
-        time.sleep(0.02)
 
 
 class Candidate:

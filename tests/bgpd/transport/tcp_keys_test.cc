@@ -16,7 +16,7 @@ namespace {
 
 using testing::HasSubstr;
 
-const AoKey kKey{.send_id = 7, .receive_id = 9, .algorithm = AoAlgorithm::AesCmac, .secret = "s3cret"};
+const AoKey kKey{.send_id = 7, .receive_id = 9, .algorithm = TcpAoAlgorithm::AesCmac, .secret = "s3cret"};
 
 // linux/tcp.h of 6.7: struct tcp_ao_add is 288 octets, struct tcp_ao_del 144.
 TEST(TcpAoAbi, EveryFieldStandsWhereTheKernelReadsIt) {
@@ -54,7 +54,7 @@ TEST(TcpAoAbi, AKeyHasPeerIdentifiersAlgorithmAndNinetySixBits) {  // RFC 5926 s
   EXPECT_EQ(out.flags, 0U);
   EXPECT_EQ(out.interface, 0);
   auto sha1 = kKey;
-  sha1.algorithm = AoAlgorithm::HmacSha1;
+  sha1.algorithm = TcpAoAlgorithm::HmacSha1;
   EXPECT_STREQ(ao_abi::add_key(*Prefix::parse("fd00::1/128"), sha1).algorithm, "hmac(sha1)");
 }
 
