@@ -25,3 +25,12 @@ endfunction()
 function(slash32_heavy)
   set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS "$<$<CONFIG:Debug>:-O0>")
 endfunction()
+
+# slash32_small(TARGETS...): of the static programs. These run for a millisecond or two, and spend a good part of it
+# faulting in their code: what counts is how many pages that has, not how fast it loops. (-Os for -O3: 1.9 MB for 3.0, 59
+# page faults for 77, ADD and DEL 4 to 5 % sooner.)
+function(slash32_small)
+  foreach(target IN LISTS ARGN)
+    target_compile_options(${target} PRIVATE "$<$<CONFIG:Release>:-Os;-ffunction-sections;-fdata-sections>")
+  endforeach()
+endfunction()

@@ -85,23 +85,24 @@ bool ended_within(const UniqueFd& child, std::chrono::microseconds wait) {
 
 }  // namespace
 
-Status remove_link_early(netlink::Socket& host, IfIndex link, std::chrono::milliseconds patience) {
+LinkRemoval::LinkRemoval(netlink::Socket& host, IfIndex link)
+    : host_(&host), link_(link), socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)), child_(start_child(link)) {}
+
+Status LinkRemoval::finish(std::chrono::milliseconds patience) {
   const auto begin = Clock::now();
   (void)::prctl(PR_SET_TIMERSLACK, 1UL);  // else the kernel makes every wait longer by up to 50 us
-  const UniqueFd socket{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
-  const auto child = start_child(link);
-  bool listed = is_listed(socket, link);
-  while (child && listed) {
+  bool listed = is_listed(socket_, link_);
+  while (child_ && listed) {
     const auto waited = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - begin);
-    const bool ended = ended_within(child, std::clamp(waited / 8, kShortestLook, kLongestLook));
-    listed = is_listed(socket, link);
+    const bool ended = ended_within(child_, std::clamp(waited / 8, kShortestLook, kLongestLook));
+    listed = is_listed(socket_, link_);
     if (ended) break;
     if (listed && waited >= patience)
-      return fail(cni::kTryAgainLater, "the link of index " + std::to_string(link.value) + " is still there after " +
+      return fail(cni::kTryAgainLater, "the link of index " + std::to_string(link_.value) + " is still there after " +
                                            std::to_string(patience.count()) + " ms; its removal goes on");
   }
   // Gone, and this costs nothing more than asking; or no child could do it, and the reason is for the caller.
-  return listed ? remove_link(host, link) : ok();
+  return listed ? remove_link(*host_, link_) : ok();
 }
 
 }  // namespace slash32::plugin

@@ -5,6 +5,7 @@
 #include "common/cni/skel.h"
 #include "common/log.h"
 #include "plugin/log_file.h"
+#include "plugin/prefault.h"
 #include "plugin/verbs.h"
 
 namespace {
@@ -42,6 +43,7 @@ auto logged(const char* name, const slash32::cni::Env& env, Verb verb) {
 }  // namespace
 
 int main() {
+  slash32::plugin::map_code();
   slash32::cni::install_stop_signals();
   const auto env = slash32::cni::real_env();
   const slash32::cni::Program program{.about = "slash32 " SLASH32_VERSION ": CNI plugin for routed pods",
