@@ -28,11 +28,6 @@ const std::array<Prefix, 5>& martians_v6() {
   return kPrefixes;
 }
 
-bool lies_in_one(const Prefix& prefix, const std::vector<Prefix>& ranges) {
-  return std::ranges::any_of(
-      ranges, [&](const Prefix& range) { return range.family() == prefix.family() && range.contains(prefix); });
-}
-
 }  // namespace
 
 bool is_martian(const Prefix& prefix) {
@@ -45,15 +40,12 @@ bool is_martian(const Prefix& prefix) {
 Refusal Guard::check(const Prefix& prefix, bool external, const config::Allow& allow) const {
   if (prefix.is_default()) return allow.default_route ? Refusal::None : Refusal::DefaultRoute;
   if (prefix.is_host() && live_pods_.contains(prefix)) return Refusal::LivePod;
-  for (const Prefix& own : own_ranges_) {
-    if (own.family() != prefix.family()) continue;
-    if (prefix == own) return Refusal::OwnRange;
-    if (prefix.contains(own)) return Refusal::CoversOwnRange;
-    if (external && !allow.own_ranges && own.contains(prefix)) return Refusal::InsideOwnRange;
-  }
+  if (own_ranges_.has(prefix)) return Refusal::OwnRange;
+  if (own_ranges_.any_inside(prefix)) return Refusal::CoversOwnRange;
+  if (external && !allow.own_ranges && own_ranges_.any_around(prefix)) return Refusal::InsideOwnRange;
   if (!allow.martians && is_martian(prefix)) return Refusal::Martian;
-  if (external && !allow.connected && lies_in_one(prefix, connected_)) return Refusal::Connected;
-  if (external && lies_in_one(prefix, guarded_)) return Refusal::GuardedRange;
+  if (external && !allow.connected && connected_.any_around(prefix)) return Refusal::Connected;
+  if (external && guarded_.any_around(prefix)) return Refusal::GuardedRange;
   return Refusal::None;
 }
 

@@ -13,9 +13,10 @@
 #pragma once
 
 #include <unordered_set>
-#include <vector>
+#include <utility>
 
 #include "bgpd/rib/path.h"
+#include "bgpd/rib/range_set.h"
 #include "common/ip.h"
 #include "config/bgpd_conf.h"
 
@@ -26,13 +27,13 @@ bool is_martian(const Prefix& prefix);
 
 class Guard {
  public:
-  void set_own_ranges(std::vector<Prefix> ranges) { own_ranges_ = std::move(ranges); }
-  const std::vector<Prefix>& own_ranges() const { return own_ranges_; }
+  void set_own_ranges(RangeSet ranges) { own_ranges_ = std::move(ranges); }
+  const RangeSet& own_ranges() const { return own_ranges_; }
   /// Refused from eBGP.
-  void set_connected(std::vector<Prefix> subnets) { connected_ = std::move(subnets); }
-  const std::vector<Prefix>& connected() const { return connected_; }
-  void set_guarded(std::vector<Prefix> ranges) { guarded_ = std::move(ranges); }
-  const std::vector<Prefix>& guarded() const { return guarded_; }
+  void set_connected(RangeSet subnets) { connected_ = std::move(subnets); }
+  const RangeSet& connected() const { return connected_; }
+  void set_guarded(RangeSet ranges) { guarded_ = std::move(ranges); }
+  const RangeSet& guarded() const { return guarded_; }
   /// True when that changed anything.
   bool set_live_pod(const Prefix& pod, bool live) {
     return live ? live_pods_.insert(pod).second : live_pods_.erase(pod) != 0;
@@ -41,7 +42,7 @@ class Guard {
   Refusal check(const Prefix& prefix, bool external, const config::Allow& allow) const;
 
  private:
-  std::vector<Prefix> own_ranges_, connected_, guarded_;
+  RangeSet own_ranges_, connected_, guarded_;
   std::unordered_set<Prefix> live_pods_;
 };
 

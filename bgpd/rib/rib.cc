@@ -2,10 +2,17 @@
 #include "bgpd/rib/rib.h"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include "bgpd/rib/rib_impl.h"
 
 namespace slash32::bgp {
+namespace {
+
+constexpr std::size_t kFewRanges = 64;  // for more, one walk through the table costs less
+
+}  // namespace
 
 Rib::Impl::Impl(RibSettings given, NextHopResolver resolve)
     : settings(std::move(given)), next_hops(std::move(resolve)) {
@@ -90,31 +97,43 @@ void Rib::Impl::set_local(const Prefix& prefix, SetId set) {
   work.push(family, id, true);
 }
 
+/// Ranges and links come and go: only what overlaps those that did is looked at again, here and below.
 void Rib::Impl::set_own_ranges(std::vector<Prefix> ranges) {
-  if (ranges == guard.own_ranges()) return;
-  std::vector<Prefix> touched = guard.own_ranges();
-  touched.insert(touched.end(), ranges.begin(), ranges.end());
-  guard.set_own_ranges(std::move(ranges));
+  RangeSet wanted(std::move(ranges));
+  const auto touched = RangeSet::difference(wanted, guard.own_ranges());
+  guard.set_own_ranges(std::move(wanted));
   evaluate_overlapping(touched);
 }
 
-/// Links come and go: only what is inside of those that did is looked at again.
 void Rib::Impl::set_guarded(std::vector<Prefix> connected, std::vector<Prefix> ranges) {
-  std::vector<Prefix> touched;
-  for (auto* wanted : {&connected, &ranges}) std::ranges::sort(*wanted);
-  std::ranges::set_symmetric_difference(connected, guard.connected(), std::back_inserter(touched));
-  std::ranges::set_symmetric_difference(ranges, guard.guarded(), std::back_inserter(touched));
-  if (touched.empty()) return;
-  guard.set_connected(std::move(connected));
-  guard.set_guarded(std::move(ranges));
+  RangeSet subnets(std::move(connected));
+  RangeSet guarded(std::move(ranges));
+  auto touched = RangeSet::difference(subnets, guard.connected());
+  std::ranges::copy(RangeSet::difference(guarded, guard.guarded()), std::back_inserter(touched));
+  guard.set_connected(std::move(subnets));
+  guard.set_guarded(std::move(guarded));
   evaluate_overlapping(touched);
 }
 
-void Rib::Impl::evaluate_overlapping(const std::vector<Prefix>& ranges) {
-  evaluate_again([&](const Prefix& prefix) {
-    return std::ranges::any_of(
-        ranges, [&](const Prefix& range) { return range.family() == prefix.family() && range.overlaps(prefix); });
-  });
+void Rib::Impl::evaluate_overlapping(const std::vector<Prefix>& touched) {
+  if (touched.empty()) return;
+  if (touched.size() <= kFewRanges && std::ranges::all_of(touched, &Prefix::is_host)) {
+    for (const Prefix& host : touched) evaluate_covering(host);
+    return;
+  }
+  const RangeSet ranges(touched);
+  evaluate_again([&](const Prefix& prefix) { return ranges.overlaps(prefix); });
+}
+
+/// The host and all that covers it, without a walk through the table: Services come and go one by one.
+void Rib::Impl::evaluate_covering(const Prefix& host) {
+  const std::size_t family = index_of(host.family());
+  for (int length = 0; length <= host.length(); ++length) {
+    const PrefixId id = tables[family].find(Prefix(host.address(), static_cast<std::uint8_t>(length)));
+    if (id == kNoPrefix) continue;
+    tables[family].node(id).reimport = true;
+    work.push(family, id, false);
+  }
 }
 
 void Rib::Impl::set_live_pod(const Prefix& pod, bool live) {

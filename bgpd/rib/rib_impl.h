@@ -107,7 +107,8 @@ struct Rib::Impl {
   void set_own_ranges(std::vector<Prefix> ranges);
   void set_guarded(std::vector<Prefix> connected, std::vector<Prefix> ranges);
   /// Everything that overlaps with one of these.
-  void evaluate_overlapping(const std::vector<Prefix>& ranges);
+  void evaluate_overlapping(const std::vector<Prefix>& touched);
+  void evaluate_covering(const Prefix& host);
   void set_live_pod(const Prefix& pod, bool live);
   /// Everything, or what `wanted(prefix)` says, is evaluated again, import included.
   template <class Wanted>

@@ -8,7 +8,7 @@ namespace {
 
 struct GuardOn : testing::Test {
   GuardOn() {
-    guard.set_own_ranges({net("10.244.1.0/24"), net("fd00:244:1::/64")});
+    guard.set_own_ranges(RangeSet({net("10.244.1.0/24"), net("fd00:244:1::/64")}));
     guard.set_live_pod(net("10.244.1.5/32"), true);
     guard.set_live_pod(net("fd00:244:1::5/128"), true);
     guard.set_live_pod(net("10.99.0.7/32"), true);  // a pod outside the node's range
@@ -43,7 +43,7 @@ TEST_F(GuardOn, AcceptsAMoreSpecificInsideTheOwnRangeFromInsideTheAsOnly) {
 }
 
 TEST_F(GuardOn, RefusesTheNodesSubnetsAndWhatIsInsideFromOutsideTheAsUnlessAllowed) {
-  guard.set_connected({net("192.0.2.0/24"), net("2001:db8:1::/64")});
+  guard.set_connected(RangeSet({net("192.0.2.0/24"), net("2001:db8:1::/64")}));
   config::Allow connected;
   connected.connected = true;
   for (const char* p : {"192.0.2.0/24", "192.0.2.128/25", "192.0.2.1/32", "2001:db8:1::/64", "2001:db8:1::1/128"}) {
@@ -56,7 +56,7 @@ TEST_F(GuardOn, RefusesTheNodesSubnetsAndWhatIsInsideFromOutsideTheAsUnlessAllow
 }
 
 TEST_F(GuardOn, RefusesGuardedRangesAndWhatIsInsideFromOutsideTheAs) {
-  guard.set_guarded({net("10.96.0.0/12"), net("fd00:96::/108")});
+  guard.set_guarded(RangeSet({net("10.96.0.0/12"), net("fd00:96::/108")}));
   for (const char* p : {"10.96.0.0/12", "10.96.0.10/32", "fd00:96::a/128"}) {
     EXPECT_EQ(external(p, kEverything), Refusal::GuardedRange) << p;
     EXPECT_EQ(internal(p), Refusal::None) << p;
@@ -145,6 +145,40 @@ TEST(Guard, IsAskedAgainWhenTheOwnRangesChange) {
   w.rib.set_own_ranges({});
   w.settle();
   EXPECT_EQ(w.kernel.size(), 2U);
+}
+
+/// A Service that comes is one range more among thousands; a table that is decided all over for it keeps sessions
+/// waiting.
+TEST(Guard, LooksOnlyAtWhatOverlapsTheRangesThatDidChange) {
+  World w;
+  w.up(1, ebgp(1));
+  w.say(1, announce({"10.96.0.7/32", "10.96.0.0/16", "10.97.0.0/16", "198.51.100.0/24"}, route({65001})));
+  w.rib.set_own_ranges({net("198.51.100.0/24")});
+  w.settle();
+  EXPECT_EQ(w.kernel.size(), 3U);
+  w.rib.set_own_ranges({net("10.96.0.7/32"), net("198.51.100.0/24")});
+  EXPECT_EQ(w.rib.undecided(), 2U) << "the Service's, and what covers it";
+  w.settle();
+  EXPECT_EQ(w.kernel.size(), 1U);
+  w.rib.set_own_ranges({net("198.51.100.0/24"), net("10.96.0.7/32")});
+  EXPECT_EQ(w.rib.undecided(), 0U) << "the same in another order";
+  w.rib.set_own_ranges({net("198.51.100.0/24"), net("10.96.0.0/12")});
+  EXPECT_EQ(w.rib.undecided(), 3U);
+  w.settle();
+  EXPECT_EQ(w.kernel.size(), 0U);
+}
+
+TEST(Guard, LooksAtTheSameForManyHostsAsForOne) {
+  World w;
+  w.up(1, ebgp(1));
+  w.say(1, announce({"10.96.0.7/32", "10.96.0.0/16", "10.97.0.0/16"}, route({65001})));
+  w.settle();
+  std::vector<Prefix> services;
+  for (std::uint32_t i = 0; i < 500; ++i) services.push_back(Prefix::host(IpAddress::v4(0x0a600000 + i)));
+  w.rib.set_own_ranges(services);
+  EXPECT_EQ(w.rib.undecided(), 2U);
+  w.settle();
+  EXPECT_EQ(w.kernel.size(), 1U);
 }
 
 }  // namespace
