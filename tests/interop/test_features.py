@@ -10,7 +10,7 @@ import pytest
 from test_routers import RANGE, RANGE6, logs
 from world import matrix, routers
 from world.host import wait_until
-from world.routers import PREFIX, PREFIX6, SELF
+from world.routers import PREFIX, PREFIX6
 from world.speaker import ASN, neighbor
 
 PEER, LARGE_ASN = 65001, 4200000001
@@ -39,28 +39,30 @@ def over(kinds, sessions=(False, True)):
     return pytest.mark.parametrize("other", pairs, ids=ids)
 
 
-def start(pair, other, words, *, asn=PEER, **settings):
-    """Both, up to the other's start; returns the other."""
+def start(pair, other, words, *, asn=PEER, more=(), transport=4, **settings):
+    """Both, up to the other's start; returns the other. `more` neighbours of ours; the family of the session's own
+    addresses; the speaker's own keys and the neighbour's."""
     kind, is_internal = other
     if not kind.is_installed():
         assert not os.environ.get("SLASH32_INTEROP_ALL"), f"{kind.__name__} is not installed"
         pytest.skip(f"{kind.__name__} is not installed")
     asn = ASN if is_internal else asn
-    made = kind(pair.outside, asn, **words.get(kind, {}))
-    pair.start(neighbor("router", SELF, asn, passive=False, holdTime=9, **settings),
-               originate={"prefixes": [RANGE, RANGE6]})
+    made = kind(pair.outside, asn, **{"ends": routers.ENDS[transport], **words.get(kind, {})})
+    document = {key: settings.pop(key) for key in ("clusterId", "dynamicNeighbors") if key in settings}
+    pair.start(neighbor("router", made.own, asn, **{"passive": False, "holdTime": 9, **settings}), *more,
+               originate={"prefixes": [RANGE, RANGE6]}, **document)
     made.start()
     return made
 
 
-def wait_for_routes(pair, made):
+def wait_for_routes(pair, made, theirs=(PREFIX, PREFIX6), name="router"):
     """Both families' routes of both sides at the other, and in the kernels that there are."""
-    pair.speaker.wait_established("router", 40)
+    pair.speaker.wait_established(name, 40)
     for prefix in (RANGE, RANGE6):
         wait_until(lambda: made.has_route(prefix), 30, lambda: f"{prefix} at {made}:\n{logs(pair)}")
         if made.has_fib:
             wait_until(lambda: made.kernel_has(prefix), 20, f"{prefix} in the kernel of {made}")
-    for prefix in (PREFIX, PREFIX6):
+    for prefix in theirs:
         pair.speaker.wait_in_kernel(prefix, timeout=20)
 
 

@@ -43,9 +43,19 @@ LINK_LOCAL = "Sessions between link-local addresses, both families by link-local
 MRT = "It reads our table from an MRT file (RFC 6396)"
 UNNUMBERED = "Unnumbered: found by router advertisement, both families by link-local next hops (RFC 4861)"
 RECURSION = "Its loopback as next hop, resolved through another's route in the kernel and following it"
-FEATURES = (ROUTES, PACKETS, LINK_LOCAL, UNNUMBERED, OVER_V6, RECURSION, MD5, GTSM, DELAY_OPEN, AS4, REFRESH, ENHANCED,
-            EXTENDED, OUR_RESTART, NOTIFICATION_RESTART, ROLES, ROUTE_SERVER, ADD_PATH_FROM, ADD_PATH_TO, POLICY, MAX_PREFIX,
-            SHUTDOWN, DRAIN, LONG_LIVED, BFD, BFD_MULTIHOP, BFD_BGP, BFD_RESTART, MRT)
+REFLECTED = "Reflected by us to it, and of it to others (RFC 4456)"
+REFLECTOR = "Our reflector (RFC 4456)"
+COMMUNITIES = "Communities of all three kinds, octet for octet through us both ways (RFC 1997, RFC 4360, RFC 8092)"
+OVER_IPV6 = "Sessions over IPv6: routes of both families both ways and in the kernel"
+MD5_IPV6 = "TCP-MD5 over IPv6, and no session with another key"
+GTSM_IPV6 = "GTSM over IPv6"
+MULTIHOP = "eBGP over two hops"
+LISTEN_RANGE = "It calls, and we know its range only"
+THEIR_RANGE = "We call, and it knows our range only"
+FEATURES = (ROUTES, PACKETS, LINK_LOCAL, UNNUMBERED, OVER_V6, RECURSION, OVER_IPV6, MD5, MD5_IPV6, GTSM, GTSM_IPV6,
+            MULTIHOP, LISTEN_RANGE, THEIR_RANGE, DELAY_OPEN, AS4, REFRESH, ENHANCED, EXTENDED, OUR_RESTART,
+            NOTIFICATION_RESTART, ROLES, ROUTE_SERVER, ADD_PATH_FROM, ADD_PATH_TO, REFLECTED, REFLECTOR, COMMUNITIES,
+            POLICY, MAX_PREFIX, SHUTDOWN, DRAIN, LONG_LIVED, BFD, BFD_MULTIHOP, BFD_BGP, BFD_RESTART, MRT)
 
 _UNTRIED = "not tried"
 _NO_FIB = "has no way into the kernel here"
@@ -80,6 +90,7 @@ ABSENT = {
     **{(feature, name): _LACKS for feature in (BFD, BFD_BGP, BFD_MULTIHOP, BFD_RESTART) for name in
        ("GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
     (BFD_BGP, "FRR 8.4"): f"{_UNTRIED}: BFD by itself is",
+    (REFLECTOR, "ExaBGP 4.2"): f"{_LACKS}: it passes nothing on",
 }
 
 

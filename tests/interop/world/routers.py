@@ -1,4 +1,4 @@
-"""Other people's speakers, each in a host of its own: configured, started, asked. One IPv4 session carries both families.
+"""Other people's speakers, each in a host of its own: configured, started, asked. One session carries both families.
 
 Each announces PREFIX and PREFIX6 to slash32-bgpd and takes whatever that announces. Differences between them stay here.
 """
@@ -9,10 +9,11 @@ import shutil
 
 import router_conf
 from world.host import wait_until
-from world.speaker import ADDRESS, ASN
+from world.speaker import ADDRESS, ADDRESS6, ASN
 
 PREFIX, PREFIX6 = "20.1.0.0/16", "2a00:1::/48"
 SELF, SELF6 = "10.9.1.1", "fd09::1:1"
+ENDS = {4: (SELF, ADDRESS), 6: (SELF6, ADDRESS6)}  # its end of a session over IPv4 or IPv6, and slash32-bgpd's
 
 
 class Router:
@@ -22,11 +23,12 @@ class Router:
     has_fib = False
     graceful_restart = None  # gracefulRestart of slash32-bgpd's neighbour, where the default will not do
 
-    def __init__(self, host, asn, *, session="", family="", more=""):
+    def __init__(self, host, asn, *, session="", family="", more="", ends=ENDS[4]):
         """`session` and `family` are further lines, in the router's own words, of its session with slash32-bgpd and of
-        each family in it; `more` stands outside of it."""
+        each family in it; `more` stands outside of it. `ends`: its address in that session, and slash32-bgpd's."""
         self.host = host
         self.asn = asn
+        self.own, self.peer = ends
         self.session = session
         self.family = family
         self.more = more
@@ -80,7 +82,7 @@ class Bird(Router):
 
     def start(self):
         conf = self.file("bird.conf", router_conf.bird(
-            f"local {SELF} as {self.asn}; neighbor {ADDRESS} as {ASN};", (PREFIX, PREFIX6), router_id=SELF,
+            f"local {self.own} as {self.asn}; neighbor {self.peer} as {ASN};", (PREFIX, PREFIX6), router_id=SELF,
             family=self.family or "next hop self;", session=f"{router_conf.BIRD_TIMERS} {self.session}",
             more="protocol direct { ipv4; ipv6; }\n" + self.more))
         self.host.spawn("bird", "-f", "-c", conf, "-s", "/run/bird.ctl")
@@ -104,9 +106,9 @@ class Frr(Router):
 
     def start(self):
         conf = self.file("frr/frr.conf", router_conf.frr(
-            self.asn, ADDRESS, f"remote-as {ASN}", (PREFIX, PREFIX6), router_id=SELF,
-            session=f"neighbor {ADDRESS} advertisement-interval 0\n {self.session}"), "frr")
-        self.launch(conf, SELF, ADDRESS)
+            self.asn, self.peer, f"remote-as {ASN}", (PREFIX, PREFIX6), router_id=SELF,
+            session=f"neighbor {self.peer} advertisement-interval 0\n {self.session}") + self.more, "frr")
+        self.launch(conf, self.own, self.peer)
 
     def launch(self, conf, own, neighbor):
         """zebra and bgpd with `conf`, in which the neighbour is shut down; then it may come."""
@@ -118,7 +120,7 @@ class Frr(Router):
         wait_until(lambda: "down0" in self.vtysh("show interface brief", daemon="zebra"), 20, "zebra's interfaces")
         self.host.spawn("/usr/lib/frr/bgpd", *shared, "-i", "/run/frr/bgpd.pid", "-l", own)
         wait_until(lambda: "bgp" in self.vtysh("show zebra client summary", daemon="zebra"), 20, "bgpd at zebra")
-        wait_until(lambda: neighbor in self.vtysh("show bgp summary"), 20, "bgpd's configuration")
+        wait_until(lambda: neighbor in self.vtysh("show running-config"), 20, "bgpd's configuration")
         self.vtysh("configure terminal", f"router bgp {self.asn}", f"no neighbor {neighbor} shutdown")
 
     def vtysh(self, *commands, daemon="bgpd"):
@@ -135,14 +137,14 @@ class Frr(Router):
         return any(path.get("bestpath", {}).get("overall") for path in found.get("paths", []))
 
     def reset(self):
-        self.vtysh(f"clear bgp {ADDRESS}")
+        self.vtysh(f"clear bgp {self.peer}")
 
     def configure(self, line):
         """A line of `router bgp`."""
         self.vtysh("configure terminal", f"router bgp {self.asn}", line)
 
     def last_notification(self):
-        shown = json.loads(self.vtysh(f"show bgp neighbors {ADDRESS} json"))[ADDRESS]
+        shown = json.loads(self.vtysh(f"show bgp neighbors {self.peer} json"))[self.peer]
         return shown.get("lastNotificationReason"), shown.get("lastNotificationHardReset")
 
 
@@ -178,10 +180,10 @@ class Gobgp(Router):
 [global.config]
 as = {self.asn}
 router-id = "{SELF}"
-local-address-list = ["{SELF}"]
+local-address-list = ["{self.own}"]
 [[neighbors]]
 [neighbors.config]
-neighbor-address = "{ADDRESS}"
+neighbor-address = "{self.peer}"
 peer-as = {ASN}
 {self.session}
 [neighbors.timers.config]
@@ -189,7 +191,7 @@ connect-retry = 1
 hold-time = 9
 keepalive-interval = 3
 [neighbors.transport.config]
-local-address = "{SELF}"
+local-address = "{self.own}"
 {families}{self.more}""")
 
     def launch(self, text):
@@ -221,8 +223,8 @@ local-address = "{SELF}"
 
     def reset(self):
         # Not "reset": that keeps the neighbour idle for half a minute.
-        self.gobgp("neighbor", ADDRESS, "disable")
-        self.gobgp("neighbor", ADDRESS, "enable")
+        self.gobgp("neighbor", self.peer, "disable")
+        self.gobgp("neighbor", self.peer, "enable")
 
 
 class GracefulGobgp(Gobgp):
@@ -262,16 +264,17 @@ fib-update no
 socket "/run/openbgpd/control"
 connect-retry 1
 holdtime 9
-listen on {SELF}
+listen on {self.own}
 network {PREFIX}
 network {PREFIX6}
-neighbor {ADDRESS} {{
+neighbor {self.peer} {{
   remote-as {ASN}
-  local-address {SELF}
+  local-address {self.own}
   announce IPv4 unicast
   announce IPv6 unicast
   {self.session}
 }}
+{self.more}
 allow from any
 allow to any
 """)
@@ -289,7 +292,7 @@ allow to any
         return any(route.get("prefix") == prefix for route in found.get("rib", []))
 
     def reset(self):
-        self.bgpctl("neighbor", ADDRESS, "clear")
+        self.bgpctl("neighbor", self.peer, "clear")
 
 
 _HEARD = """import os
@@ -312,8 +315,8 @@ class Exabgp(Router):
         self.file("exabgp/helper.py", _HEARD)
         conf = self.file("exabgp/exabgp.conf", f"""
 process ear {{ run /usr/bin/python3 /run/exabgp/helper.py; encoder json; }}
-neighbor {ADDRESS} {{
-  router-id {SELF}; local-address {SELF}; local-as {self.asn}; peer-as {ASN}; hold-time 9;
+neighbor {self.peer} {{
+  router-id {SELF}; local-address {self.own}; local-as {self.asn}; peer-as {ASN}; hold-time 9;
   family {{ ipv4 unicast; ipv6 unicast; }}
   {self.session}
   api {{ processes [ ear ]; receive {{ parsed; update; }} }}
