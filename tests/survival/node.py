@@ -37,8 +37,8 @@ ip netns add witness; ip netns add pod
 def _runs_a_plugin(pid):
     try:
         return os.path.basename(os.readlink(f"/proc/{pid}/exe")) == "slash32"
-    except OSError:  # it has ended meanwhile, or is a kernel thread
-        return False
+    except OSError:  # it is ending, or has ended meanwhile: of the namespace's processes none is the kernel's
+        return True
 
 
 class Failed(AssertionError):
