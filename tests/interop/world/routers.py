@@ -85,7 +85,8 @@ class Bird(Router):
             f"local {self.own} as {self.asn}; neighbor {self.peer} as {ASN};", (PREFIX, PREFIX6), router_id=SELF,
             family=self.family or "next hop self;", session=f"{router_conf.BIRD_TIMERS} {self.session}",
             more="protocol direct { ipv4; ipv6; }\n" + self.more))
-        self.host.spawn("bird", "-f", "-c", conf, "-s", "/run/bird.ctl")
+        self._argv = ["bird", "-f", "-c", conf, "-s", "/run/bird.ctl"]
+        self._process = self.host.spawn(*self._argv)
 
     def birdc(self, *words):
         """What birdc answers."""
@@ -96,6 +97,15 @@ class Bird(Router):
 
     def reset(self):
         self.birdc("restart", "slash32")
+
+    def stop(self):
+        """Ends it as before a graceful restart."""
+        self.birdc("graceful", "restart")
+        self._process.wait()
+
+    def start_again(self):
+        """Starts it after that."""
+        self._process = self.host.spawn(*self._argv, "-R")
 
 
 class Frr(Router):
@@ -118,7 +128,13 @@ class Frr(Router):
         # that nobody can use. So it may not, until zebra knows bgpd.
         self.host.spawn("/usr/lib/frr/zebra", *shared, "-i", "/run/frr/zebra.pid")
         wait_until(lambda: "down0" in self.vtysh("show interface brief", daemon="zebra"), 20, "zebra's interfaces")
-        self.host.spawn("/usr/lib/frr/bgpd", *shared, "-i", "/run/frr/bgpd.pid", "-l", own)
+        self._bgpd = ["/usr/lib/frr/bgpd", *shared, "-i", "/run/frr/bgpd.pid", "-l", own], neighbor
+        self.start_again()
+
+    def start_again(self):
+        """bgpd; its neighbour may come when it knows zebra."""
+        argv, neighbor = self._bgpd
+        self._process = self.host.spawn(*argv)
         wait_until(lambda: "bgp" in self.vtysh("show zebra client summary", daemon="zebra"), 20, "bgpd at zebra")
         wait_until(lambda: neighbor in self.vtysh("show running-config"), 20, "bgpd's configuration")
         self.vtysh("configure terminal", f"router bgp {self.asn}", f"no neighbor {neighbor} shutdown")
@@ -138,6 +154,10 @@ class Frr(Router):
 
     def reset(self):
         self.vtysh(f"clear bgp {self.peer}")
+
+    def stop(self):
+        """Ends bgpd without a word; zebra stays."""
+        self._process.kill()
 
     def configure(self, line):
         """A line of `router bgp`."""
@@ -341,8 +361,16 @@ neighbor {self.peer} {{
                 state = True
         return state
 
-    def reset(self):
+    def stop(self):
+        """Ends it without a word."""
         self._process.kill()
+
+    def start_again(self):
+        """Starts it after that."""
+        self.start()
+
+    def reset(self):
+        self.stop()
         self.start()
 
 
