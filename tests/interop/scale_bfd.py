@@ -2,7 +2,8 @@
 
 import pytest
 
-from test_bfd import Bgp, hosts, table_comes_and_goes  # pylint: disable=unused-import
+from test_bfd import hosts  # pylint: disable=unused-import
+from test_bfd_bgp import Bgp, table_comes_and_goes
 
 MANY = 200_000
 PATIENCE = 600
