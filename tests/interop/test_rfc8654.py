@@ -110,11 +110,12 @@ def test_section_4_many_prefixes_fill_long_messages(pair):
 
 # ---------------------------------------------------------------- other speakers
 
-SESSION = {routers.Bird: "enable extended messages on;", routers.Frr: ""}
+SESSION = {routers.Bird: "enable extended messages on;", routers.Frr: "",
+           routers.Exabgp: "capability { extended-message enable; }"}
 
 
 @matrix.proves(matrix.EXTENDED, families=(4,))
-@pytest.mark.parametrize("kind", list(SESSION), ids=["bird", "frr"])
+@pytest.mark.parametrize("kind", list(SESSION), ids=["bird", "frr", "exabgp"])
 def test_a_long_update_goes_through_to_another_speaker(pair, kind):
     """From a raw peer through us: 6,000 octets of communities."""
     if not kind.is_installed():

@@ -9,6 +9,7 @@ from world import matrix, routers, speaker
 from world.host import wait_until
 from world.pair import PEER_ASN, peer_address6
 from world.routers import PREFIX, PREFIX6, SELF6
+from world.shown import shown
 from world.speaker import ADDRESS, ADDRESS6, ASN
 
 from test_routers import RANGE, RANGE6, logs
@@ -128,6 +129,48 @@ class Frr6(routers.Frr):
             self.asn, ADDRESS6, f"remote-as {ASN}", (PREFIX, PREFIX6), router_id="10.9.1.1",
             session=f"neighbor {ADDRESS6} capability extended-nexthop"), "frr")
         self.launch(conf, SELF6, ADDRESS6)
+
+
+class Gobgp6(routers.Gobgp):
+    """GoBGP with an IPv6 session that carries both families."""
+
+    next_hops = (SELF6, SELF6)
+
+    def __init__(self, host, asn):
+        super().__init__(host, asn, ends=routers.ENDS[6])
+
+
+class Exabgp6(routers.Exabgp):
+    """ExaBGP with an IPv6 session that carries both families, and one prefix more whose next hop is IPv6."""
+
+    def __init__(self, host, asn):
+        super().__init__(host, asn, ends=routers.ENDS[6], session=f"""capability {{ nexthop enable; }}
+  nexthop {{ ipv4 unicast ipv6; }}
+  static {{ route {EXABGPS} next-hop {SELF6}; }}""")
+
+
+EXABGPS = "20.8.0.0/16"
+
+
+@matrix.proves(matrix.OVER_V6)
+@pytest.mark.parametrize("kind", [Gobgp6, Exabgp6], ids=["gobgp", "exabgp"])
+def test_ipv4_goes_both_ways_without_ipv4_addresses_and_without_a_kernel_there(pair, kind):
+    if not kind.is_installed():
+        pytest.skip(f"{kind.__name__} is not installed")
+    pair.node.ip(f"addr del {ADDRESS}/16 dev up0")
+    pair.outside.run("ip", "-4", "address", "flush", "dev", "down0")
+    made = kind(pair.outside, PEER_ASN)
+    pair.start(speaker.neighbor("router", SELF6, PEER_ASN, passive=False, holdTime=9),
+               originate={"prefixes": [RANGE, RANGE6]})
+    made.start()
+    pair.speaker.wait_established("router", 40)
+    assert pair.speaker.neighbor("router")["capabilities"]["extendedNextHop"] is True
+    for prefix in (RANGE, RANGE6):
+        wait_until(lambda prefix=prefix: made.has_route(prefix), 30, lambda: logs(pair))
+        assert ADDRESS6 in shown(made, prefix), shown(made, prefix)
+    route = pair.speaker.wait_in_kernel(EXABGPS if kind is Exabgp6 else PREFIX, timeout=20)
+    assert route["via"] == {"family": "inet6", "host": SELF6}, route
+    assert pair.speaker.wait_in_kernel(PREFIX6, timeout=20)["gateway"] == SELF6
 
 
 @matrix.proves(matrix.OVER_V6)

@@ -9,6 +9,7 @@ from world import matrix, routers, speaker
 from world.host import wait_until
 from world.pair import PEER_ASN, connect, external, internal, peer_address
 from world.routers import PREFIX, PREFIX6, SELF
+from world.shown import shown
 from world.speaker import ADDRESS, ASN
 
 from test_routers import RANGE, RANGE6, logs
@@ -169,10 +170,20 @@ RESTART = {routers.Bird: {"session": "graceful restart on; graceful restart time
                                      "long lived stale time 600;"},
            routers.Frr: {"session": "bgp graceful-restart\n bgp graceful-restart restart-time 1\n"
                                     " bgp graceful-restart preserve-fw-state\n"
-                                    " bgp long-lived-graceful-restart stale-time 600"}}
+                                    " bgp long-lived-graceful-restart stale-time 600"},
+           routers.Gobgp: {"family": """[neighbors.afi-safis.mp-graceful-restart.config]
+enabled = true
+[neighbors.afi-safis.long-lived-graceful-restart.config]
+enabled = true
+restart-time = 600""", "more": """
+[neighbors.graceful-restart.config]
+enabled = true
+restart-time = 1
+long-lived-enabled = true
+"""}}
 
 
-@pytest.fixture(name="far", params=list(RESTART), ids=["bird", "frr"])
+@pytest.fixture(name="far", params=list(RESTART), ids=["bird", "frr", "gobgp"])
 def far_router(request, pair):
     """slash32-bgpd and a router, both with a restart time of 1 s and long-lived times behind it."""
     kind = request.param
@@ -204,6 +215,7 @@ def test_a_router_that_is_away_for_long_loses_no_kernel_route(pair, far):
     assert not lost, lost
     far.start()
     pair.speaker.wait_established("router", 40)
+    wait_until(lambda: far.has_route(RANGE), 30, lambda: logs(pair))
     for prefix in (PREFIX, PREFIX6):
         wait_until(lambda prefix=prefix: pair.speaker.best(prefix) and not pair.speaker.best(prefix)["stale"], 30,
                    lambda: logs(pair))
@@ -214,6 +226,8 @@ def is_marked(far, prefix):
     """Whether the router has the route, with LLGR_STALE."""
     if isinstance(far, routers.Bird):
         return "(65535,6)" in far.birdc("show", "route", "all", prefix).replace(" ", "")
+    if isinstance(far, routers.Gobgp):
+        return str(0xFFFF0006) in shown(far, prefix)
     family = "ipv6" if ":" in prefix else "ipv4"
     return "llgr-stale" in far.vtysh(f"show bgp {family} unicast {prefix}").lower()
 
@@ -223,7 +237,7 @@ def test_we_are_away_for_long_and_the_router_keeps_our_routes(pair, far):
     pair.speaker.terminate()
     for prefix in (RANGE, RANGE6):
         wait_until(lambda prefix=prefix: is_marked(far, prefix), 15, lambda: logs(pair))
-        assert far.kernel_has(prefix)
+        assert not far.has_fib or far.kernel_has(prefix)
     pair.speaker.start()
     pair.speaker.wait_established("router", 40)
     for prefix in (RANGE, RANGE6):

@@ -70,8 +70,11 @@ ABSENT = {
     (LINK_LOCAL, "OpenBGPD 7.7"): "its route decision engine ends with signal 11 when such a session comes up",
     (LINK_LOCAL, "ExaBGP 4.2"): f"{_LACKS}: its addresses have no zone",
     **{(UNNUMBERED, name): _LACKS for name in ("OpenBGPD 7.7", "ExaBGP 4.2")},
-    **{(feature, name): _UNTRIED for feature in (ENHANCED, EXTENDED, OVER_V6) for name in
-       ("GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
+    (ENHANCED, "GoBGP 3.10"): _LACKS,
+    (ENHANCED, "OpenBGPD 7.7"): "offers it, and answers each request with “not negotiated”",
+    (ENHANCED, "ExaBGP 4.2"): "offers it, and ends the session at its own beginning of a refresh",
+    **{(EXTENDED, name): _LACKS for name in ("GoBGP 3.10", "OpenBGPD 7.7")},
+    (OVER_V6, "OpenBGPD 7.7"): _LACKS,
     **{(feature, "FRR 8.4"): f"{_UNTRIED}: BFD by itself is" for feature in (BFD_MULTIHOP, BFD_RESTART)},
     **{(RECURSION, name): _ONE for name in ("GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
     **{(PACKETS, name): _NO_FIB for name in ("GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
@@ -88,7 +91,6 @@ ABSENT = {
        ("BIRD 2.0", "GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
     **{(DELAY_OPEN, name): _ONE for name in ("GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
     **{(DRAIN, name): _ONE for name in ("GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
-    (LONG_LIVED, "GoBGP 3.10"): _UNTRIED,
     **{(LONG_LIVED, name): _LACKS for name in ("OpenBGPD 7.7", "ExaBGP 4.2")},
     **{(MRT, name): "reads none" for name in ("BIRD 2.0", "FRR 8.4", "OpenBGPD 7.7", "ExaBGP 4.2")},
     **{(feature, name): _LACKS for feature in (BFD, BFD_BGP, BFD_MULTIHOP, BFD_RESTART) for name in
