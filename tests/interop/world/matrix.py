@@ -51,6 +51,7 @@ MD5_IPV6 = "TCP-MD5 over IPv6, and no session with another key"
 GTSM_IPV6 = "GTSM over IPv6"
 MULTIHOP = "eBGP over two hops"
 LISTEN_RANGE = "It calls, and we know its range only"
+STRICT = "Without policies no route over eBGP, on either side (RFC 8212)"
 THEIR_RESTART = "Its restart loses no route here (RFC 4724)"
 REASON_TO = "It shows the reason that we give for the end (RFC 9003)"
 REASON_FROM = "We show the reason that it gives for the end (RFC 9003)"
@@ -58,8 +59,8 @@ THEIR_RANGE = "We call, and it knows our range only"
 FEATURES = (ROUTES, PACKETS, LINK_LOCAL, UNNUMBERED, OVER_V6, RECURSION, OVER_IPV6, MD5, MD5_IPV6, GTSM, GTSM_IPV6,
             MULTIHOP, LISTEN_RANGE, THEIR_RANGE, DELAY_OPEN, AS4, REFRESH, ENHANCED, EXTENDED, OUR_RESTART,
             THEIR_RESTART, NOTIFICATION_RESTART, ROLES, ROUTE_SERVER, ADD_PATH_FROM, ADD_PATH_TO, REFLECTED, REFLECTOR,
-            COMMUNITIES, POLICY, MAX_PREFIX, REASON_TO, REASON_FROM, SHUTDOWN, DRAIN, LONG_LIVED, BFD, BFD_MULTIHOP,
-            BFD_BGP, BFD_RESTART, MRT)
+            COMMUNITIES, POLICY, STRICT, MAX_PREFIX, REASON_TO, REASON_FROM, SHUTDOWN, DRAIN, LONG_LIVED, BFD,
+            BFD_MULTIHOP, BFD_BGP, BFD_RESTART, MRT)
 
 _UNTRIED = "not tried"
 _NO_FIB = "has no way into the kernel here"
@@ -96,6 +97,8 @@ ABSENT = {
     **{(feature, name): _LACKS for feature in (BFD, BFD_BGP, BFD_MULTIHOP, BFD_RESTART) for name in
        ("GoBGP 3.10", "OpenBGPD 7.7", "ExaBGP 4.2")},
     (BFD_BGP, "FRR 8.4"): f"{_UNTRIED}: BFD by itself is",
+    (STRICT, "BIRD 2.0"): "takes no configuration without them",
+    **{(STRICT, name): _LACKS for name in ("GoBGP 3.10", "ExaBGP 4.2")},
     (THEIR_RESTART, "GoBGP 3.10"): "says that it did not keep its forwarding state, and its routes go",
     (THEIR_RESTART, "OpenBGPD 7.7"): "is a helper only",
     (REASON_TO, "ExaBGP 4.2"): "answers a NOTIFICATION with one that it cannot decode it, and shows nothing",

@@ -272,12 +272,17 @@ class Openbgpd(Router):
     """OpenBGPD: no FIB on Linux."""
 
     programs = ("/usr/sbin/bgpd", "bgpctl")
+    rules = "allow from any\nallow to any"
 
     def start(self):
         # On Linux it takes the machine's first IPv6 address for its next hop on an IPv4 session: else that is ::1.
         self.host.ip(f"address add {SELF6}/128 dev lo")
         self.host.run("mkdir", "-p", "/run/openbgpd")
-        conf = self.file("bgpd.conf", f"""
+        self.host.spawn("/usr/sbin/bgpd", "-d", "-f", self.configure(), name="openbgpd")
+
+    def configure(self):
+        """Writes its configuration; returns its path."""
+        return self.file("bgpd.conf", f"""
 AS {self.asn}
 router-id {SELF}
 fib-update no
@@ -295,10 +300,8 @@ neighbor {self.peer} {{
   {self.session}
 }}
 {self.more}
-allow from any
-allow to any
+{self.rules}
 """)
-        self.host.spawn("/usr/sbin/bgpd", "-d", "-f", conf, name="openbgpd")
 
     def bgpctl(self, *words):
         """What bgpctl answers."""
