@@ -100,7 +100,7 @@ ABSENT = {
     (STRICT, "BIRD 2.0"): "takes no configuration without them",
     **{(STRICT, name): _LACKS for name in ("GoBGP 3.10", "ExaBGP 4.2")},
     (THEIR_RESTART, "GoBGP 3.10"): "says that it did not keep its forwarding state, and its routes go",
-    (THEIR_RESTART, "OpenBGPD 7.7"): "is a helper only",
+    (THEIR_RESTART, "OpenBGPD 7.7"): "asks for no time and keeps no forwarding state: it is a helper only",
     (REASON_TO, "ExaBGP 4.2"): "answers a NOTIFICATION with one that it cannot decode it, and shows nothing",
     (REASON_FROM, "ExaBGP 4.2"): "has no words for one",
     (REFLECTOR, "ExaBGP 4.2"): f"{_LACKS}: it passes nothing on",
