@@ -98,14 +98,19 @@ bool matches_all(const PolicyMatch& match, const PolicyRoute& route, const PathA
   return std::ranges::all_of(kConditions, [&](const Condition& c) { return c.holds(match, route, attributes); });
 }
 
+/// `partial`: the attribute's bit in PathAttributes::partial.
 template <class Set, class Value>
-void apply_communities(const Set& set, std::vector<Value>& values) {
+void apply_communities(const Set& set, std::vector<Value> PathAttributes::* list, std::uint8_t partial,
+                       const PolicyRoute& route, PathAttributes& attributes) {
+  auto& values = attributes.*list;
+  const bool was_there = !values.empty();
   if (set.replace) values = *set.replace;
   std::erase_if(values, [&](const Value& value) {
     return std::ranges::any_of(set.remove, [&](const auto& pattern) { return pattern.matches(value); });
   });
   for (const Value& value : set.add)
     if (std::ranges::find(values, value) == values.end()) values.push_back(value);
+  note_partial(attributes, partial, values, was_there, route.source == config::RouteSource::Local);
 }
 
 void apply_med(const config::PolicySet& set, PathAttributes& attributes) {
@@ -133,9 +138,11 @@ void apply(const config::PolicySet& set, const PolicyRoute& route, std::optional
            PathAttributes& attributes) {
   if (set.local_pref) attributes.local_pref = set.local_pref;
   apply_med(set, attributes);
-  apply_communities(set.communities, attributes.communities);
-  apply_communities(set.large_communities, attributes.large_communities);
-  apply_communities(set.extended_communities, attributes.extended_communities);
+  apply_communities(set.communities, &PathAttributes::communities, partial::kCommunities, route, attributes);
+  apply_communities(set.large_communities, &PathAttributes::large_communities, partial::kLargeCommunities, route,
+                    attributes);
+  apply_communities(set.extended_communities, &PathAttributes::extended_communities, partial::kExtendedCommunities,
+                    route, attributes);
   if (set.prepend > 0 && prepend_as) attributes.as_path.prepend(*prepend_as, set.prepend);
   apply_next_hop(set.next_hop, route, attributes);
   if (route.exported) return;  // the kernel's route is import's business

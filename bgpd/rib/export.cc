@@ -24,7 +24,6 @@ constexpr Community kNoExportSubconfed = 0xffffff03;
 // 9, the route 17 (RFC 4271 section 4.3, RFC 4760 section 3).
 constexpr std::size_t kRoomForOneRoute = 19 + 4 + 9 + 17;
 
-constexpr std::uint8_t kPartial = 0x20;        // RFC 4271 section 4.3, attribute flags
 constexpr std::uint8_t kNonTransitive = 0x40;  // RFC 4360 section 2, extended community type
 
 bool has(const PathAttributes& attributes, Community community) {
@@ -46,8 +45,12 @@ Withheld well_known(const ExportSettings& to, const ExportRoute& route) {
   return stays && to.external ? Withheld::NoExport : Withheld::No;
 }
 
-void add(PathAttributes& attributes, Community community) {
-  if (!has(attributes, community)) attributes.communities.push_back(community);
+void add(const ExportRoute& route, PathAttributes& attributes, Community community) {
+  if (has(attributes, community)) return;
+  const bool was_there = !attributes.communities.empty();
+  attributes.communities.push_back(community);
+  note_partial(attributes, partial::kCommunities, attributes.communities, was_there,
+               route.source == RouteSource::Local);
 }
 
 // RFC 9494 section 4.3: the last resort is for those who know it as that; section 4.6: or for our own AS, made worse
@@ -56,10 +59,10 @@ bool may_hear_last_resort(const ExportSettings& to) {
   return to.long_lived_understood || (to.long_lived_partial && !to.external);
 }
 
-void mark_last_resort(const ExportSettings& to, PathAttributes& out) {
-  add(out, community::kLlgrStale);  // section 4.3: never removed on the way
+void mark_last_resort(const ExportSettings& to, const ExportRoute& route, PathAttributes& out) {
+  add(route, out, community::kLlgrStale);  // section 4.3: never removed on the way
   if (to.long_lived_understood) return;
-  add(out, kNoExport);
+  add(route, out, kNoExport);
   out.local_pref = 0;
 }
 
@@ -110,6 +113,7 @@ void set_next_hop(const ExportSettings& to, const ExportRoute& route, PathAttrib
 void drop_non_transitive(PathAttributes& out) {
   constexpr std::size_t kSize = 20;
   std::erase_if(out.extended_communities, [](const ExtendedCommunity& c) { return (c[0] & kNonTransitive) != 0; });
+  note_partial(out, partial::kExtendedCommunities, out.extended_communities, true, false);
   for (UnknownAttribute& one : out.unknown) {
     if (one.type != attribute::kIpv6ExtendedCommunities) continue;
     std::vector<std::uint8_t> stays;
@@ -122,12 +126,15 @@ void drop_non_transitive(PathAttributes& out) {
   });
 }
 
-void to_external_peer(const ExportSettings& to, PathAttributes& out) {
+void to_external_peer(const ExportSettings& to, const ExportRoute& route, PathAttributes& out) {
   out.as_path.prepend(to.local_as);  // RFC 4271 section 5.1.2 b)
   out.local_pref.reset();            // section 5.1.5
   out.originator_id.reset();         // RFC 4456 section 8: non-transitive
   out.cluster_list.clear();
-  if (marks_otc(to) && !out.only_to_customer) out.only_to_customer = to.local_as;
+  if (marks_otc(to) && !out.only_to_customer) {
+    out.only_to_customer = to.local_as;
+    if (route.source != RouteSource::Local) out.partial |= partial::kOnlyToCustomer;  // RFC 4271 section 5
+  }
   drop_non_transitive(out);
 }
 
@@ -143,8 +150,8 @@ void to_internal_peer(const ExportSettings& to, const ExportRoute& route, PathAt
 }
 
 // RFC 8326 section 4.2: a route that is about to go says so, and is used last. Internal peers need no policy for that.
-void depref(const ExportSettings& to, PathAttributes& out) {
-  add(out, community::kGracefulShutdown);
+void depref(const ExportSettings& to, const ExportRoute& route, PathAttributes& out) {
+  add(route, out, community::kGracefulShutdown);
   if (!to.external) out.local_pref = 0;
 }
 
@@ -153,13 +160,14 @@ PathAttributes attributes_to_send(const ExportSettings& to, const ExportRoute& r
   if (!policy_changed && drops_med(to, route)) out.med.reset();
   set_next_hop(to, route, out);
   if (to.external)
-    to_external_peer(to, out);
+    to_external_peer(to, route, out);
   else
     to_internal_peer(to, route, out);
-  if (to.draining) depref(to, out);
-  if (out.marks.long_lived_stale) mark_last_resort(to, out);
+  if (to.draining) depref(to, route, out);
+  if (out.marks.long_lived_stale) mark_last_resort(to, route, out);
   if (route.source != RouteSource::Local)
-    for (UnknownAttribute& unknown : out.unknown) unknown.flags |= kPartial;  // RFC 4271 section 5
+    for (UnknownAttribute& unknown : out.unknown)  // RFC 4271 section 5; RFC 5701's is none that we do not know
+      if (unknown.type != attribute::kIpv6ExtendedCommunities) unknown.flags |= attribute_flag::kPartial;
   return out;
 }
 

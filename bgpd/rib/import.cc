@@ -43,6 +43,7 @@ AttributesPtr with_otc(const RibPeer& peer, const AttributesPtr& attributes) {
   if (*peer.role == BgpRole::Provider || *peer.role == BgpRole::Rs) return attributes;
   auto marked = std::make_shared<PathAttributes>(*attributes);
   marked->only_to_customer = peer.remote_as;
+  marked->partial |= partial::kOnlyToCustomer;  // RFC 4271 section 5: not attached by the originator
   return marked;
 }
 
@@ -78,7 +79,10 @@ bool says_long_lived_stale(const RibPeer& peer, const PathAttributes& received) 
 AttributesPtr last_resort(const AttributesPtr& attributes) {
   auto last = std::make_shared<PathAttributes>(*attributes);
   last->marks.long_lived_stale = true;
-  if (!has(*last, community::kLlgrStale)) last->communities.push_back(community::kLlgrStale);
+  if (has(*last, community::kLlgrStale)) return last;
+  const bool was_there = !last->communities.empty();
+  last->communities.push_back(community::kLlgrStale);
+  note_partial(*last, partial::kCommunities, last->communities, was_there, false);
   return last;
 }
 

@@ -41,7 +41,8 @@ void add_path(const AsPath& path, Hasher& h) {
 
 std::size_t hash_value(const PathAttributes& a) {
   Hasher h;
-  h.add(static_cast<std::uint64_t>(a.origin) << 1 | static_cast<std::uint64_t>(a.atomic_aggregate));
+  h.add(std::uint64_t{a.partial} << 8 | static_cast<std::uint64_t>(a.origin) << 1 |
+        static_cast<std::uint64_t>(a.atomic_aggregate));
   add_path(a.as_path, h);
   h.add(std::hash<IpAddress>{}(a.next_hop));
   h.add(a.link_local ? std::hash<IpAddress>{}(*a.link_local) : 0);

@@ -69,6 +69,17 @@ struct PolicyMarks {
   bool operator==(const PolicyMarks&) const = default;
 };
 
+/// RFC 4271 section 5: which optional transitive attributes that we know carry the Partial bit, as bits of
+/// `PathAttributes::partial`. Whoever set it, it is never set back while the attribute goes on.
+namespace partial {
+inline constexpr std::uint8_t kAggregator = 1 << 0;  // and AS4_AGGREGATOR, which is a part of it
+inline constexpr std::uint8_t kCommunities = 1 << 1;
+inline constexpr std::uint8_t kExtendedCommunities = 1 << 2;
+inline constexpr std::uint8_t kLargeCommunities = 1 << 3;
+inline constexpr std::uint8_t kOnlyToCustomer = 1 << 4;
+inline constexpr std::uint8_t kAs4Path = 1 << 5;
+}  // namespace partial
+
 struct PathAttributes {
   Origin origin = Origin::Igp;
   AsPath as_path;
@@ -77,6 +88,7 @@ struct PathAttributes {
   std::optional<std::uint32_t> med;
   std::optional<std::uint32_t> local_pref;
   bool atomic_aggregate = false;
+  std::uint8_t partial = 0;  // bits of namespace `partial`
   std::optional<Aggregator> aggregator;
   std::vector<Community> communities;  // in the order received
   std::vector<ExtendedCommunity> extended_communities;
@@ -88,6 +100,16 @@ struct PathAttributes {
   PolicyMarks marks;
   bool operator==(const PathAttributes&) const = default;
 };
+
+/// RFC 4271 section 5: an optional transitive attribute that is attached by another speaker than the route's originator
+/// gets Partial; one that was there keeps what it has; one that is gone has none. To be called after `values` changed.
+template <class Values>
+void note_partial(PathAttributes& attributes, std::uint8_t bit, const Values& values, bool was_there, bool originator) {
+  if (values.empty())
+    attributes.partial &= static_cast<std::uint8_t>(~bit);
+  else if (!was_there && !originator)
+    attributes.partial |= bit;
+}
 
 using AttributesPtr = std::shared_ptr<const PathAttributes>;
 

@@ -79,6 +79,33 @@ bool counts_from(From from, const DecodeContext& context) {
   return true;
 }
 
+/// RFC 4271 section 5: Partial of an attribute that we know is kept, to be sent on.
+void keep_partial(const RawAttribute& raw, PathAttributes& out) {
+  switch (raw.type) {
+    case attribute::kAggregator:
+    case attribute::kAs4Aggregator:
+      out.partial |= partial::kAggregator;
+      break;
+    case attribute::kCommunities:
+      out.partial |= partial::kCommunities;
+      break;
+    case attribute::kExtendedCommunities:
+      out.partial |= partial::kExtendedCommunities;
+      break;
+    case attribute::kLargeCommunities:
+      out.partial |= partial::kLargeCommunities;
+      break;
+    case attribute::kOnlyToCustomer:
+      out.partial |= partial::kOnlyToCustomer;
+      break;
+    case attribute::kAs4Path:
+      out.partial |= partial::kAs4Path;
+      break;
+    default:  // well-known or non-transitive: the bit means nothing (section 4.3); kept as octets: it stands there
+      break;
+  }
+}
+
 void read_known(const RawAttribute& raw, const AttributeRule& rule, const DecodeContext& context, Collected& out,
                 Fault& fault) {
   if (!counts_from(rule.from, context)) {  // RFC 7606 sections 7.5, 7.9, 7.10; RFC 6793 section 6
@@ -94,6 +121,8 @@ void read_known(const RawAttribute& raw, const AttributeRule& rule, const Decode
     fault.worsen(malformed->verdict.value_or(rule.malformed),
                  named(raw) + " " + std::string{malformed->why} + " (RFC 7606 section 7)", malformed->subcode,
                  raw.whole);
+  else if ((raw.flags & attribute_flag::kPartial) != 0)
+    keep_partial(raw, out.common);
 }
 
 /// RFC 7606 section 3(g).

@@ -55,8 +55,9 @@ class BlockWriter {
   void put_unknown_below(unsigned type) {
     for (; next_ < unknown_.size() && unknown_[next_].type < type; ++next_) {
       const UnknownAttribute& u = unknown_[next_];
-      // RFC 4271 section 5: who passes on what it does not know says so.
-      put_one(u.flags | attribute_flag::kPartial, u.type, u.value);
+      // RFC 4271 section 5: who passes on what it does not know says so. RFC 5701's is known, if kept as octets.
+      const bool known = u.type == attribute::kIpv6ExtendedCommunities;
+      put_one(known ? u.flags : u.flags | attribute_flag::kPartial, u.type, u.value);
     }
   }
   void put_one(std::uint8_t flags, std::uint8_t type, std::span<const std::uint8_t> value) {
@@ -73,6 +74,11 @@ class BlockWriter {
   std::uint8_t too_long_ = 0;
   ByteWriter out_;
 };
+
+/// The flags of an optional transitive attribute; `bit`: its one in `PathAttributes::partial`.
+std::uint8_t optional_transitive(const PathAttributes& a, std::uint8_t bit) {
+  return (a.partial & bit) == 0 ? kOptionalTransitive : kOptionalTransitive | attribute_flag::kPartial;
+}
 
 std::vector<std::uint8_t> path_value(const AsPath& path, bool four_octet) {
   ByteWriter w;
@@ -94,14 +100,14 @@ void put_communities(const PathAttributes& a, BlockWriter& out) {
   if (a.communities.empty()) return;
   ByteWriter w;
   for (const Community c : a.communities) w.u32(c);
-  out.put(kOptionalTransitive, attribute::kCommunities, w.data());
+  out.put(optional_transitive(a, partial::kCommunities), attribute::kCommunities, w.data());
 }
 
 void put_extended_communities(const PathAttributes& a, BlockWriter& out) {
   if (a.extended_communities.empty()) return;
   ByteWriter w;
   for (const ExtendedCommunity& c : a.extended_communities) w.bytes(c);
-  out.put(kOptionalTransitive, attribute::kExtendedCommunities, w.data());
+  out.put(optional_transitive(a, partial::kExtendedCommunities), attribute::kExtendedCommunities, w.data());
 }
 
 void put_large_communities(const PathAttributes& a, BlockWriter& out) {
@@ -112,7 +118,7 @@ void put_large_communities(const PathAttributes& a, BlockWriter& out) {
     w.u32(c.local1);
     w.u32(c.local2);
   }
-  out.put(kOptionalTransitive, attribute::kLargeCommunities, w.data());
+  out.put(optional_transitive(a, partial::kLargeCommunities), attribute::kLargeCommunities, w.data());
 }
 
 void put_reflection(const PathAttributes& a, BlockWriter& out) {  // RFC 4456 section 8
@@ -126,9 +132,11 @@ void put_reflection(const PathAttributes& a, BlockWriter& out) {  // RFC 4456 se
 /// RFC 6793 section 4.2.2: only where something was lost to AS_TRANS, and without confederation segments.
 void put_as4(const PathAttributes& a, BlockWriter& out) {
   if (needs_four_octets(a.as_path))
-    out.put(kOptionalTransitive, attribute::kAs4Path, path_value(without_confederation(a.as_path), true));
+    out.put(optional_transitive(a, partial::kAs4Path), attribute::kAs4Path,
+            path_value(without_confederation(a.as_path), true));
   if (a.aggregator && a.aggregator->asn.value > 0xffff)
-    out.put(kOptionalTransitive, attribute::kAs4Aggregator, aggregator_value(*a.aggregator, true));
+    out.put(optional_transitive(a, partial::kAggregator), attribute::kAs4Aggregator,
+            aggregator_value(*a.aggregator, true));
 }
 
 /// MP_REACH_NLRI's next hop field; empty where NEXT_HOP serves.
@@ -221,13 +229,16 @@ Result<AttributeBlock> encode_attribute_block(const PathAttributes& a, AddressFa
     out.put_u32(kWellKnown, attribute::kLocalPref, a.local_pref.value_or(kDefaultLocalPref));
   if (a.atomic_aggregate) out.put(kWellKnown, attribute::kAtomicAggregate, {});
   if (a.aggregator)
-    out.put(kOptionalTransitive, attribute::kAggregator, aggregator_value(*a.aggregator, context.four_octet_as));
+    out.put(optional_transitive(a, partial::kAggregator), attribute::kAggregator,
+            aggregator_value(*a.aggregator, context.four_octet_as));
   put_communities(a, out);
   if (!context.external) put_reflection(a, out);
   put_extended_communities(a, out);
   if (!context.four_octet_as) put_as4(a, out);
   put_large_communities(a, out);
-  if (a.only_to_customer) out.put_u32(kOptionalTransitive, attribute::kOnlyToCustomer, a.only_to_customer->value);
+  if (a.only_to_customer)
+    out.put_u32(optional_transitive(a, partial::kOnlyToCustomer), attribute::kOnlyToCustomer,
+                a.only_to_customer->value);
   block.bytes = TRY(out.finish());
   return block;
 }
