@@ -10,13 +10,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-/// "truncated" where it is not the whole of it.
-ordered_json message_view(const KeptMessage& message) {
-  ordered_json out = {{"octets", message.octets}, {"hex", hex_text(message.bytes)}};
-  if (message.bytes.size() < message.octets) out["truncated"] = true;
-  return out;
-}
-
 ordered_json one_notification(const Notification& n, ErrorDetail detail) {
   ordered_json out = {{"code", n.code}, {"subcode", n.subcode}, {"name", notification_name(n)}};
   if (auto text = shutdown_text(n); !text.empty()) out["text"] = std::move(text);
@@ -40,6 +33,12 @@ std::string attribute_name(std::uint8_t type) {
 }
 
 }  // namespace
+
+ordered_json message_view(const KeptMessage& message) {
+  ordered_json out = {{"octets", message.octets}, {"hex", hex_text(message.bytes)}};
+  if (message.bytes.size() < message.octets) out["truncated"] = true;
+  return out;
+}
 
 ordered_json notification_view(const Notification& n, ErrorDetail detail) {
   ordered_json out = one_notification(n, detail);

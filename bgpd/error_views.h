@@ -11,6 +11,9 @@ namespace slash32::bgp {
 /// How much of it: messages are long, and a list has many neighbours.
 enum class ErrorDetail : std::uint8_t { Summary, Messages };
 
+/// {"octets": how many there were, "hex": those kept, "truncated": only where these are not all}.
+nlohmann::ordered_json message_view(const KeptMessage& message);
+
 /// {"code", "subcode", "name", "text", "cause": what a Hard Reset carries (RFC 8538)}; "data" in hex with Messages.
 nlohmann::ordered_json notification_view(const Notification& notification, ErrorDetail detail);
 

@@ -4,8 +4,10 @@
 #include <array>
 #include <chrono>
 
+#include "bgpd/capability_views.h"
 #include "bgpd/rib/next_hops.h"
 #include "bgpd/rib/path.h"
+#include "bgpd/timer_views.h"
 #include "config/policy_text.h"
 
 namespace slash32::bgp {
@@ -15,13 +17,7 @@ using nlohmann::ordered_json;
 
 std::string family_key(AddressFamily family) { return family == AddressFamily::IPv4 ? "ipv4" : "ipv6"; }
 
-ordered_json families_view(const std::vector<AddressFamily>& families) {
-  ordered_json out = ordered_json::array();
-  for (const auto family : families) out.push_back(family_key(family));
-  return out;
-}
-
-ordered_json capabilities_view(const Session& session) {
+ordered_json flags_view(const Session& session) {
   const auto& remote = session.remote.capabilities;
   ordered_json out = {{"fourOctetAs", session.four_octet_as},
                       {"routeRefresh", session.route_refresh},
@@ -29,14 +25,38 @@ ordered_json capabilities_view(const Session& session) {
                       {"extendedMessages", session.extended_messages},
                       {"extendedNextHop", session.extended_next_hop},
                       {"gracefulRestart", session.graceful_restart},
-                      {"families", families_view(session.families)},
-                      {"remoteFamilies", families_view(remote.families)},
-                      {"addPathReceive", families_view(session.add_path_in)},
-                      {"addPathSend", families_view(session.add_path_out)},
+                      {"families", family_view(session.families)},
+                      {"remoteFamilies", family_view(remote.families)},
+                      {"addPathReceive", family_view(session.add_path_in)},
+                      {"addPathSend", family_view(session.add_path_out)},
                       {"remoteUnknown", remote.unknown_codes}};
   if (remote.role && *remote.role <= static_cast<std::uint8_t>(BgpRole::Peer))
     out["remoteRole"] = to_string(static_cast<BgpRole>(*remote.role));
   return out;
+}
+
+/// Both sides' capabilities one by one, and the messages they stood in; of a session that is not up the last ones.
+void put_opens(ordered_json& out, const LastOpens& opens, const std::optional<Session>& up, const ViewTime& time) {
+  const auto list = [](const std::shared_ptr<const NotedOpen>& open) {
+    return open ? capabilities_view(open->message.bytes) : ordered_json(nullptr);
+  };
+  auto& capabilities = out["capabilities"];
+  capabilities["local"] = list(opens.sent);
+  capabilities["remote"] = list(opens.received);
+  capabilities["negotiated"] = up ? negotiated_view(*up) : ordered_json(nullptr);
+  out["open"] = {{"sent", open_view(opens.sent, time)}, {"received", open_view(opens.received, time)}};
+}
+
+ordered_json neighbor_timers(const config::BgpdConf& conf, const Neighbor& neighbor, const PeerStatus& status,
+                             Instant now) {
+  const auto settings =
+      neighbor.session ? neighbor.session->settings() : peer_settings(conf, neighbor.conf, RouterId{});
+  return timers_view({.settings = settings,
+                      .session = neighbor.up ? &*neighbor.up : nullptr,
+                      .running = neighbor.session ? neighbor.session->timers() : PeerTimers{},
+                      .stale = status.stale,
+                      .held = neighbor.held.empty() ? std::nullopt : neighbor.retry.due()},
+                     now);
 }
 
 /// RFC 9494: who sent the capability, and how long the neighbour's routes of each family stay.
@@ -129,6 +149,15 @@ ordered_json policy_view(const config::NeighborConf& conf, bool external) {
   else
     out["export"] = external ? "no policy: only originated routes are sent" : "all";
   return out;
+}
+
+/// What is there while the session is up.
+void put_session(ordered_json& out, const Neighbor& neighbor, const Rib& rib) {
+  out["remoteId"] = IpAddress::v4(neighbor.up->remote.id.value).to_string();
+  out["localAddress"] = neighbor.session_end.address.to_string();
+  out["capabilities"] = flags_view(*neighbor.up);
+  out["gracefulRestart"] = graceful_restart_view(*neighbor.up);
+  out["families"] = counts_view(neighbor, rib);
 }
 
 std::string next_hop_text(const PathAttributes& attributes) {
@@ -230,12 +259,10 @@ ordered_json neighbor_view(const config::BgpdConf& conf, const Neighbor& neighbo
   out["policy"] = policy_view(neighbor.conf, external);
   if (!status.stale.empty()) out["stale"] = stale_view(status.stale, now);
   if (neighbor.bfd_order) out["bfd"] = bfd_view(neighbor);
-  if (!neighbor.up) return out;
-  out["remoteId"] = IpAddress::v4(neighbor.up->remote.id.value).to_string();
-  out["localAddress"] = neighbor.session_end.address.to_string();
-  out["capabilities"] = capabilities_view(*neighbor.up);
-  out["gracefulRestart"] = graceful_restart_view(*neighbor.up);
-  out["families"] = counts_view(neighbor, rib);
+  if (neighbor.up) put_session(out, neighbor, rib);
+  if (detail == ErrorDetail::Summary) return out;
+  out["timers"] = neighbor_timers(conf, neighbor, status, now);
+  put_opens(out, status.opens, neighbor.up, time);
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include "ctl/document.h"
 #include "ctl/errors_text.h"
 #include "ctl/http_client.h"
+#include "ctl/session_text.h"
 #include "ctl/text.h"
 
 namespace slash32::ctl {
@@ -172,7 +173,7 @@ std::string render_neighbor(const json& neighbor) {
     }
     lines.emplace_back(family, text);
   }
-  return titled_lines(lines) + errors_text(member(neighbor, "errors"));
+  return titled_lines(lines) + session_text(neighbor) + errors_text(member(neighbor, "errors"));
 }
 
 Status run_neighbors(const Options& options, const NeighborsQuery& query, std::ostream& out) {

@@ -138,10 +138,24 @@ PeerState Peer::Impl::state() const {
   return out;
 }
 
+PeerTimers Peer::Impl::timers() const {
+  const auto further = [](const auto& a, const auto& b) { return a->fsm.state < b->fsm.state; };
+  PeerTimers out;
+  out.connection = (*std::ranges::max_element(connections, further))->timers;
+  auto& retry = out.connection[static_cast<std::size_t>(Timer::ConnectRetry)];
+  if (!retry) retry = connections.front()->timers[static_cast<std::size_t>(Timer::ConnectRetry)];
+  out.idle_hold = start_at;
+  out.route_refresh = refreshes.deadline();
+  return out;
+}
+
 PeerStatus Peer::Impl::show() const {
   PeerStatus out = status;
   out.state = state();
-  if (const Connection* c = established()) out.session = *c->fsm.session;
+  if (const Connection* c = established()) {
+    out.session = *c->fsm.session;
+    out.opens = c->opens;
+  }
   for (const AddressFamily f : retention.stale())
     out.stale.push_back({f, retention.is_long_lived(f), retention.deadline(f)});
   return out;
@@ -259,6 +273,7 @@ void Peer::note_end_of_rib(AddressFamily family) { impl_->retention.on_end_of_ri
 PeerStatus Peer::status() const { return impl_->show(); }
 PeerState Peer::state() const { return impl_->state(); }
 const LastErrors& Peer::last_errors() const { return impl_->status.errors; }
+PeerTimers Peer::timers() const { return impl_->timers(); }
 const PeerSettings& Peer::settings() const { return impl_->settings; }
 
 }  // namespace slash32::bgp

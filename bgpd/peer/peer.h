@@ -5,6 +5,7 @@
 // LongLivedStale when they become the last resort, StaleExpired when to drop them.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -17,7 +18,9 @@
 #include <vector>
 
 #include "bgpd/fsm/session.h"
+#include "bgpd/fsm/timers.h"
 #include "bgpd/peer/last_errors.h"
+#include "bgpd/peer/last_opens.h"
 #include "bgpd/wire/message.h"
 #include "bgpd/wire/notification.h"
 #include "common/clock.h"
@@ -84,6 +87,7 @@ struct PeerStatus {
   std::optional<Notification> last_sent;
   std::optional<Notification> last_received;
   LastErrors errors;                // for show
+  LastOpens opens;                  // for show: the session's while Established, else the last ones
   bool identifier_refused = false;  // either side refused the other's (Bad BGP Identifier), and none came up since
   std::uint64_t messages_in = 0, messages_out = 0, updates_in = 0;
   std::map<NotificationKind, std::uint64_t> notifications_sent, notifications_received;
@@ -95,6 +99,14 @@ struct PeerStatus {
     std::optional<Instant> until;
   };
   std::vector<Stale> stale;
+};
+
+/// When the timers that run will expire; for show.
+struct PeerTimers {
+  std::array<std::optional<Instant>, kTimers> connection{};  // of the connection that has come furthest, by Timer
+  std::optional<Instant> idle_hold;                          // the pause before the next attempt
+  std::optional<Instant> route_refresh;                      // the patience with the end of one (RFC 7313)
+  std::optional<Instant> send_hold;                          // RFC 9687: its owner's, not the Peer's
 };
 
 class Peer {
@@ -152,6 +164,7 @@ class Peer {
   /// Two of status() that are asked for often.
   PeerState state() const;
   const LastErrors& last_errors() const;
+  PeerTimers timers() const;
   const PeerSettings& settings() const;
 
  private:

@@ -62,7 +62,7 @@ void Peer::Impl::run(Connection& c, PeerState before, const std::shared_ptr<cons
                    c.since = now;
                    actions.emplace_back(act::Connect{c.id});
                  },
-                 [&](const op::SendOpen&) { send_open(c); },
+                 [&](const op::SendOpen&) { send_open(c, now); },
                  [&](const op::SendKeepalive&) { send(c, encode_keepalive()); },
                  [&](const op::SendNotification& o) {
                    note_sent(c, o.notification, now);
@@ -114,9 +114,16 @@ void Peer::Impl::prepare_open(Connection& c) {
   c.sent = make_open(settings, restart, with_capabilities);
 }
 
-void Peer::Impl::send_open(Connection& c) {
+void Peer::Impl::send_open(Connection& c, Instant now) {
   prepare_open(c);
-  send(c, encode_open(c.sent, with_capabilities));
+  auto open = encode_open(c.sent, with_capabilities);
+  note_open(c, &LastOpens::sent, open, now);
+  send(c, std::move(open));
+}
+
+void Peer::Impl::note_open(Connection& c, std::shared_ptr<const NotedOpen> LastOpens::* which,
+                           std::span<const std::uint8_t> message, Instant now) {
+  c.opens.*which = status.opens.*which = std::make_shared<const NotedOpen>(NotedOpen{now, KeptMessage::of(message)});
 }
 
 void Peer::Impl::session_up(Connection& c, Instant now) {

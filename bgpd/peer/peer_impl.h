@@ -28,6 +28,7 @@ struct Connection {
   Direction direction = Direction::Incoming;
   Fsm fsm;
   Open sent;                      // our OPEN on it
+  LastOpens opens;                // both sides' on it
   bool with_capabilities = true;  // of that OPEN
   Instant since{};                // when it was accepted or opened
   std::array<std::optional<Instant>, kTimers> timers{};
@@ -51,6 +52,7 @@ struct Peer::Impl {
   std::optional<Instant> next_deadline() const;
   PeerStatus show() const;
   PeerState state() const;
+  PeerTimers timers() const;
   /// Ends a call: removes connections that are gone, plans the next attempt, hands the actions out.
   Actions finish(Instant now);
 
@@ -70,9 +72,11 @@ struct Peer::Impl {
   void record_update(const Connection& c, const Update* update);
   void send(Connection& c, std::vector<std::uint8_t> bytes);
   void note_identifier(const Notification& n);
+  void note_open(Connection& c, std::shared_ptr<const NotedOpen> LastOpens::* which,
+                 std::span<const std::uint8_t> message, Instant now);
   void note_sent(const Connection& c, const Notification& n, Instant now);
   void prepare_open(Connection& c);
-  void send_open(Connection& c);
+  void send_open(Connection& c, Instant now);
   void session_up(Connection& c, Instant now);
   void ended(Connection& c, PeerState before, const std::shared_ptr<const Session>& session, const op::Ended& how,
              Instant now);

@@ -40,6 +40,7 @@ void Peer::Impl::on_message(Connection& c, const Frame& frame, Instant now) {
   ++status.messages_in;
   switch (frame.type) {
     case MessageType::Open:
+      note_open(c, &LastOpens::received, frame.whole, now);
       return on_open(c, frame.body, now);
     case MessageType::Update:
       return on_update(c, frame.body, now);

@@ -29,6 +29,7 @@ asio::io_context& Loop::context() { return impl_->context; }
 struct LoopTimer::Impl {
   explicit Impl(asio::io_context& context) : timer(context) {}
   asio::steady_timer timer;
+  std::optional<Instant> due;
   std::uint64_t generation = 0;  // a handler that was already queued when at() or cancel() came must not run
 };
 
@@ -45,9 +46,12 @@ LoopTimer& LoopTimer::operator=(LoopTimer&& other) noexcept {
 
 void LoopTimer::at(Instant when, std::function<void()> work) {
   const auto mine = ++impl_->generation;
+  impl_->due = when;
   impl_->timer.expires_at(when);
   impl_->timer.async_wait([self = impl_, mine, work = std::move(work)](error_code error) {
-    if (!error && self->generation == mine) work();
+    if (error || self->generation != mine) return;
+    self->due.reset();
+    work();
   });
 }
 
@@ -57,8 +61,11 @@ void LoopTimer::after(Duration delay, std::function<void()> work) {
 
 void LoopTimer::cancel() {
   ++impl_->generation;
+  impl_->due.reset();
   impl_->timer.cancel();
 }
+
+std::optional<Instant> LoopTimer::due() const { return impl_->due; }
 
 // ---------------------------------------------------------------- FdWatch
 

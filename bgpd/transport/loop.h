@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "common/clock.h"
@@ -46,6 +47,8 @@ class LoopTimer {
   void at(Instant when, std::function<void()> work);
   void after(Duration delay, std::function<void()> work);
   void cancel();
+  /// When it will go off; nothing: it is not set.
+  std::optional<Instant> due() const;
 
  private:
   struct Impl;

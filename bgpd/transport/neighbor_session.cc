@@ -80,6 +80,12 @@ std::size_t NeighborSession::queued() const {
   return found == connections_.end() ? 0 : found->second.queued();
 }
 
+PeerTimers NeighborSession::timers() const {
+  auto out = peer_.timers();
+  out.send_hold = send_hold_.due();
+  return out;
+}
+
 void NeighborSession::pull() {
   const auto found = connections_.find(established_);
   if (found == connections_.end() || found->second.queued() > 0) return;

@@ -73,6 +73,7 @@ class NeighborSession {
   void set_recording(bool on) { peer_.set_recording(on); }
 
   PeerStatus status() const { return peer_.status(); }
+  PeerTimers timers() const;
   const PeerSettings& settings() const { return peer_.settings(); }
   const Endpoint& remote() const { return remote_; }
   const SocketOptions& options() const { return options_; }

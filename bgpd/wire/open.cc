@@ -80,6 +80,28 @@ Result<Open, Notification> decode_open(std::span<const std::uint8_t> body) {
   return open;
 }
 
+std::vector<RawCapability> capabilities_in(std::span<const std::uint8_t> body) {
+  constexpr std::size_t kBeforeParameters = 9;  // version, AS, hold time, identifier
+  std::vector<RawCapability> out;
+  ByteReader open{body};
+  open.bytes(kBeforeParameters);
+  auto parameters = open_parameters(open);
+  if (!parameters) return out;
+  ByteReader& in = parameters->in;
+  while (!in.empty()) {
+    const std::uint8_t type = in.u8();
+    ByteReader value = in.sub(parameters->extended ? in.u16() : in.u8());
+    if (in.failed()) return out;
+    while (type == parameter::kCapabilities && !value.empty()) {
+      const std::uint8_t code = value.u8();
+      const auto octets = value.bytes(value.u8());
+      if (value.failed()) return out;
+      out.push_back({code, octets});
+    }
+  }
+  return out;
+}
+
 std::vector<std::uint8_t> encode_open(const Open& open, bool with_capabilities) {
   ByteWriter capabilities;
   if (with_capabilities) encode_capabilities(open.capabilities, capabilities);

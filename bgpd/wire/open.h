@@ -18,4 +18,14 @@ Result<Open, Notification> decode_open(std::span<const std::uint8_t> body);
 /// (RFC 5492 section 3).
 std::vector<std::uint8_t> encode_open(const Open& open, bool with_capabilities = true);
 
+/// A capability as it stands in an OPEN (RFC 5492 section 4).
+struct RawCapability {
+  std::uint8_t code = 0;
+  std::span<const std::uint8_t> value;
+};
+
+/// The capabilities in the body of an OPEN, in order, known or not, for show: nothing is judged. Where lengths do not
+/// add up, those before. Valid as long as `body` is.
+std::vector<RawCapability> capabilities_in(std::span<const std::uint8_t> body);
+
 }  // namespace slash32::bgp

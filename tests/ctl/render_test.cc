@@ -54,6 +54,33 @@ TEST(RenderNeighbor, TellsEverythingAboutOne) {
   }
 }
 
+TEST(RenderNeighbor, TellsTimersOpensAndCapabilitiesALineEach) {
+  const std::string text = render_neighbor(json::parse(R"({"name":"tor1",
+    "timers":{"configured":{"holdTime":90},"negotiated":{"holdTime":9},
+              "remaining":{"hold":8.25,"restart":{"ipv4":81}}},
+    "open":{"sent":{"time":"2026-11-22T00:00:00Z","as":64512,"routerId":"10.0.0.1","holdTime":90},"received":null},
+    "capabilities":{"local":[{"code":1,"name":"multiprotocol","family":"ipv4"},
+                             {"code":69,"name":"addPath","families":[{"family":"ipv6","receive":true,"send":false}]},
+                             {"code":254,"hex":"beef"}],
+                    "remote":null,
+                    "negotiated":[{"name":"multiprotocol","families":["ipv4","ipv6"]}]}})"));
+  for (const char* line :
+       {"time left   hold 8.25 s, restart (ipv4 81 s)\n", "configured  holdTime 90 s\n", "agreed on   holdTime 9 s\n",
+        "our OPEN    2026-11-22T00:00:00Z, AS 64512, ID 10.0.0.1, hold time 90 s\n",
+        "            1 multiprotocol: ipv4\n", "            69 addPath: (ipv6, receive, no send)\n",
+        "            254: hex beef\n", "            multiprotocol: ipv4, ipv6\n"})
+    EXPECT_NE(text.find(line), std::string::npos) << line << text;
+  EXPECT_EQ(text.find("its OPEN"), std::string::npos) << "none came";
+}
+
+TEST(RenderNeighbor, TimersAndCapabilitiesMayBeOfAnyShape) {
+  for (const char* odd : {"null", "7", "[]", "[7]", R"({"local":7,"remote":[null,"x"],"negotiated":[[1]]})",
+                          R"({"remaining":[1],"configured":{"a":null},"negotiated":{"b":{"c":[]}}})"})
+    for (const char* key : {"timers", "open", "capabilities"})
+      EXPECT_FALSE(render_neighbor(json::parse(std::string(R"({"name":"a",")") + key + R"(":)" + odd + "}")).empty())
+          << key << odd;
+}
+
 TEST(RenderNeighbor, TellsWhatGracefulRestartBridges) {
   const auto text = [](const char* restart) {
     return render_neighbor(json::parse(std::string(R"({"name":"tor1","gracefulRestart":)") + restart + "}"));
