@@ -72,14 +72,15 @@ void Daemon::switch_mrt(const config::MrtConf& before) {
   if (conf_.mrt == before) return;
   mrt_.reset();
   if (const auto& updates = conf_.mrt.updates)
-    mrt_ = std::make_unique<MrtFile>(MrtFile::Settings{.pattern = updates->file, .rotate = updates->rotate});
-  neighbors_->set_recording(mrt_ != nullptr);
+    mrt_ = std::make_unique<MrtFile>(
+        MrtFile::Settings{.pattern = updates->file, .rotate = updates->rotate, .rotate_bytes = updates->rotate_bytes});
+  neighbors_->set_recording(mrt_ != nullptr, mrt_ && conf_.mrt.updates->sent);
 }
 
 void Daemon::record(const Neighbor& neighbor, const act::MessageRecorded& message) {
   if (!mrt_) return;
   mrt_->put(mrt::encode_message(std::chrono::system_clock::now(), ends_of(conf_, neighbor), message.four_octet_as,
-                                message.add_path, message.message));
+                                message.add_path, message.message, message.sent));
 }
 
 void Daemon::record(const Neighbor& neighbor, const act::StateRecorded& change) {

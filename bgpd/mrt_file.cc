@@ -58,6 +58,19 @@ Status append_whole(int fd, const std::string& path, std::string_view bytes) {
 
 }  // namespace
 
+/// One before it is lost. Error: why it could not be renamed; then it stays as it is.
+Status set_aside(const std::string& path) {
+  if (::rename(path.c_str(), (path + ".1").c_str()) != 0) return sys_fail("rename " + path + " to " + path + ".1");
+  return ok();
+}
+
+/// Whether `more` octets would be too many for the file.
+Result<bool> would_pass(int fd, const std::string& path, std::uint64_t limit, std::size_t more) {
+  struct stat found{};
+  if (::fstat(fd, &found) != 0) return sys_fail("look at " + path);
+  return limit > 0 && found.st_size > 0 && static_cast<std::uint64_t>(found.st_size) + more > limit;
+}
+
 struct MrtFile::Shared {
   explicit Shared(Settings given) : settings(std::move(given)) {}
 
@@ -68,6 +81,7 @@ struct MrtFile::Shared {
   std::uint64_t waiting_records = 0;
   Status status;
   bool ends = false, ended = false;
+  std::chrono::steady_clock::time_point try_again{};  // while ended: no thread could be had
 
   // ------------------------------------------------------------ the thread's own
   UniqueFd fd;
@@ -108,20 +122,33 @@ struct MrtFile::Shared {
       fd = TRY(open_file(path));
     }
     if (bytes.empty()) return ok();
+    if (TRY(would_pass(fd.get(), path, settings.rotate_bytes, bytes.size()))) {
+      TRY(set_aside(path));
+      fd.reset();
+      fd = TRY(open_file(path));
+    }
     return append_whole(fd.get(), path, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   }
 };
 
 MrtFile::MrtFile(Settings settings) : shared_(std::make_shared<Shared>(std::move(settings))) {
+  const std::scoped_lock held(shared_->lock);
+  begin();
+}
+
+/// The thread, which waits for the lock that is held here. Where there is none nothing is queued for it.
+void MrtFile::begin() {
   sigset_t all, before;  // signals are the main thread's
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
   const ScopeGuard restore{[&] { ::pthread_sigmask(SIG_SETMASK, &before, nullptr); }};
   try {
     std::thread([shared = shared_] { shared->run(); }).detach();  // a disk that hangs must not hold up our end
+    shared_->ended = false;
   } catch (const std::system_error& error) {
     shared_->status.trouble = std::string("no thread to write with: ") + error.what();
     shared_->ended = true;
+    shared_->try_again = std::chrono::steady_clock::now() + shared_->settings.retry;
   }
 }
 
@@ -134,7 +161,8 @@ MrtFile::~MrtFile() {
 
 void MrtFile::put(const std::vector<std::uint8_t>& record) {
   const std::scoped_lock held(shared_->lock);
-  if (shared_->waiting.size() + record.size() > shared_->settings.most_queued) {
+  if (shared_->ended && std::chrono::steady_clock::now() >= shared_->try_again) begin();
+  if (shared_->ended || shared_->waiting.size() + record.size() > shared_->settings.most_queued) {
     ++shared_->status.dropped;
     return;
   }

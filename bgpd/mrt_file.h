@@ -17,8 +17,9 @@ class MrtFile {
   struct Settings {
     std::string pattern;                // mrt/file_name.h
     Seconds rotate{0};                  // 0: never
+    std::uint64_t rotate_bytes = 0;     // a file that would have more is set aside, as FILE.1; 0: never
     std::size_t most_queued = 4 << 20;  // octets; as many more may be with the disk
-    Milliseconds retry{5000};           // what cannot be opened is tried again so often
+    Milliseconds retry{5000};           // what cannot be opened is tried again so often; a thread, when a record comes
   };
   struct Status {
     std::uint64_t written = 0, dropped = 0;  // records
@@ -39,6 +40,7 @@ class MrtFile {
   Status status() const;
 
  private:
+  void begin();
   struct Shared;
   std::shared_ptr<Shared> shared_;
 };

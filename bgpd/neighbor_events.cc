@@ -61,10 +61,11 @@ SessionEvents Neighbors::events_for(PeerId id) {
               }};
 }
 
-void Neighbors::set_recording(bool on) {
+void Neighbors::set_recording(bool on, bool sent) {
   recording_ = on;
+  recording_sent_ = sent;
   for (auto& [id, neighbor] : neighbors_)
-    if (neighbor->session) neighbor->session->set_recording(on);
+    if (neighbor->session) neighbor->session->set_recording(on, sent);
 }
 
 LocalAddresses Neighbors::addresses_beside(const Neighbor& neighbor) const {

@@ -292,7 +292,7 @@ void Neighbors::start(Neighbor& neighbor) {
       neighbor.session->set_restarting(true, *preserved_);
     else
       neighbor.session->set_restarting(false, {});
-    neighbor.session->set_recording(recording_);
+    neighbor.session->set_recording(recording_, recording_sent_);
   }
   neighbor.session->start();
 }

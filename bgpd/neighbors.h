@@ -95,8 +95,8 @@ class Neighbors {
   void addresses_changed(const std::function<bool(IfIndex)>& moved);
   /// Links, addresses or routes changed: who is not connected any more is held, and who is again begins.
   void look_for_connected();
-  /// Whether UPDATEs and changes of state are told as they come.
-  void set_recording(bool on);
+  /// Whether UPDATEs and changes of state are told as they come, and whether what is `sent` is.
+  void set_recording(bool on, bool sent);
   /// The start is over: OPENs no longer say that we restart.
   void restart_over();
 
@@ -184,6 +184,7 @@ class Neighbors {
   PeerId next_id_ = 1;
   bool ending_ = false;
   bool recording_ = false;
+  bool recording_sent_ = false;
   std::map<PeerId, std::unique_ptr<Neighbor>> neighbors_;
   std::map<Prefix, TcpKeys> range_keys_;                 // those the listeners have
   std::map<Prefix, std::string> held_ranges_;            // why

@@ -16,6 +16,8 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr Seconds kLeastRotation{60};
+constexpr std::uint64_t kLeastMrtBytes = 8 << 20;  // more than is ever written at once
+constexpr std::uint64_t kMostMrtBytes = std::uint64_t{1} << 40;
 constexpr std::size_t kMaxSocketPath = 107;  // unix(7): sun_path with its closing zero
 
 // ---------------------------------------------------------------- sections
@@ -195,6 +197,11 @@ Result<MrtUpdatesConf> read_mrt_updates(const JsonField& field) {
   out.rotate = Seconds{TRY(field.optional("rotateSeconds", json::integer<std::uint32_t>(0, 86400), 0U))};
   if (out.rotate.count() > 0 && out.rotate < kLeastRotation)
     return field.child("rotateSeconds").bad("must be 0 (never), or from 60 to 86400");
+  out.rotate_bytes =
+      TRY(field.optional("rotateBytes", json::integer<std::uint64_t>(0, kMostMrtBytes), std::uint64_t{0}));
+  if (out.rotate_bytes > 0 && out.rotate_bytes < kLeastMrtBytes)
+    return field.child("rotateBytes").bad("must be 0 (never), or from 8388608 to 1099511627776");
+  out.sent = TRY(field.optional("sent", json::boolean, out.sent));
   TRY(check_file_pattern(field.child("file"), out.file, out.rotate.count() > 0));
   return out;
 }

@@ -224,8 +224,10 @@ struct MetricsConf {
 
 /// UPDATEs and changes of state in a file (RFC 6396).
 struct MrtUpdatesConf {
-  std::string file;   // with %Y, %m, %d, %H, %M, %S for the time it was begun
-  Seconds rotate{0};  // 0: never begun anew
+  std::string file;                // with %Y, %m, %d, %H, %M, %S for the time it was begun
+  Seconds rotate{0};               // 0: never begun anew
+  std::uint64_t rotate_bytes = 0;  // set aside before it would have more, in the place of the last one; 0: never
+  bool sent = false;               // what we say as well
   bool operator==(const MrtUpdatesConf&) const = default;
 };
 

@@ -21,7 +21,7 @@ inline const List kGuard = {"ranges"};
 inline const List kControl = {"socket", "group", "readOnlySocket", "readOnlyGroup", "readOnlyMode"};
 inline const List kMetrics = {"address"};
 inline const List kMrt = {"updates"};
-inline const List kMrtUpdates = {"file", "rotateSeconds"};
+inline const List kMrtUpdates = {"file", "rotateSeconds", "rotateBytes", "sent"};
 
 inline const List kNeighbor = {"name",
                                "address",

@@ -74,7 +74,11 @@ std::string print_bgpd_conf(const BgpdConf& conf) {
     out["metrics"] = {{"address", host + ":" + std::to_string(port)}};
   }
   if (const auto& updates = conf.mrt.updates)
-    out["mrt"] = {{"updates", {{"file", updates->file}, {"rotateSeconds", updates->rotate.count()}}}};
+    out["mrt"] = {{"updates",
+                   {{"file", updates->file},
+                    {"rotateSeconds", updates->rotate.count()},
+                    {"rotateBytes", updates->rotate_bytes},
+                    {"sent", updates->sent}}}};
   out["logLevel"] = conf.log_level;
   out["stateFile"] = conf.state_file;
   out["onStop"] = conf.on_stop == OnStop::Restart ? "restart" : "final";

@@ -27,8 +27,12 @@ constexpr std::uint16_t kRibIpv6UnicastAddPath = 10;
 constexpr std::uint16_t kMessage = 1;
 constexpr std::uint16_t kMessageAs4 = 4;
 constexpr std::uint16_t kStateChangeAs4 = 5;
+constexpr std::uint16_t kMessageLocal = 6;
+constexpr std::uint16_t kMessageAs4Local = 7;
 constexpr std::uint16_t kMessageAddPath = 8;
 constexpr std::uint16_t kMessageAs4AddPath = 9;
+constexpr std::uint16_t kMessageLocalAddPath = 10;
+constexpr std::uint16_t kMessageAs4LocalAddPath = 11;
 
 // Section 4.3.1: what a peer's entry is made of
 constexpr std::uint8_t kPeerIpv6 = 1;
@@ -188,12 +192,14 @@ std::size_t append_rib(WallTime time, std::uint32_t& sequence, const Prefix& pre
 }
 
 Bytes encode_message(WallTime time, const Ends& ends, bool four_octet_as, bool add_path,
-                     std::span<const std::uint8_t> message) {
+                     std::span<const std::uint8_t> message, bool sent) {
   ByteWriter body;
   put_ends(ends, four_octet_as, body);
   body.bytes(message);
-  const auto with_ids = four_octet_as ? kMessageAs4AddPath : kMessageAddPath;
-  return finished_et(time, add_path ? with_ids : (four_octet_as ? kMessageAs4 : kMessage), body.data());
+  const auto two = sent ? (add_path ? kMessageLocalAddPath : kMessageLocal) : (add_path ? kMessageAddPath : kMessage);
+  const auto four =
+      sent ? (add_path ? kMessageAs4LocalAddPath : kMessageAs4Local) : (add_path ? kMessageAs4AddPath : kMessageAs4);
+  return finished_et(time, four_octet_as ? four : two, body.data());
 }
 
 Bytes encode_state_change(WallTime time, const Ends& ends, PeerState before, PeerState after) {

@@ -57,9 +57,10 @@ struct Ends {
 
 /// BGP4MP_MESSAGE_AS4, or BGP4MP_MESSAGE where the session has two-octet ASes (section 4.4.2: how AS_PATH is encoded
 /// follows from that), with RFC 8050's subtypes where the message's routes have path identifiers; behind a header with
-/// microseconds (section 3). `message` is the whole of it, as it came.
+/// microseconds (section 3). `message` is the whole of it, as it came;
+/// one that we `sent` has the LOCAL subtypes (section 4.4.5): its ends are the same as of one that came.
 Bytes encode_message(WallTime time, const Ends& ends, bool four_octet_as, bool add_path,
-                     std::span<const std::uint8_t> message);
+                     std::span<const std::uint8_t> message, bool sent = false);
 
 /// BGP4MP_STATE_CHANGE_AS4 (section 4.4.4).
 Bytes encode_state_change(WallTime time, const Ends& ends, PeerState before, PeerState after);

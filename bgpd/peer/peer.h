@@ -67,6 +67,7 @@ struct MessageRecorded {
   std::vector<std::uint8_t> message;  // an UPDATE, whole, whatever is wrong with it
   bool four_octet_as = true;          // of the session
   bool add_path = false;              // of a family that it has routes of
+  bool sent = false;                  // by us
 };  // ahead of what follows from it; only while recording
 struct StateRecorded {
   PeerState before, after;

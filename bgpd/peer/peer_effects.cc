@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "bgpd/peer/peer_impl.h"
+#include "bgpd/peer/recorded.h"
 #include "bgpd/wire/header.h"
 #include "bgpd/wire/iana.h"
 #include "bgpd/wire/notification.h"
@@ -41,15 +42,8 @@ void Peer::Impl::record_state() {
 /// Where it could not be decoded, `update` is nothing: then all families count.
 void Peer::Impl::record_update(const Connection& c, const Update* update) {
   if (!recording) return;
-  const auto has_ids = [&](const auto& prefixes) {
-    return std::ranges::any_of(c.fsm.session->add_path_in, [&](AddressFamily family) {
-      return std::ranges::any_of(prefixes, [&](const Prefix& prefix) { return prefix.family() == family; });
-    });
-  };
-  bool add_path = !update && !c.fsm.session->add_path_in.empty();
-  if (update) add_path = has_ids(update->withdrawn);
-  if (update)
-    for (const auto& reach : update->announced) add_path = add_path || has_ids(reach.prefixes);
+  const auto& families = c.fsm.session->add_path_in;
+  const bool add_path = update != nullptr ? has_path_ids(*update, families) : !families.empty();
   actions.emplace_back(
       act::MessageRecorded{{judged_message.begin(), judged_message.end()}, c.fsm.session->four_octet_as, add_path});
 }

@@ -4,6 +4,7 @@
 #include <random>
 #include <utility>
 
+#include "bgpd/peer/recorded.h"
 #include "common/log.h"
 
 namespace slash32::bgp {
@@ -75,6 +76,17 @@ void NeighborSession::set_restarting(bool restarting, std::vector<AddressFamily>
   peer_.set_restarting(restarting, std::move(preserved));
 }
 
+void NeighborSession::set_recording(bool on, bool sent) {
+  peer_.set_recording(on);
+  recording_sent_ = on && sent;
+}
+
+void NeighborSession::record_sent(std::span<const std::uint8_t> messages) {
+  const auto session = peer_.status().session;
+  if (!session || !events_.message_recorded) return;
+  for (const auto& message : recorded_as_sent(*session, messages)) events_.message_recorded(message);
+}
+
 std::size_t NeighborSession::queued() const {
   const auto found = connections_.find(established_);
   return found == connections_.end() ? 0 : found->second.queued();
@@ -94,6 +106,7 @@ void NeighborSession::pull() {
     send_hold_.cancel();
     return;
   }
+  if (recording_sent_) record_sent(output.bytes);
   found->second.send(std::move(output.bytes));
   peer_.note_update_sent(loop_.now(), output.messages);
   arm();

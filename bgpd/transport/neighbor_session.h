@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -70,7 +71,8 @@ class NeighborSession {
   /// Rotated keys: for what is connected now and for what comes.
   void set_keys(const TcpKeys& keys);
   void set_restarting(bool restarting, std::vector<AddressFamily> preserved);
-  void set_recording(bool on) { peer_.set_recording(on); }
+  /// `sent`: UPDATEs that we send are told as well.
+  void set_recording(bool on, bool sent);
 
   PeerStatus status() const { return peer_.status(); }
   PeerTimers timers() const;
@@ -88,6 +90,7 @@ class NeighborSession {
   void connect(ConnectionId id);
   void session_up(const Session& session);
   void send_hold_expired();
+  void record_sent(std::span<const std::uint8_t> messages);
   /// We give a connection up as lost: it is reset, and Peer told that it closed.
   void abandon(ConnectionId id, const std::string& why);
   TcpConnection::Events events_for(ConnectionId id);
@@ -103,6 +106,7 @@ class NeighborSession {
   std::set<ConnectionId> connected_;  // those of connections_ that were up
   std::deque<Action> actions_;        // what is still to be carried out, in order
   bool carrying_out_ = false;
+  bool recording_sent_ = false;
   SessionEvents::Noticed noticed_;
   std::shared_ptr<int> sockets_ = std::make_shared<int>();  // each socket that is open has a share in it
   ConnectionId established_ = 0;                            // 0: none

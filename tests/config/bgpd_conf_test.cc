@@ -101,7 +101,8 @@ TEST(BgpdConf, IsReadAgainAsItWasPrinted) {
   const auto conf = must_read(
       R"({"localAs": 1, "clusterId": "1.2.3.4", "onStop": "final", "guard": {"ranges": ["10.96.0.0/12", "fd00:96::/108"]}, "listen": [], "metrics": {"address": "[fd00::1]:9179"}, "kernel": {"prefSrc6": "fd00::1", "multipathRelax": false},
           "control": {"group": "adm", "readOnlySocket": "/run/ro", "readOnlyGroup": "100", "readOnlyMode": "0666"},
-          "mrt": {"updates": {"file": "/var/log/u.%Y%m%d.%H%M.mrt", "rotateSeconds": 900}},
+          "mrt": {"updates": {"file": "/var/log/u.%Y%m%d.%H%M.mrt", "rotateSeconds": 900,
+                              "rotateBytes": 8388608, "sent": true}},
           "originate": {"podRoutes": "all", "prefixes": [{"prefix": "10.0.0.0/24", "communities": "no-export", "med": 3}]},
           "dynamicNeighbors": [{"range": "fd00::/64", "remoteAs": "internal", "routeReflectorClient": true}],
           "neighbors": [{"address": "fd00::3", "remoteAs": "external", "tcpAo": {"keys": [{"sendId": 1, "receiveId": 2, "algorithm": "aes-128-cmac-96", "keyFile": "/a"}]}}, {"address": "fd00::2", "remoteAs": "external", "connectRetryTime": 0.5, "ttlSecurity": true,

@@ -3,12 +3,15 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <pthread.h>
 #include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <filesystem>
 #include <functional>
+#include <iterator>
+#include <optional>
 #include <thread>
 
 #include "common/fd.h"
@@ -123,6 +126,88 @@ TEST_F(MrtFileTest, WhereTheDiskIsFullNoHalfRecordStays) {
   file.put({'c'});
   ASSERT_TRUE(soon([&] { return file.status().written == 2; }));
   EXPECT_EQ(read_file(path()).value(), "aac");
+}
+
+TEST_F(MrtFileTest, AFileThatWouldHaveTooMuchIsSetAsideInThePlaceOfTheLastOne) {
+  auto bounded = settings(path());
+  bounded.rotate_bytes = 4;
+  MrtFile file(bounded);
+  for (const char c : {'a', 'b', 'c'}) {
+    file.put({static_cast<std::uint8_t>(c), static_cast<std::uint8_t>(c), static_cast<std::uint8_t>(c)});
+    const auto written = static_cast<std::uint64_t>(c - 'a') + 1;
+    ASSERT_TRUE(soon([&] { return file.status().written == written; }));
+  }
+  EXPECT_EQ(read_file(path()).value(), "ccc");
+  EXPECT_EQ(read_file(path("u.mrt.1")).value(), "bbb");
+  EXPECT_EQ(std::distance(fs::directory_iterator(directory_), fs::directory_iterator{}), 2) << "no more than two";
+  file.put({'c'});
+  ASSERT_TRUE(soon([&] { return file.status().written == 4; }));
+  EXPECT_EQ(read_file(path()).value(), "cccc") << "so much is not too much";
+}
+
+TEST_F(MrtFileTest, AFileThatCannotBeSetAsideIsTroubleAndKeepsWhatItHas) {
+  fs::create_directories(directory_ / "u.mrt.1" / "full");
+  auto bounded = settings(path());
+  bounded.rotate_bytes = 4;
+  MrtFile file(bounded);
+  file.put({'a', 'a', 'a'});
+  ASSERT_TRUE(soon([&] { return file.status().written == 1; }));
+  file.put({'b', 'b'});
+  ASSERT_TRUE(soon([&] { return file.status().dropped == 1; }));
+  EXPECT_NE(file.status().trouble.find("rename "), std::string::npos) << file.status().trouble;
+  EXPECT_EQ(read_file(path()).value(), "aaa");
+  fs::remove_all(directory_ / "u.mrt.1");
+  file.put({'b', 'b'});
+  ASSERT_TRUE(soon([&] { return file.status().written == 2; }));
+  EXPECT_EQ(file.status().trouble, "") << "it passes";
+  EXPECT_EQ(read_file(path()).value(), "bb");
+}
+
+/// No thread can be made while it lives: their stacks would be larger than any address space.
+class NoThreads {
+ public:
+  NoThreads() {
+    ::pthread_getattr_default_np(&before_);
+    pthread_attr_t huge;
+    ::pthread_attr_init(&huge);
+    ::pthread_attr_setstacksize(&huge, std::size_t{1} << 60);
+    set_ = ::pthread_setattr_default_np(&huge) == 0;
+    ::pthread_attr_destroy(&huge);
+  }
+  ~NoThreads() {
+    ::pthread_setattr_default_np(&before_);
+    ::pthread_attr_destroy(&before_);
+  }
+  NoThreads(const NoThreads&) = delete;
+  NoThreads& operator=(const NoThreads&) = delete;
+  bool set() const { return set_; }
+
+ private:
+  pthread_attr_t before_{};
+  bool set_ = false;
+};
+
+TEST_F(MrtFileTest, WithoutAThreadItSaysSoHoldsUpNobodyAndBeginsWhenThereIsOne) {
+  std::optional<MrtFile> file;
+  {
+    const NoThreads none;
+    ASSERT_TRUE(none.set());
+    file.emplace(settings(path()));
+    EXPECT_NE(file->status().trouble.find("no thread to write with"), std::string::npos) << file->status().trouble;
+    for (int i = 0; i < 100; ++i) file->put({'a'});
+    EXPECT_EQ(file->status().dropped, 100U);
+    EXPECT_EQ(file->status().queued, 0U) << "nobody would ever write it";
+    const auto before = std::chrono::steady_clock::now();
+    {
+      const MrtFile other(settings(path()));
+    }
+    EXPECT_LT(std::chrono::steady_clock::now() - before, Seconds{1}) << "its end waits for no thread";
+  }
+  ASSERT_TRUE(soon([&] {
+    file->put({'b'});
+    return file->status().written > 0;
+  }));
+  EXPECT_EQ(file->status().trouble, "");
 }
 
 TEST_F(MrtFileTest, ItsNameHasTheTime) {

@@ -42,6 +42,16 @@ TEST(Rfc8050_3, MessagesWithPathIdentifiersHaveSubtypesOfTheirOwn) {
   EXPECT_EQ(subtype_of(encode_message(kTime, kEnds, false, true, kMessage)), 8);
 }
 
+TEST(Rfc6396_4_4_5, WhatWeSentHasTheLocalSubtypesAndTheSameEnds) {
+  EXPECT_EQ(subtype_of(encode_message(kTime, kEnds, false, false, kMessage, true)), 6);
+  EXPECT_EQ(subtype_of(encode_message(kTime, kEnds, true, false, kMessage, true)), 7);
+  EXPECT_EQ(subtype_of(encode_message(kTime, kEnds, false, true, kMessage, true)), 10) << "RFC 8050 section 3";
+  EXPECT_EQ(subtype_of(encode_message(kTime, kEnds, true, true, kMessage, true)), 11);
+  auto received = encode_message(kTime, kEnds, true, false, kMessage);
+  received.at(7) = 7;
+  EXPECT_EQ(encode_message(kTime, kEnds, true, false, kMessage, true), received);
+}
+
 TEST(Rfc6396_4_4_4, AStateChangeHasTheNumbersOfTheSection) {
   const auto record = encode_state_change(kTime, kEnds, PeerState::OpenConfirm, PeerState::Established);
   EXPECT_EQ(subtype_of(record), 5);
