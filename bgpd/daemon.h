@@ -122,7 +122,7 @@ class Daemon {
   void look_after_control();
 
   // ------------------------------------------------------------ control (daemon_api.cc)
-  control::HttpResponse answer(const control::HttpRequest& request);
+  control::HttpResponse answer(const control::HttpRequest& request, bool only_tells = false);
   control::HttpResponse get(const control::HttpRequest& request);
   control::HttpResponse status();
   nlohmann::ordered_json source_document() const;
@@ -139,7 +139,7 @@ class Daemon {
   std::string told_text(const Neighbor& neighbor, const Prefix& prefix) const;
   control::HttpResponse neighbor_verb(const control::HttpRequest& request);  // daemon_verbs.cc
   // ------------------------------------------------------------ events (daemon_events.cc)
-  control::HttpResponse events(const control::HttpRequest& request);
+  control::HttpResponse events(const control::HttpRequest& request, bool only_tells);
   void tell_conditions();
   void tell_noticed(const Neighbor& neighbor, const SessionEvents::Noticed& before, const SessionEvents::Noticed& now);
   void tell_routes();

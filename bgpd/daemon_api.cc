@@ -106,7 +106,7 @@ bool refused_for_identifier(const Neighbor& neighbor) {
 
 }  // namespace
 
-HttpResponse Daemon::answer(const HttpRequest& request) {
+HttpResponse Daemon::answer(const HttpRequest& request, bool only_tells) {
   if (auto known = watched(request)) return *std::move(known);
   if (ended_ || !neighbors_) return error_response(503, "slash32-bgpd is not running yet, or is ending");
   if (request.path == "/v1/config") {
@@ -135,14 +135,13 @@ HttpResponse Daemon::answer(const HttpRequest& request) {
   }
   if (request.method == "POST" && request.path.starts_with("/v1/neighbors/")) return neighbor_verb(request);
   if (request.method != "GET") return wrong_method("GET");
-  return get(request);
+  return request.path == "/v1/events" ? events(request, only_tells) : get(request);
 }
 
 HttpResponse Daemon::get(const HttpRequest& request) {
   constexpr std::string_view kNeighbors = "/v1/neighbors/", kAdvertised = "/advertised", kRoutes = "/v1/routes/";
   if (request.path == "/v1/status") return status();
   if (request.path == "/v1/neighbors") return neighbors_list();
-  if (request.path == "/v1/events") return events(request);
   if (request.path == "/v1/mrt/table") return mrt_table();
   if (request.path == "/v1/routes") {
     if (const auto name = request.query.find("advertised"); name != request.query.end())

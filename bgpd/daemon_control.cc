@@ -36,7 +36,7 @@ Result<std::optional<HttpServer>> Daemon::open_read_only(const config::ControlCo
   auto server = HttpServer::open(
       loop_.context(), std::string(kProgram), *conf.read_only_socket,
       [this](const HttpRequest& request) {
-        if (request.method == "GET") return answer(request);
+        if (request.method == "GET") return answer(request, /*only_tells=*/true);
         return control::error_response(403, "this socket only tells: " + request.method +
                                                 " needs the one of control.socket, " + conf_.control.socket);
       },

@@ -25,13 +25,13 @@ ordered_json event_of(const ViewTime& time, std::string_view kind) {
 
 }  // namespace
 
-HttpResponse Daemon::events(const HttpRequest& request) {
+HttpResponse Daemon::events(const HttpRequest& request, bool only_tells) {
   auto filter = EventFilter::read(request.query);
   if (!filter) return error_response(400, filter.error().message);
   auto start = event_of(view_time(), "start");
   for (const auto kind : filter->kinds) start["kinds"].push_back(to_string(kind));
   const bool first = !events_.has_readers();
-  auto opened = events_.open(*std::move(filter));
+  auto opened = events_.open(*std::move(filter), only_tells);
   if (!opened) return error_response(503, opened.error().message);
   rib_->watch_best(events_.wants(EventKind::Route));
   if (first) told_conditions_ = conditions();

@@ -98,19 +98,20 @@ void EventReader::wake() {
 
 // ---------------------------------------------------------------- all of them
 
-Result<std::shared_ptr<EventReader>> EventHub::open(EventFilter filter) {
-  std::erase_if(readers_, [](const auto& reader) { return reader.expired(); });
-  if (readers_.size() >= kMostReaders)
-    return fail(11, "there are " + std::to_string(kMostReaders) + " readers of events already");
+Result<std::shared_ptr<EventReader>> EventHub::open(EventFilter filter, bool only_tells) {
+  std::erase_if(readers_, [](const Place& place) { return place.reader.expired(); });
+  const auto taken = std::ranges::count(readers_, only_tells, &Place::only_tells);
+  if (static_cast<std::size_t>(taken) >= kMostReaders)
+    return fail(11, "there are " + std::to_string(kMostReaders) + " readers of events on this socket already");
   auto reader = std::make_shared<EventReader>(std::move(filter));
-  readers_.push_back(reader);
+  readers_.push_back({reader, only_tells});
   return reader;
 }
 
 std::vector<std::shared_ptr<EventReader>> EventHub::readers() const {
   std::vector<std::shared_ptr<EventReader>> out;
   for (const auto& one : readers_)
-    if (auto reader = one.lock()) out.push_back(std::move(reader));
+    if (auto reader = one.reader.lock()) out.push_back(std::move(reader));
   return out;
 }
 

@@ -63,10 +63,11 @@ class EventReader {
 
 class EventHub {
  public:
-  static constexpr std::size_t kMostReaders = 16;
+  static constexpr std::size_t kMostReaders = 16;  // on each socket
 
-  /// A new reader, which lasts as long as somebody holds it. Error: there are too many.
-  Result<std::shared_ptr<EventReader>> open(EventFilter filter);
+  /// A new reader, which lasts as long as somebody holds it. Who came by a socket that `only_tells` takes no place of
+  /// those who may do more. Error: there are too many.
+  Result<std::shared_ptr<EventReader>> open(EventFilter filter, bool only_tells = false);
   bool wants(EventKind kind) const;
   bool has_readers() const;
   /// `line` makes the event's JSON, without a line end; it is called at most once, and not where nobody takes it.
@@ -76,7 +77,11 @@ class EventHub {
 
  private:
   std::vector<std::shared_ptr<EventReader>> readers() const;
-  std::vector<std::weak_ptr<EventReader>> readers_;
+  struct Place {
+    std::weak_ptr<EventReader> reader;
+    bool only_tells = false;
+  };
+  std::vector<Place> readers_;
 };
 
 }  // namespace slash32::bgp

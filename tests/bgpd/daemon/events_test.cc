@@ -114,5 +114,16 @@ TEST(EventHub, ThereAreOnlySoManyReadersAndTheirPlacesComeBack) {
   EXPECT_FALSE(hub.has_readers());
 }
 
+TEST(EventHub, ReadersOfASocketThatOnlyTellsTakeNoPlaceOfTheOthers) {
+  EventHub hub;
+  std::vector<std::shared_ptr<EventReader>> readers;
+  for (std::size_t i = 0; i < EventHub::kMostReaders; ++i) readers.push_back(*hub.open(filter({}), true));
+  EXPECT_FALSE(hub.open(filter({}), true));
+  const auto operators = hub.open(filter({}));
+  ASSERT_TRUE(operators);
+  hub.publish(EventKind::Neighbor, {}, [] { return "{}"; });
+  EXPECT_FALSE((*operators)->take().empty());
+}
+
 }  // namespace
 }  // namespace slash32::bgp
