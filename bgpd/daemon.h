@@ -157,6 +157,7 @@ class Daemon {
   std::string metrics() const;
   void put_neighbor_metrics(control::MetricsText& out) const;
   void put_notification_metrics(control::MetricsText& out, const std::map<PeerId, PeerStatus>& states) const;
+  void put_refusal_metrics(control::MetricsText& out) const;
   void put_queue_metrics(control::MetricsText& out) const;
   void put_table_metrics(control::MetricsText& out) const;
 

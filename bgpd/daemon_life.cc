@@ -38,6 +38,7 @@ void Daemon::look_after_files() {
   if (!state_trouble_.empty()) note_state();
   if (!put_trouble_.empty()) keep_put();
   try_metrics();
+  if (neighbors_) neighbors_->tell_too_long();
   let_askers_go(table_lock_);
   files_timer_.after(kFilesCheck, [this] { look_after_files(); });
 }

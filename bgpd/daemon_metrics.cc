@@ -172,6 +172,7 @@ void Daemon::put_neighbor_metrics(MetricsText& out) const {
       out.sample({{"neighbor", neighbor->conf.name}}, metric.value(*neighbor, states.at(id)));
   }
   put_notification_metrics(out, states);
+  put_refusal_metrics(out);
   put_queue_metrics(out);
   for (const auto& metric : kPrefixMetrics) {  // of a session that is down there is nothing to count
     out.family(metric.name, Gauge, metric.help);
@@ -181,6 +182,19 @@ void Daemon::put_neighbor_metrics(MetricsText& out) const {
         out.sample({{"neighbor", neighbor->conf.name}, {"family", family_name(family)}},
                    rib_->counts(id, family).*metric.value);
     }
+  }
+}
+
+void Daemon::put_refusal_metrics(MetricsText& out) const {
+  out.family("refused_calls_total", Counter, "Incoming connections that were closed at once, by why.");
+  for (const auto& [reason, count] : neighbors_->refused_calls()) out.sample({{"reason", std::string(reason)}}, count);
+  out.family("neighbor_too_long_routes_total", Counter,
+             "Times attributes were not sent because they fit no message (RFC 4271 section 9.2), in this session.");
+  for (const auto& [id, neighbor] : neighbors_->all()) {
+    if (!neighbor->up) continue;
+    for (const auto family : neighbor->up->families)
+      out.sample({{"neighbor", neighbor->conf.name}, {"family", family_name(family)}},
+                 rib_->counts(id, family).too_long);
   }
 }
 

@@ -51,6 +51,10 @@ SessionEvents Neighbors::events_for(PeerId id) {
                 if (before.state >= PeerState::OpenSent && now.state < PeerState::OpenSent && !neighbor->range)
                   look_again_later(neighbor->id);
               },
+          .call_refused =
+              [this, neighbor](std::string_view reason, const std::string& why) {
+                refuse(reason, neighbor->range ? neighbor->range->to_string() : neighbor->conf.name, why);
+              },
           .message_recorded =
               [this, neighbor](const act::MessageRecorded& message) {
                 if (deps_.message_recorded) deps_.message_recorded(*neighbor, message);

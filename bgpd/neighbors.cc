@@ -38,7 +38,7 @@ Result<TcpKeys> read_keys(const config::NeighborConf& conf) {
 }  // namespace
 
 Neighbors::Neighbors(Deps deps, std::optional<std::vector<AddressFamily>> preserved)
-    : deps_(std::move(deps)), preserved_(std::move(preserved)), range_retry_(*deps_.loop) {}
+    : deps_(std::move(deps)), preserved_(std::move(preserved)), range_retry_(*deps_.loop), say_again_(*deps_.loop) {}
 Neighbors::~Neighbors() = default;
 
 // ---------------------------------------------------------------- configuration as a difference
@@ -314,6 +314,7 @@ void Neighbors::restart_over() {
 
 void Neighbors::close_for_restart() {
   ending_ = true;
+  say_again_.cancel();
   for (auto& [id, neighbor] : neighbors_) {
     if (!neighbor->session) continue;
     if (neighbor->up && neighbor->up->graceful_restart)
@@ -325,6 +326,7 @@ void Neighbors::close_for_restart() {
 
 void Neighbors::leave(const std::string& text) {
   ending_ = true;
+  say_again_.cancel();
   for (auto& [id, neighbor] : neighbors_)
     if (neighbor->session) neighbor->session->stop(cease_with_text(cease::kAdministrativeShutdown, text));
 }

@@ -9,10 +9,12 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bgpd/bfd_sessions.h"
 #include "bgpd/fib/kernel_watch.h"
+#include "bgpd/log_limit.h"
 #include "bgpd/rib/rib.h"
 #include "bgpd/settings.h"
 #include "bgpd/start_clocks.h"
@@ -45,6 +47,7 @@ struct Neighbor {
   bool was_up = false;                       // Established once in this life: no longer restarting towards this one
   std::uint64_t misplaced_calls = 0;         // refused: to another address of ours, or by another link
   std::string last_misplaced_call;           // why
+  std::uint64_t too_long_told = 0;           // of FamilyCounts::too_long, in this session
   std::uint64_t complaints = 0;
   std::string last_complaint;  // about an UPDATE (RFC 7606), for show
 };
@@ -128,6 +131,11 @@ class Neighbors {
   const Neighbor* find(const std::string& name) const;
   /// Ranges from which nobody is accepted now, and why: their key cannot be had.
   const std::map<Prefix, std::string>& held_ranges() const { return held_ranges_; }
+  /// Calls that were refused, by why: "misplaced", "rangeFull", "notConnected", "tooMany", "socketOptions", "held",
+  /// "unknown".
+  const std::map<std::string_view, std::uint64_t>& refused_calls() const { return refused_calls_; }
+  /// Says whose routes were not sent because their attributes fit no message. To be called every few seconds.
+  void tell_too_long();
   /// The name of a neighbour, for show.
   std::string name_of(PeerId id) const;
 
@@ -152,6 +160,10 @@ class Neighbors {
   void key_ranges();
   Status key_range(const config::DynamicNeighborConf& dynamic);
   void accept_dynamic(UniqueFd fd, const Endpoint& remote, const Endpoint& local);
+  /// A call that is refused is counted, and told no more often than LogLimit lets it be: anybody can call.
+  void refuse(std::string_view reason, const std::string& whose, const std::string& why);
+  void say(LogLimit& limit, const std::string& whose, const std::string& why, std::uint64_t times);
+  void say_again();
   static std::optional<Instant> end_of_long_life(const Neighbor& neighbor);
   std::uint32_t places_taken(const Prefix& range) const;
   void make_room(const Prefix& range);
@@ -194,6 +206,12 @@ class Neighbors {
   std::map<std::string, Instant> followed_;              // and when another one was followed last
   std::map<std::string, std::string> deaf_;              // and why nobody can be
   LoopTimer range_retry_;                                // while there are held ones
+  std::map<std::string_view, std::uint64_t> refused_calls_{{"misplaced", 0}, {"rangeFull", 0},     {"notConnected", 0},
+                                                           {"tooMany", 0},   {"socketOptions", 0}, {"held", 0},
+                                                           {"unknown", 0}};
+  LogLimit refusals_;  // by neighbour or range
+  LogLimit too_long_;  // by neighbour
+  LoopTimer say_again_;
 };
 
 }  // namespace slash32::bgp

@@ -46,13 +46,14 @@ void Neighbors::accepted(UniqueFd fd, const Endpoint& remote, const Endpoint& lo
     if (is_of_link(remote.address) && neighbor->conf.bind_interface != link_of(remote)) continue;
     if (auto why = misplaced(fd.get(), neighbor->conf, local); !why.empty()) {
       ++neighbor->misplaced_calls;
-      if (neighbor->last_misplaced_call != why)  // once: it will try again and again
-        log::warn("incoming connection refused", {{"peer", neighbor->conf.name}, {"why", why}});
+      refuse("misplaced", neighbor->conf.name, why);
       neighbor->last_misplaced_call = std::move(why);
     } else if (neighbor->session && neighbor->held.empty()) {
       neighbor->session->accept(std::move(fd));
+    } else {
+      ++refused_calls_["held"];  // closed without a word: the status has why
     }
-    return;  // a held one is closed without a word
+    return;
   }
   accept_dynamic(std::move(fd), remote, local);
 }
@@ -62,22 +63,29 @@ void Neighbors::accept_dynamic(UniqueFd fd, const Endpoint& remote, const Endpoi
   for (const auto& dynamic : conf_.dynamic_neighbors)
     if (dynamic.range.contains(remote.address) && (!best || dynamic.range.length() > best->range.length()))
       best = &dynamic;
-  if (!best || !best->settings.enabled) return;    // nobody we know: closed, no memory spent on it
-  if (held_ranges_.contains(best->range)) return;  // without a key anybody could be there
+  if (!best || !best->settings.enabled) {  // nobody we know: closed, no memory spent on it
+    ++refused_calls_["unknown"];
+    return;
+  }
+  if (held_ranges_.contains(best->range)) {  // without a key anybody could be there
+    ++refused_calls_["held"];
+    return;
+  }
+  const std::string whose = best->range.to_string();
+  const std::string from = remote.address.to_string();
   const auto link = link_of(remote);
   if (is_of_link(remote.address) && (link.empty() || best->settings.bind_interface.value_or(link) != link)) return;
   if (const auto why = misplaced(fd.get(), best->settings, local); !why.empty()) {
-    log::warn("incoming connection refused",
-              {{"range", best->range.to_string()}, {"address", remote.address.to_string()}, {"why", why}});
+    refuse("misplaced", whose, from + " " + why);
     return;
   }
   if (places_taken(best->range) >= best->limit) {
-    log::warn("range is full", {{"range", best->range.to_string()}, {"address", remote.address.to_string()}});
+    refuse("rangeFull", whose, from + ": the range is full, with " + std::to_string(best->limit));
     return;
   }
   auto conf = neighbor_of(*best, remote.address, link);
   if (const auto good = check_connected(conf); !good) {
-    log::warn("connection refused", {{"range", best->range.to_string()}, {"why", good.error().message}});
+    refuse("notConnected", whose, good.error().message);
     return;
   }
   auto& neighbor = add(std::move(conf));
@@ -89,6 +97,46 @@ void Neighbors::accept_dynamic(UniqueFd fd, const Endpoint& remote, const Endpoi
     if (const auto found = neighbors_.find(id); found != neighbors_.end() && !found->second->was_up)
       remove(id, cease_with_text(cease::kConnectionRejected, ""));
   });
+}
+
+void Neighbors::refuse(std::string_view reason, const std::string& whose, const std::string& why) {
+  ++refused_calls_[reason];
+  say(refusals_, whose, why, 1);
+}
+
+void Neighbors::say(LogLimit& limit, const std::string& whose, const std::string& why, std::uint64_t times) {
+  const auto what = &limit == &refusals_ ? "incoming connection refused" : "routes not sent";
+  if (limit.pass(whose, why, deps_.loop->now(), times))
+    log::warn(what, {{"peer", whose}, {"why", why}, {"times", std::to_string(times)}});
+  if (!say_again_.due()) say_again();
+}
+
+/// Arms the timer for what was kept back, having said what is due.
+void Neighbors::say_again() {
+  const auto now = deps_.loop->now();
+  for (const auto& line : refusals_.take_due(now))
+    log::warn("incoming connections refused",
+              {{"peer", line.key}, {"times", std::to_string(line.times)}, {"last", line.text}});
+  for (const auto& line : too_long_.take_due(now))
+    log::warn("routes not sent", {{"peer", line.key}, {"times", std::to_string(line.times)}, {"why", line.text}});
+  std::optional<Instant> next = refusals_.deadline();
+  if (const auto other = too_long_.deadline(); other && (!next || *other < *next)) next = other;
+  if (next && !ending_)
+    say_again_.at(*next, [this] { say_again(); });
+  else
+    say_again_.cancel();
+}
+
+void Neighbors::tell_too_long() {
+  for (auto& [id, neighbor] : neighbors_) {
+    std::uint64_t all = 0;
+    if (neighbor->up)
+      for (const auto family : neighbor->up->families) all += deps_.rib->counts(id, family).too_long;
+    if (all > neighbor->too_long_told)
+      say(too_long_, neighbor->range ? neighbor->range->to_string() : neighbor->conf.name,
+          "their attributes are too long for a message (RFC 4271 section 9.2)", all - neighbor->too_long_told);
+    neighbor->too_long_told = all;
+  }
 }
 
 /// When the last of what is left of a neighbour ends, where that is only long-lived stale routes (RFC 9494); nothing

@@ -46,11 +46,15 @@ void NeighborSession::close_for_restart() { carry_out(peer_.close_for_restart(lo
 void NeighborSession::bfd_down(const std::string& why) { carry_out(peer_.on_bfd_down(why, loop_.now())); }
 
 void NeighborSession::accept(UniqueFd fd) {
+  const auto refused_for = [this](std::string_view reason, const std::string& why) {
+    if (events_.call_refused) events_.call_refused(reason, why);
+  };
   // Closed by the guard: a neighbour has no use for so many.
-  if (connections_.size() >= kMaxConnections || sockets_.use_count() > kMaxSockets) return;
+  if (connections_.size() >= kMaxConnections || sockets_.use_count() > kMaxSockets)
+    return refused_for("tooMany", "it has " + std::to_string(connections_.size()) + " connections and " +
+                                      std::to_string(sockets_.use_count() - 1) + " sockets already");
   if (const auto good = apply_options(fd.get(), remote_.address.family(), options_); !good) {
-    log::warn("incoming connection refused", {{"address", remote_.address.to_string()}, {"why", good.error().message}});
-    return;
+    return refused_for("socketOptions", good.error().message);
   }
   auto [id, actions] = peer_.on_accepted(loop_.now());
   const auto* refused = actions.empty() ? nullptr : std::get_if<act::Close>(&actions.front());

@@ -10,6 +10,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bgpd/peer/peer.h"
@@ -43,6 +44,8 @@ struct SessionEvents {
     bool operator==(const Noticed&) const = default;
   };
   std::function<void(const Noticed& before, const Noticed& now)> noticed = {};
+  /// An incoming connection is closed at once: "tooMany" or "socketOptions", and the same for people.
+  std::function<void(std::string_view reason, const std::string& why)> call_refused = {};
   /// While set_recording() is on.
   std::function<void(const act::MessageRecorded&)> message_recorded = {};
   std::function<void(const act::StateRecorded&)> state_recorded = {};

@@ -79,6 +79,25 @@ TEST_F(NeighborsOffLink, BeginWithAReloadThatDoesNotAskForTheCheckAndAreHeldByOn
   EXPECT_EQ(only().session->status().state, PeerState::Idle);
 }
 
+TEST_F(NeighborsOffLink, HaveNoBfdUntilTheyBegin) {
+  conf_.neighbors[0].bfd.emplace();
+  const auto running = [&] { return !bfd_orders_.empty() && bfd_orders_.back().second.has_value(); };
+  configure();
+  ASSERT_TRUE(only().off_link);
+  EXPECT_FALSE(running());
+  conf_.neighbors[0].bfd->min_rx = Milliseconds{50};
+  configure();
+  neighbors_->look_for_connected();
+  EXPECT_FALSE(running()) << "nor by a reload, or a look at the links";
+  conf_.neighbors[0].connected_check = false;
+  configure();
+  EXPECT_TRUE(running());
+  conf_.neighbors[0].connected_check = true;
+  configure();
+  ASSERT_TRUE(only().off_link);
+  EXPECT_FALSE(running());
+}
+
 TEST_F(NeighborsOffLink, AreNotHeldOverSeveralHops) {
   conf_.neighbors[0].multihop = 3;
   configure();

@@ -1,4 +1,5 @@
 // Who may call: ranges with keys.
+#include "common/log.h"
 #include "tests/bgpd/daemon/neighbors_world.h"
 
 namespace slash32::bgp {
@@ -81,6 +82,76 @@ TEST_F(NeighborsTest, TheKeysForANewListenerAreThoseOfTheFilesOrElseTheOnesInUse
   conf_.neighbors[0].address = IpAddress::v4(0x7F000009);
   conf_.neighbors[0].password_file = folder_ + "/long";
   EXPECT_EQ(neighbors_->listen_keys(conf_), (ListenKeys{{range, "old"}})) << "who has no key is held";
+}
+
+TEST_F(NeighborsTest, ARotatedKeyOfARangeReachesItsSessionsAfterAConfigurationThatWasRefused) {
+  settings().password_file = folder_ + "/key";
+  ASSERT_TRUE(write_atomic(folder_ + "/key", "old"));
+  configure();
+  call();
+  ASSERT_EQ(neighbors_->all().size(), 1U);
+  ASSERT_TRUE(write_atomic(folder_ + "/key", "new"));
+  (void)neighbors_->listen_keys(conf_);  // what a configuration is prepared with that is then refused
+  configure();
+  EXPECT_EQ(only().session->options().keys, TcpKeys{"new"});
+}
+
+TEST_F(NeighborsTest, ARotatedKeyOfARangeReachesItsSessionsAlsoWhereAListenerRefusedItOnce) {
+  settings().password_file = folder_ + "/key";
+  ASSERT_TRUE(write_atomic(folder_ + "/key", "old"));
+  configure();
+  call();
+  ASSERT_EQ(neighbors_->all().size(), 1U);
+  ASSERT_TRUE(write_atomic(folder_ + "/key", "new"));
+  takes_no_key_ = true;
+  configure();
+  EXPECT_EQ(neighbors_->held_ranges().size(), 1U);
+  takes_no_key_ = false;
+  configure();
+  EXPECT_TRUE(neighbors_->held_ranges().empty());
+  EXPECT_EQ(only().session->options().keys, TcpKeys{"new"});
+}
+
+TEST_F(NeighborsTest, WhoCallsFromARangeKeepsItsPlaceAsLongAsDelayOpenNeeds) {
+  settings().delay_open = Seconds{40};
+  configure();
+  call();
+  ASSERT_EQ(neighbors_->all().size(), 1U);
+  ASSERT_TRUE(only().retry.due());
+  EXPECT_GT(*only().retry.due(), loop_.now() + Seconds{60}) << "it would go before its OPEN is due";
+}
+
+TEST_F(NeighborsTest, CallsThatAreRefusedAreCountedByWhy) {
+  add_static(std::nullopt);
+  conf_.neighbors[0].address = kHere;
+  conf_.neighbors[0].local_address = IpAddress::v4(0x7F000005);
+  configure();
+  call();
+  call();
+  EXPECT_EQ(neighbors_->refused_calls().at("misplaced"), 2U);
+  conf_.neighbors.clear();
+  conf_.dynamic_neighbors[0].limit = 0;
+  configure();
+  call();
+  EXPECT_EQ(neighbors_->refused_calls().at("rangeFull"), 1U);
+  conf_.dynamic_neighbors.clear();
+  configure();
+  call();
+  EXPECT_EQ(neighbors_->refused_calls().at("unknown"), 1U);
+}
+
+TEST_F(NeighborsTest, CallsThatAreRefusedAreToldOnceHoweverManyThereAre) {
+  std::vector<std::string> lines;
+  const auto before = log::set_sink([&](log::Level, const std::string& line) {
+    if (line.find("refused") != std::string::npos) lines.push_back(line);
+  });
+  conf_.dynamic_neighbors[0].limit = 0;
+  configure();
+  for (int i = 0; i < 20; ++i) call();
+  log::set_sink(before);
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_NE(lines[0].find("127.0.0.0/8"), std::string::npos) << lines[0];
+  EXPECT_EQ(neighbors_->refused_calls().at("rangeFull"), 20U);
 }
 
 TEST_F(NeighborsTest, ACallToAnotherAddressOrByAnotherLinkIsRefusedAndNoted) {
