@@ -1,64 +1,30 @@
 #include "bgpd/check_client.h"
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
-#include <boost/beast/core/basic_stream.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http.hpp>
+#include <cerrno>
 #include <chrono>
 #include <nlohmann/json.hpp>
-#include <optional>
+
+#include "common/control/http_client.h"
 
 namespace slash32::bgp {
 namespace {
 
-namespace asio = boost::asio;
-namespace http = boost::beast::http;
-using asio::local::stream_protocol;
-using boost::system::error_code;
-using Stream = boost::beast::basic_stream<stream_protocol>;
 using nlohmann::json;
 
 constexpr std::chrono::seconds kPatience{10};
-constexpr std::uint64_t kMaxAnswer = 16 << 20;
-constexpr std::size_t kLongestPath = 107;  // unix(7)
+constexpr std::size_t kMaxAnswer = 16 << 20;
 
-struct Exchange {
-  http::request<http::string_body> request{http::verb::post, "/v1/config/check", 11};
-  http::response_parser<http::string_body> parser;
-  boost::beast::flat_buffer buffer;
-  error_code error;
-};
-
-/// One step of the exchange, to its end: the stream's deadline ends it where the daemon does not.
-template <class Begin>
-Status step(asio::io_context& context, Exchange& exchange, const std::string& what, Begin begin) {
-  begin([&exchange](error_code error, auto...) { exchange.error = error; });
-  context.restart();
-  context.run();
-  if (exchange.error) return fail(5, what + ": " + exchange.error.message());
-  return ok();
-}
-
-Result<json> ask(const std::string& socket, const std::string& conf, unsigned& status) {
-  if (socket.empty() || socket.size() > kLongestPath)
-    return fail(5, "a socket's path has 1 to " + std::to_string(kLongestPath) + " octets");
-  asio::io_context context;
-  Stream stream(context);
-  Exchange exchange;
-  exchange.request.set(http::field::host, "localhost");
-  exchange.request.set(http::field::connection, "close");
-  exchange.request.body() = conf;
-  exchange.request.prepare_payload();
-  exchange.parser.body_limit(kMaxAnswer);
-  stream.expires_after(kPatience);
-  TRY(step(context, exchange, "connect to " + socket,
-           [&](auto done) { stream.async_connect(stream_protocol::endpoint(socket), done); }));
-  TRY(step(context, exchange, "ask " + socket, [&](auto done) { http::async_write(stream, exchange.request, done); }));
-  TRY(step(context, exchange, "read the answer of " + socket,
-           [&](auto done) { http::async_read(stream, exchange.buffer, exchange.parser, done); }));
-  status = exchange.parser.get().result_int();
-  auto document = json::parse(exchange.parser.get().body(), nullptr, /*allow_exceptions=*/false);
+Result<json> ask(const std::string& socket, const std::string& conf, int& status) {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  const auto fd = control::connect_unix(socket);
+  if (!fd && fd.error() == ENAMETOOLONG)
+    return fail(5, "a socket's path has 1 to " + std::to_string(control::kLongestSocketPath) + " octets");
+  if (!fd) return sys_fail("connect to " + socket, fd.error());
+  auto answer = control::ask(
+      fd->get(), {.method = "POST", .target = "/v1/config/check", .body = conf, .most_body = kMaxAnswer}, deadline);
+  if (!answer) return fail(in("ask " + socket, std::move(answer).error()));
+  status = answer->status;
+  auto document = json::parse(answer->body, nullptr, /*allow_exceptions=*/false);
   if (!document.is_object()) return fail(5, "the answer of " + socket + " is no JSON object");
   return document;
 }
@@ -75,7 +41,7 @@ std::string lines_of(const json& document, const char* key) {
 }  // namespace
 
 Result<CheckAnswer> check_against(const std::string& socket, const std::string& conf) {
-  unsigned status = 0;
+  int status = 0;
   const json document = TRY(ask(socket, conf, status));
   if (status != 200) {
     const auto errors = lines_of(document, "errors");

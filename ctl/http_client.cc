@@ -1,16 +1,12 @@
-// Connect, write, read to the end, all under one deadline; errors are put into words an operator can act on.
+// Errors are put into words an operator can act on.
 #include "ctl/http_client.h"
-
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "common/control/http_client.h"
 #include "common/fd.h"
 #include "ctl/text.h"
 
@@ -19,13 +15,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kBufferSize = 65536;
 constexpr std::size_t kEnoughOfBody = 200;
 constexpr std::string_view kHexDigits = "0123456789ABCDEF";
-constexpr std::chrono::milliseconds kLongestPoll = std::chrono::hours{1};
 constexpr std::string_view kUnreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-
-bool is_success(int status) { return status >= 200 && status <= 299; }
 
 Error connect_error(const std::filesystem::path& socket, int error_number) {
   Error error = sys_fail("connect to " + socket.string(), error_number).error();
@@ -50,97 +42,19 @@ Error connect_error(const std::filesystem::path& socket, int error_number) {
   return error;
 }
 
-Result<sockaddr_un> address_of(const std::filesystem::path& socket) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  const std::string& path = socket.native();
-  if (path.empty() || path.size() >= sizeof address.sun_path) {
-    return fail(5, "connect to \"" + path + "\": a socket's path has 1 to " +
-                       std::to_string(sizeof address.sun_path - 1) + " octets");
-  }
-  std::memcpy(address.sun_path, path.data(), path.size());
-  return address;
-}
-
 Result<UniqueFd> connect_to(const std::filesystem::path& socket) {
-  const auto address = TRY(address_of(socket));
-  UniqueFd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
-  if (!fd) return sys_fail("make a unix socket");
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    if (errno == EAGAIN)
-      return fail(5, "connect to " + socket.string() + ": its queue is full", "slash32-bgpd does not answer");
-    return fail(connect_error(socket, errno));
-  }
-  return fd;
+  auto fd = control::connect_unix(socket);
+  if (fd) return *std::move(fd);
+  if (fd.error() == ENAMETOOLONG)
+    return fail(5, "connect to \"" + socket.native() + "\": a socket's path has 1 to " +
+                       std::to_string(control::kLongestSocketPath) + " octets");
+  if (fd.error() == EAGAIN)
+    return fail(5, "connect to " + socket.string() + ": its queue is full", "slash32-bgpd does not answer");
+  return fail(connect_error(socket, fd.error()));
 }
 
-/// Waits until `events` are there; an error when the deadline passes first.
-Status wait_for(int fd, short events, Clock::time_point deadline) {
-  while (true) {
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(std::min<Clock::duration>(deadline - Clock::now(), kLongestPoll))
-            .count();
-    if (left <= 0) return fail(5, "no answer in time", "slash32-bgpd is busy or hangs");
-    pollfd one{.fd = fd, .events = events, .revents = 0};
-    const int ready = ::poll(&one, 1, static_cast<int>(left));
-    if (ready > 0) return ok();
-    if (ready < 0 && errno != EINTR) return sys_fail("poll");
-  }
-}
-
-Status send_all(int fd, std::string_view data, Clock::time_point deadline) {
-  while (!data.empty()) {
-    const auto n = ::send(fd, data.data(), data.size(), MSG_NOSIGNAL);
-    if (n >= 0) {
-      data.remove_prefix(static_cast<std::size_t>(n));
-    } else if (errno == EAGAIN) {
-      TRY(wait_for(fd, POLLOUT, deadline));
-    } else if (errno != EINTR) {
-      return sys_fail("send the request");
-    }
-  }
-  return ok();
-}
-
-/// Takes what is there of the answer, or waits for more.
-Status receive_some(int fd, HttpResponseReader& reader, Clock::time_point deadline) {
-  std::array<char, kBufferSize> buffer;
-  const auto n = ::recv(fd, buffer.data(), buffer.size(), 0);
-  if (n > 0) return reader.feed({buffer.data(), static_cast<std::size_t>(n)});
-  if (n == 0) return reader.finish();
-  if (errno == EAGAIN) return wait_for(fd, POLLIN, deadline);
-  if (errno != EINTR) return sys_fail("receive the answer");
-  return ok();
-}
-
-Result<HttpResponse> receive(int fd, Clock::time_point deadline) {
-  HttpResponseReader reader;
-  while (!reader.done()) TRY(receive_some(fd, reader, deadline));
-  return reader.take();
-}
-
-Status ask(int fd, std::string_view method, std::string_view target, Clock::time_point deadline) {
-  std::string head;
-  head.append(method).append(" ").append(target).append(" HTTP/1.1\r\n");
-  head += "Host: localhost\r\nUser-Agent: slash32ctl/" SLASH32_VERSION "\r\nAccept: application/json\r\n";
-  head += "Content-Length: 0\r\nConnection: close\r\n\r\n";
-  return send_all(fd, head, deadline);
-}
-
-Result<HttpResponse> exchange(int fd, std::string_view method, std::string_view target, Clock::time_point deadline) {
-  TRY(ask(fd, method, target, deadline));
-  return receive(fd, deadline);
-}
-
-/// Until the answer ends or `take` has enough; an answer that is an error is read to its end and left in `reader`.
-Status receive_stream(int fd, HttpResponseReader& reader, const std::function<bool(std::string_view)>& take,
-                      Clock::time_point deadline) {
-  while (!reader.done()) {
-    TRY(receive_some(fd, reader, is_success(reader.status()) ? Clock::time_point::max() : deadline));
-    if (!is_success(reader.status())) continue;
-    if (const auto body = reader.take_body(); !body.empty() && !take(body)) return ok();
-  }
-  return ok();
+control::Question question(std::string_view method, std::string_view target) {
+  return {.method = method, .target = target, .user_agent = "slash32ctl/" SLASH32_VERSION};
 }
 
 /// What the daemon says is wrong: every text of {"errors": [ … ]}, the text of {"error": "…"} or {"error": {"message":
@@ -164,13 +78,12 @@ std::string complaint_of(const std::string& body) {
 }  // namespace
 
 Result<bool> is_answering(const std::filesystem::path& socket) {
-  const auto address = TRY(address_of(socket));
-  const UniqueFd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
-  if (!fd) return sys_fail("make a unix socket");
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return true;
-  if (errno == EAGAIN) return true;  // its queue is full: somebody made it
-  if (errno == ENOENT || errno == ENOTDIR || errno == ECONNREFUSED || errno == ENOTSOCK) return false;
-  return fail(connect_error(socket, errno));
+  const auto fd = control::connect_unix(socket);
+  if (fd || fd.error() == EAGAIN) return true;  // its queue is full: somebody made it
+  for (const int nobody : {ENOENT, ENOTDIR, ECONNREFUSED, ENOTSOCK})
+    if (fd.error() == nobody) return false;
+  if (fd.error() == ENAMETOOLONG) return fail(connect_to(socket).error());
+  return fail(connect_error(socket, fd.error()));
 }
 
 Result<std::string> request(const std::filesystem::path& socket, std::string_view method, std::string_view target,
@@ -178,12 +91,11 @@ Result<std::string> request(const std::filesystem::path& socket, std::string_vie
   const auto deadline = Clock::now() + timeout;
   const std::string what = std::string{method} + " " + std::string{target} + " from " + socket.string();
   const UniqueFd fd = TRY(connect_to(socket));
-  auto response = exchange(fd.get(), method, target, deadline);
-  if (!response) return fail(in(what, std::move(response).error()));
-  if (!is_success(response->status)) {
-    return fail(5, what + ": status " + std::to_string(response->status) + ": " + complaint_of(response->body));
-  }
-  return std::move(response->body);
+  auto answer = control::ask(fd.get(), question(method, target), deadline);
+  if (!answer) return fail(in(what, std::move(answer).error()));
+  if (!control::is_success(answer->status))
+    return fail(5, what + ": status " + std::to_string(answer->status) + ": " + complaint_of(answer->body));
+  return std::move(answer->body);
 }
 
 Status stream(const std::filesystem::path& socket, std::string_view target,
@@ -191,12 +103,10 @@ Status stream(const std::filesystem::path& socket, std::string_view target,
   const auto deadline = Clock::now() + timeout;
   const std::string what = "GET " + std::string{target} + " from " + socket.string();
   const UniqueFd fd = TRY(connect_to(socket));
-  HttpResponseReader reader;
-  auto done = ask(fd.get(), "GET", target, deadline);
-  if (done) done = receive_stream(fd.get(), reader, take, deadline);
-  if (!done) return fail(in(what, std::move(done).error()));
-  if (!is_success(reader.status()))
-    return fail(5, what + ": status " + std::to_string(reader.status()) + ": " + complaint_of(reader.take_body()));
+  const auto answer = control::ask_stream(fd.get(), question("GET", target), take, deadline);
+  if (!answer) return fail(in(what, answer.error()));
+  if (!control::is_success(answer->status))
+    return fail(5, what + ": status " + std::to_string(answer->status) + ": " + complaint_of(answer->body));
   return ok();
 }
 

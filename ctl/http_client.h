@@ -1,4 +1,4 @@
-// HTTP over a unix socket: one request, one response. The only socket of slash32ctl.
+// HTTP over slash32-bgpd's unix socket (common/control/http_client.h): one request, one response.
 #pragma once
 
 #include <chrono>
@@ -8,7 +8,6 @@
 #include <string_view>
 
 #include "common/result.h"
-#include "ctl/http_response.h"
 
 namespace slash32::ctl {
 

@@ -19,7 +19,7 @@ using Folders = std::set<std::string>;
 const std::map<std::string, Folders> kMayInclude = {
     {"common", {}},
     {"common/cni", {"common"}},
-    // HTTP and metrics as every daemon of ours serves them.
+    // HTTP and metrics as every daemon of ours serves them, and as commands ask for them.
     {"common/control", {"common"}},
     {"common/netlink", {"common"}},
     // What the plugin makes on the node's side of a pod and slash32ctl mends there.
@@ -53,8 +53,8 @@ const std::map<std::string, Folders> kMayInclude = {
     // routes as bgpd/wire's attributes. Both are pure; nothing else of bgpd is seen.
     // common/cni/deadline.h: the lock of found.json is waited for as the plugin does.
     {"ctl",
-     {"ipam", "bgpd/policy", "bgpd/wire/attributes.h", "config", "common", "common/cni/deadline.h", "common/netlink",
-      "common/node", "common/pod"}},
+     {"ipam", "bgpd/policy", "bgpd/wire/attributes.h", "config", "common", "common/cni/deadline.h",
+      "common/control/http_client.h", "common/netlink", "common/node", "common/pod"}},
 };
 
 // Headers of a library, and the only folders (or files) that may name them.

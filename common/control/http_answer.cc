@@ -1,5 +1,5 @@
 // RFC 9112: status line and fields (sections 2 to 5), message body length (6.3), chunked coding (7.1).
-#include "ctl/http_response.h"
+#include "common/control/http_answer.h"
 
 #include <algorithm>
 #include <cctype>
@@ -7,7 +7,7 @@
 #include <string>
 #include <system_error>
 
-namespace slash32::ctl {
+namespace slash32::control {
 namespace {
 
 constexpr int kIoFailure = 5;            // CNI code 5, as sys_fail gives it
@@ -44,7 +44,7 @@ int parse_status_line(std::string_view line) {
 
 }  // namespace
 
-Status HttpResponseReader::feed(std::string_view bytes) {
+Status HttpAnswerReader::feed(std::string_view bytes) {
   pending_.append(bytes);
   while (!done()) {
     if (!TRY(advance())) break;
@@ -52,14 +52,14 @@ Status HttpResponseReader::feed(std::string_view bytes) {
   return ok();
 }
 
-Status HttpResponseReader::finish() {
+Status HttpAnswerReader::finish() {
   if (phase_ == Phase::UntilClose) phase_ = Phase::Done;
   if (done()) return ok();
   if (phase_ == Phase::Head) return malformed("the connection ended before the end of the header");
   return malformed("the connection ended in the body, after " + std::to_string(response_.body.size()) + " octets");
 }
 
-Result<bool> HttpResponseReader::advance() {
+Result<bool> HttpAnswerReader::advance() {
   switch (phase_) {
     case Phase::Head:
       return read_head();
@@ -84,7 +84,7 @@ Result<bool> HttpResponseReader::advance() {
 }
 
 /// Moves one line out of pending_, without its line end; false when it is not complete yet.
-Result<bool> HttpResponseReader::take_line(std::string& line) {
+Result<bool> HttpAnswerReader::take_line(std::string& line) {
   const auto end = pending_.find('\n');  // RFC 9112 section 2.2: a bare LF may be taken as a line end
   if (end == std::string::npos ? pending_.size() > kMaxLine : end > kMaxLine) {
     return malformed("a line is longer than " + std::to_string(kMaxLine) + " octets");
@@ -96,7 +96,7 @@ Result<bool> HttpResponseReader::take_line(std::string& line) {
   return true;
 }
 
-Result<bool> HttpResponseReader::read_head() {
+Result<bool> HttpAnswerReader::read_head() {
   std::string line;
   if (!TRY(take_line(line))) return false;
   if (response_.status == 0) {
@@ -124,7 +124,7 @@ Result<bool> HttpResponseReader::read_head() {
   return true;
 }
 
-Status HttpResponseReader::read_header(std::string_view line) {
+Status HttpAnswerReader::read_header(std::string_view line) {
   const auto colon = line.find(':');
   if (colon == std::string_view::npos) return malformed("a header line without a colon");
   const auto name = line.substr(0, colon);
@@ -141,7 +141,7 @@ Status HttpResponseReader::read_header(std::string_view line) {
 }
 
 /// Takes what is there of the `left_` octets to come, then goes on with `next`.
-Result<bool> HttpResponseReader::read_counted(Phase next) {
+Result<bool> HttpAnswerReader::read_counted(Phase next) {
   if (pending_.empty()) return false;
   const auto n = std::min(left_, pending_.size());
   response_.body.append(pending_, 0, n);
@@ -152,7 +152,7 @@ Result<bool> HttpResponseReader::read_counted(Phase next) {
   return true;
 }
 
-Result<bool> HttpResponseReader::read_chunk_size() {
+Result<bool> HttpAnswerReader::read_chunk_size() {
   std::string line;
   if (!TRY(take_line(line))) return false;
   const std::string_view size = trimmed(std::string_view{line}.substr(0, line.find(';')));
@@ -162,7 +162,7 @@ Result<bool> HttpResponseReader::read_chunk_size() {
 }
 
 /// RFC 9112 section 7.1: a chunk's data ends with CRLF.
-Result<bool> HttpResponseReader::read_chunk_end() {
+Result<bool> HttpAnswerReader::read_chunk_end() {
   std::string line;
   if (!TRY(take_line(line))) return false;
   if (!line.empty()) return malformed("a chunk is longer than its size says");
@@ -170,11 +170,11 @@ Result<bool> HttpResponseReader::read_chunk_end() {
   return true;
 }
 
-Result<bool> HttpResponseReader::read_trailer() {
+Result<bool> HttpAnswerReader::read_trailer() {
   std::string line;
   if (!TRY(take_line(line))) return false;
   if (line.empty()) phase_ = Phase::Done;
   return true;
 }
 
-}  // namespace slash32::ctl
+}  // namespace slash32::control

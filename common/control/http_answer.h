@@ -8,16 +8,16 @@
 
 #include "common/result.h"
 
-namespace slash32::ctl {
+namespace slash32::control {
 
-struct HttpResponse {
+struct HttpAnswer {
   int status = 0;
   std::string body;
 };
 
 /// Takes a response in pieces of any size. The three body framings of RFC 9112 section 6.3 that a response to GET,
 /// POST or PUT can have: chunked, Content-Length, and up to the end of the connection.
-class HttpResponseReader {
+class HttpAnswerReader {
  public:
   /// Takes the next bytes. Error: what is wrong with the response; the reader is of no use afterwards.
   Status feed(std::string_view bytes);
@@ -27,10 +27,12 @@ class HttpResponseReader {
   int status() const { return response_.status; }
   /// What came of the body since the last call, for a response that has no end.
   std::string take_body() { return std::exchange(response_.body, {}); }
+  /// Octets of the body that came and were not taken.
+  std::size_t body_size() const { return response_.body.size(); }
   /// Whether the response is complete; more bytes would be ignored.
   bool done() const { return phase_ == Phase::Done; }
   /// The response; call it once, when done.
-  HttpResponse take() { return std::move(response_); }
+  HttpAnswer take() { return std::move(response_); }
 
  private:
   enum class Phase : unsigned char { Head, Counted, UntilClose, ChunkSize, ChunkData, ChunkEnd, Trailer, Done };
@@ -49,7 +51,7 @@ class HttpResponseReader {
   bool has_length_ = false;
   std::size_t left_ = 0;  // octets of the body or the chunk still to come
   std::string pending_;   // bytes not understood yet
-  HttpResponse response_;
+  HttpAnswer response_;
 };
 
-}  // namespace slash32::ctl
+}  // namespace slash32::control

@@ -1,11 +1,11 @@
-// ctl/http_response.h: RFC 9112's body framings, in pieces of any size, and what a broken response gets.
-#include "ctl/http_response.h"
+// common/control/http_answer.h: RFC 9112's body framings, in pieces of any size, and what a broken response gets.
+#include "common/control/http_answer.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-namespace slash32::ctl {
+namespace slash32::control {
 namespace {
 
 struct Framing {
@@ -20,13 +20,13 @@ class Rfc9112 : public testing::TestWithParam<Framing> {};
 TEST_P(Rfc9112, GivesTheSameBodyWhateverThePieces) {
   const auto& [name, raw, status, body] = GetParam();
   for (std::size_t piece = 1; piece <= raw.size(); ++piece) {
-    HttpResponseReader reader;
+    HttpAnswerReader reader;
     for (std::size_t at = 0; at < raw.size(); at += piece) {
       ASSERT_TRUE(reader.feed(std::string_view{raw}.substr(at, piece))) << "pieces of " << piece;
     }
     ASSERT_TRUE(reader.finish()) << "pieces of " << piece;
     ASSERT_TRUE(reader.done());
-    const HttpResponse response = reader.take();
+    const HttpAnswer response = reader.take();
     EXPECT_EQ(response.status, status);
     EXPECT_EQ(response.body, body);
   }
@@ -35,7 +35,7 @@ TEST_P(Rfc9112, GivesTheSameBodyWhateverThePieces) {
 TEST_P(Rfc9112, TellsThatItWasCutOffUnlessTheCloseEndsIt) {
   const auto& raw = GetParam().raw;
   for (std::size_t length = 0; length < raw.size(); ++length) {
-    HttpResponseReader reader;
+    HttpAnswerReader reader;
     ASSERT_TRUE(reader.feed(std::string_view{raw}.substr(0, length)));
     if (reader.done()) continue;
     const bool ends_with_close = raw.find("Content-Length") == std::string::npos && !raw.ends_with("0\r\n\r\n") &&
@@ -61,22 +61,22 @@ INSTANTIATE_TEST_SUITE_P(
         Framing{"no_content", "HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n", 204, ""}),
     [](const auto& row) { return std::string{row.param.name}; });
 
-TEST(HttpResponseReader, RefusesWhatIsNoResponse) {
+TEST(HttpAnswerReader, RefusesWhatIsNoResponse) {
   for (const char* raw :
        {"SSH-2.0-OpenSSH\r\n", "HTTP/1.1 abc\r\n", "HTTP/1.1 99 Low\r\n", "HTTP/2 200\r\n", "\r\n",
         "HTTP/1.1 2000 OK\r\n", "HTTP/1.1 200 OK\r\nno colon\r\n", "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 5x\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n"}) {
-    HttpResponseReader reader;
+    HttpAnswerReader reader;
     EXPECT_FALSE(reader.feed(raw)) << raw;
   }
 }
 
-TEST(HttpResponseReader, BoundsALine) {
-  HttpResponseReader reader;
+TEST(HttpAnswerReader, BoundsALine) {
+  HttpAnswerReader reader;
   EXPECT_FALSE(reader.feed("HTTP/1.1 200 OK\r\nX: " + std::string(100000, 'x')));
 }
 
 }  // namespace
-}  // namespace slash32::ctl
+}  // namespace slash32::control
