@@ -10,17 +10,16 @@ from world.speaker import ADDRESS, ADDRESS6, ASN, Speaker, neighbor
 
 SOURCE, FIRST_SINK = 1, 2  # peers' numbers
 SOURCE_ASN, SINK_ASN = 65001, 65002
+FIRST_ASN = 4200000000  # of a fleet's peers
 EXTRA = (64999, 7)  # the community that a change of policy adds
 NO_LIMIT = 10_000_000
 
 
-def remote_as(number):
-    """A peer's AS."""
-    return SOURCE_ASN if number == SOURCE else SINK_ASN
-
-
 class Setting:
     """What a daemon is started for."""
+
+    reflect = dynamic = False
+    paths = 1
 
     def __init__(self, family, sinks, fib):
         self.family, self.sinks, self.fib = family, sinks, fib
@@ -34,6 +33,22 @@ class Setting:
         address = peer_address if self.family == 4 else peer_address6
         return [(number, address(number)) for number in range(SOURCE, FIRST_SINK + self.sinks)]
 
+    def remote_as(self, number):
+        """A peer's AS."""
+        return SOURCE_ASN if number == SOURCE else SINK_ASN
+
+
+class Fleet(Setting):
+    """Peers with an AS each; or, `reflect`, clients of a route reflector, which tells them `paths` to a prefix. `dynamic`:
+    the daemon knows their range only (ours)."""
+
+    def __init__(self, family, peers, *, reflect=False, paths=1, dynamic=False):
+        super().__init__(family, peers - 1, False)
+        self.reflect, self.paths, self.dynamic = reflect, paths, dynamic
+
+    def remote_as(self, number):
+        return ASN if self.reflect else FIRST_ASN + number - SOURCE
+
 
 class Slash32:
     """slash32-bgpd."""
@@ -42,10 +57,16 @@ class Slash32:
 
     def __init__(self, host, binary, setting):
         self._family = setting.family
-        peers = [neighbor(f"p{number}", address, remote_as(number), nextHop="self", maxPrefixes={"in": NO_LIMIT},
-                          families=[f"ipv{setting.family}"], localAddress=setting.own())
-                 for number, address in setting.peers()]
-        self._speaker = Speaker(host, binary, neighbors=peers, kernel={"install": setting.fib, "maxRoutes": NO_LIMIT})
+        shared = {"maxPrefixes": {"in": NO_LIMIT}, "families": [f"ipv{setting.family}"], "localAddress": setting.own()}
+        shared |= {"routeReflectorClient": True} if setting.reflect else {"nextHop": "self"}
+        shared |= {"addPath": {"send": setting.paths}} if setting.paths > 1 else {}
+        peers = {"neighbors": [neighbor(f"p{number}", address, setting.remote_as(number), **shared)
+                               for number, address in setting.peers()]}
+        if setting.dynamic:
+            one = neighbor("p", None, "internal" if setting.reflect else "external", connectRetryTime=None, passive=None, **shared)
+            network = "10.9.0.0/16" if setting.family == 4 else "fd09::/64"
+            peers = {"dynamicNeighbors": [{**one, "range": network, "limit": len(setting.peers())}]}
+        self._speaker = Speaker(host, binary, kernel={"install": setting.fib, "maxRoutes": NO_LIMIT}, **peers)
 
     @staticmethod
     def is_installed():
@@ -88,12 +109,14 @@ class Bird(routers.Router):
         self.setting = setting
 
     def _write(self, export):
-        channel = f"ipv{self.setting.family}"
+        setting, channel = self.setting, f"ipv{self.setting.family}"
+        more = "rr client;" if setting.reflect else ""
+        hops = ("" if setting.reflect else "next hop self;") + (" add paths tx;" if setting.paths > 1 else "")
         peers = "".join(
-            f"protocol bgp p{number} {{ local {self.setting.own()} as {ASN}; neighbor {address} as {remote_as(number)};"
-            f" passive on; {channel} {{ import all; export {export}; next hop self; {self.tables} }}; }}\n"
-            for number, address in self.setting.peers())
-        kernel = f"protocol kernel {{ {channel} {{ export all; }}; }}" if self.setting.fib else ""
+            f"protocol bgp p{number} {{ local {setting.own()} as {ASN}; neighbor {address} as {setting.remote_as(number)};"
+            f" passive on; {more} {channel} {{ import all; export {export}; {hops} {self.tables} }}; }}\n"
+            for number, address in setting.peers())
+        kernel = f"protocol kernel {{ {channel} {{ export all; }}; }}" if setting.fib else ""
         return self.file("bird.conf", f"router id {ADDRESS};\nprotocol device {{ }}\n{kernel}\n{peers}")
 
     def start(self):
@@ -130,9 +153,11 @@ class Frr(routers.Frr):
         family = f"ipv{self.setting.family}"
         sessions, activation = [], []
         for number, address in self.setting.peers():
-            sessions += [f" neighbor {address} remote-as {remote_as(number)}", f" neighbor {address} passive"]
+            sessions += [f" neighbor {address} remote-as {self.setting.remote_as(number)}", f" neighbor {address} passive"]
             sessions += [f" neighbor {address} {line}" for line in self.peer_lines.split(";") if line]
-            activation += [f"  neighbor {address} activate", f"  neighbor {address} next-hop-self"]
+            activation += [f"  neighbor {address} activate",
+                           f"  neighbor {address} {'route-reflector-client' if self.setting.reflect else 'next-hop-self'}"]
+            activation += [f"  neighbor {address} addpath-tx-all-paths"] if self.setting.paths > 1 else []
         conf = self.file("frr/frr.conf", "\n".join([
             "hostname speaker", f"router bgp {ASN}", f" bgp router-id {ADDRESS}", " no bgp ebgp-requires-policy",
             " no bgp default ipv4-unicast", self.global_lines, *sessions, f" address-family {family} unicast",
@@ -171,7 +196,7 @@ class Openbgpd(routers.Openbgpd):
     def _write(self, more):
         own, family = self.setting.own(), self.setting.family
         def block(number, address):
-            lines = [f"remote-as {remote_as(number)}", f"local-address {own}", "passive", f"announce IPv{family} unicast"]
+            lines = [f"remote-as {self.setting.remote_as(number)}", f"local-address {own}", "passive", f"announce IPv{family} unicast"]
             lines += ["announce IPv4 none"] * (family == 6) + ["set nexthop self"]
             return "\n  ".join([f"neighbor {address} {{", *lines]) + "\n}\n"
 

@@ -33,11 +33,11 @@ def arguments(part, **options):
 
 
 class Tester:
-    """The part "peers", at a host of its own."""
+    """The part "peers", or "mesh", at a host of its own."""
 
-    def __init__(self, name, program, host, **options):
+    def __init__(self, name, program, host, part="peers", **options):
         self._name = name
-        argv = ["nsenter", f"--net=/proc/{host.holder_pid()}/ns/net", program, *arguments("peers", **options)]
+        argv = ["nsenter", f"--net=/proc/{host.holder_pid()}/ns/net", program, *arguments(part, **options)]
         self._process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # pylint: disable=consider-using-with
         self.ready = self.answer(120)  # it makes its routes and messages first
 

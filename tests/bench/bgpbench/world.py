@@ -56,15 +56,19 @@ class World:
     def __exit__(self, *_):
         self._stack.close()
 
-    def _open(self):
+    def _lay_cable(self, setting):
+        """The two hosts, with the peers' addresses."""
         directory = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="slash32-bgp-bench-"))
         self.speaker_host = self._stack.enter_context(Host("speaker", directory))
         self.tester_host = self._stack.enter_context(Host("tester", directory))
         cable(self.speaker_host, LINK, self.tester_host, "up0")
         self.speaker_host.ip(f"addr add {ADDRESS}/16 dev {LINK}", f"addr add {ADDRESS6}/64 dev {LINK}")
-        setting = daemons.Setting(self.load.family, self._sinks, self._fib)
         length = 16 if self.load.family == 4 else 64
         self.tester_host.ip(*[f"addr add {address}/{length} dev up0" for _, address in setting.peers()])
+
+    def _open(self):
+        setting = daemons.Setting(self.load.family, self._sinks, self._fib)
+        self._lay_cable(setting)
         own = setting.own()
         if self.kind == RELAY:
             self.speaker_host.spawn(self._bench.tester, *arguments("relay", address=own, sinks=self._sinks))

@@ -1,10 +1,12 @@
 // Level-triggered and without a clock of its own: it sleeps until a socket or the next KEEPALIVE wants something.
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cmath>
+#include <string>
 
 #include "tests/bench/bgpbench/peers/session.h"
 
@@ -22,8 +24,8 @@ Loop::Loop() : epoll_(::epoll_create1(EPOLL_CLOEXEC)), buffer_(kBuffer) {
 }
 
 /// A closed descriptor leaves epoll by itself.
-void Loop::watch(Session& session) {
-  const auto number = static_cast<std::size_t>(std::ranges::find(sessions_, &session) - sessions_.begin());
+void Loop::watch(std::size_t number) {
+  const Session& session = *sessions_[number];
   watched_.resize(sessions_.size());
   Watched& watched = watched_[number];
   if (session.fd() < 0) {
@@ -61,13 +63,13 @@ bool Loop::step(double deadline, int other) {
     Session& session = *sessions_[event.data.u64];
     if (session.fd() >= 0 && (event.events & EPOLLOUT) != 0) session.on_writable();
     if (session.fd() >= 0 && (event.events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) session.on_readable(buffer_);
-    watch(session);
+    watch(event.data.u64);
   }
   return readable;
 }
 
 bool Loop::run(const std::function<bool()>& done, double deadline) {
-  for (Session* session : sessions_) watch(*session);
+  for (std::size_t i = 0; i < sessions_.size(); ++i) watch(i);
   while (!done()) {
     if (now() >= deadline) return false;
     step(deadline, -1);
@@ -76,12 +78,29 @@ bool Loop::run(const std::function<bool()>& done, double deadline) {
 }
 
 void Loop::wait_for(int fd) {
-  for (Session* session : sessions_) watch(*session);
+  for (std::size_t i = 0; i < sessions_.size(); ++i) watch(i);
   epoll_event event{.events = EPOLLIN, .data = {.u64 = kOther}};
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) die("epoll_ctl", errno);
   while (!step(now() + kKeepalive, fd)) {
   }
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr) != 0) die("epoll_ctl", errno);
+}
+
+void Loop::serve(const std::function<void(const std::string&)>& order) {
+  std::string lines;
+  for (;;) {
+    wait_for(STDIN_FILENO);
+    char buffer[4096];
+    const auto got = ::read(STDIN_FILENO, buffer, sizeof buffer);
+    if (got <= 0) return;
+    lines.append(buffer, static_cast<std::size_t>(got));
+    for (std::size_t at = 0; (at = lines.find('\n')) != std::string::npos; lines.erase(0, at + 1)) {
+      const std::string line = lines.substr(0, at);
+      if (line == "quit") return;
+      order(line);
+      std::fflush(stdout);
+    }
+  }
 }
 
 }  // namespace bench

@@ -1,11 +1,13 @@
 // The tester of bgp-bench, one program with several parts to play; tests/bench/bgp-bench builds and drives it.
 //   bgp_bench_peers peers KEY=VALUE…           the speaker's neighbours (peers.h)
+//   bgp_bench_peers mesh KEY=VALUE…            a fleet of peers, each with routes of its own (mesh.h)
 //   bgp_bench_peers relay KEY=VALUE…           a TCP relay in the speaker's place (relay.h)
 //   bgp_bench_peers kernel-fill KEY=VALUE…     bare netlink: the same routes into the kernel (kernel_routes.h)
 //   bgp_bench_peers kernel-check KEY=VALUE…    a full dump of the kernel's routes, compared with what they must be
 #include <string>
 
 #include "tests/bench/bgpbench/peers/kernel_routes.h"
+#include "tests/bench/bgpbench/peers/mesh.h"
 #include "tests/bench/bgpbench/peers/peers.h"
 #include "tests/bench/bgpbench/peers/relay.h"
 
@@ -14,6 +16,8 @@ int main(int argc, char** argv) {
   const bench::Options options{argc, argv};
   if (part == "peers")
     bench::Peers{options}.serve();
+  else if (part == "mesh")
+    bench::Mesh{options}.serve();
   else if (part == "relay")
     bench::relay(options);
   else if (part == "kernel-fill")

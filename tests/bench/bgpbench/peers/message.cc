@@ -10,6 +10,7 @@ namespace {
 constexpr std::uint8_t kOrigin = 1;
 constexpr std::uint8_t kAsPath = 2;
 constexpr std::uint8_t kNextHop = 3;
+constexpr std::uint8_t kLocalPref = 5;
 constexpr std::uint8_t kCommunities = 8;
 constexpr std::uint8_t kMpReach = 14;
 constexpr std::uint8_t kMpUnreach = 15;
@@ -63,6 +64,12 @@ void put_attributes(Stream& out, const AttributeSet& set, std::uint32_t asn) {
   for (const std::uint32_t one : set.path) u32(out, one);
 }
 
+void put_local_pref(Stream& out, const AttributeSet& set) {
+  if (set.local_pref == 0) return;
+  out.insert(out.end(), {0x40, kLocalPref, 4});
+  u32(out, set.local_pref);
+}
+
 void put_communities(Stream& out, const AttributeSet& set) {
   if (set.communities.empty()) return;
   out.insert(out.end(), {0xc0, kCommunities, static_cast<std::uint8_t>(4 * set.communities.size())});
@@ -73,9 +80,11 @@ std::uint32_t read_u32(const std::uint8_t* at) {
   return std::uint32_t{at[0]} << 24 | std::uint32_t{at[1]} << 16 | std::uint32_t{at[2]} << 8 | at[3];
 }
 
-bool read_prefixes(std::span<const std::uint8_t> in, bool ipv6, std::vector<Key>& out) {
+bool read_prefixes(std::span<const std::uint8_t> in, bool ipv6, std::size_t identifier, std::vector<Key>& out) {
   const unsigned width = ipv6 ? kBits6 : kBits4;
   for (std::size_t at = 0; at < in.size();) {
+    if (in.size() - at <= identifier) return false;
+    at += identifier;
     const unsigned length = in[at++];
     const unsigned octets = (length + 7) / 8;
     if (length > (ipv6 ? 128U : 32U) || octets > in.size() - at) return false;
@@ -157,23 +166,23 @@ std::uint32_t hash(const Attributes& a, const Expectation& expected) {
 
 }  // namespace
 
-Stream open_message(std::uint32_t asn, std::uint32_t router_id, bool ipv6) {
+Stream open_message(std::uint32_t asn, std::uint32_t router_id, bool ipv6, bool add_path) {
   Stream out;
   const std::size_t at = begin(out, Type::Open);
   out.push_back(4);
-  u16(out, asn);
+  u16(out, asn > 0xffff ? 23456 : asn);  // RFC 6793 section 4.2.2
   u16(out, 90);
   u32(out, router_id);
   const std::uint8_t afi = ipv6 ? 2 : 1;
   // Multiprotocol, route refresh, four-octet AS; and graceful restart without a family, which asks for End-of-RIB and
   // lets nobody keep our routes (RFC 4724 section 3).
-  const std::uint8_t capabilities[] = {
-      1,  4, 0, afi, 0, 1, 2, 0, 65, 4, 0, 0, static_cast<std::uint8_t>(asn >> 8), static_cast<std::uint8_t>(asn),
-      64, 2, 0, 0};
-  out.push_back(sizeof capabilities + 2);
+  Stream capabilities = {1, 4, 0, afi, 0, 1, 2, 0, 64, 2, 0, 0, 65, 4};
+  u32(capabilities, asn);
+  if (add_path) capabilities.insert(capabilities.end(), {69, 4, 0, afi, 1, 1});
+  out.push_back(static_cast<std::uint8_t>(capabilities.size() + 2));
   out.push_back(2);
-  out.push_back(sizeof capabilities);
-  out.insert(out.end(), std::begin(capabilities), std::end(capabilities));
+  out.push_back(static_cast<std::uint8_t>(capabilities.size()));
+  out.insert(out.end(), capabilities.begin(), capabilities.end());
   end(out, at);
   return out;
 }
@@ -205,7 +214,7 @@ void put_announcements(bool ipv6, const AttributeSet& set, std::uint32_t asn, co
       reach = out.size() - 8;
       out.insert(out.end(), next_hop.begin(), next_hop.end());
       out.push_back(0);
-      const std::size_t behind = 12 + 4 * set.path.size() + 4 + 4 * set.communities.size();
+      const std::size_t behind = 12 + 4 * set.path.size() + 4 + 4 * set.communities.size() + 7;
       const std::size_t count = put_fitting(out, ipv6, prefixes, kMaxMessage - (out.size() - at) - behind);
       prefixes = prefixes.subspan(count);
       patch(out, reach + 2, out.size() - reach - 4);
@@ -215,6 +224,7 @@ void put_announcements(bool ipv6, const AttributeSet& set, std::uint32_t asn, co
       out.insert(out.end(), {0x40, kNextHop, 4});
       out.insert(out.end(), next_hop.begin(), next_hop.end());
     }
+    put_local_pref(out, set);
     put_communities(out, set);
     patch(out, attributes, out.size() - attributes - 2);
     if (!ipv6) prefixes = prefixes.subspan(put_fitting(out, ipv6, prefixes, kMaxMessage - (out.size() - at)));
@@ -261,8 +271,12 @@ bool read_update(std::span<const std::uint8_t> message, bool ipv6, const Expecta
   if (!section(withdrawn) || !section(attributes)) return false;
   Attributes found;
   if (!read_attributes(attributes, found)) return false;
-  if (!read_prefixes(ipv6 ? found.unreach : withdrawn, ipv6, out.withdrawn)) return false;
-  if (!read_prefixes(ipv6 ? found.reach : in, ipv6, out.announced)) return false;
+  const std::size_t identifier = expected.add_path ? 4 : 0;
+  if (!read_prefixes(ipv6 ? found.unreach : withdrawn, ipv6, identifier, out.withdrawn)) return false;
+  if (!read_prefixes(ipv6 ? found.reach : in, ipv6, identifier, out.announced)) return false;
+  if (expected.add_path && !out.withdrawn.empty()) return false;  // by identifier only: not kept here
+  if (expected.add_path && !found.next_hop.empty() && found.next_hop.back() % 2 != 0)
+    for (Key& key : out.announced) key |= kOddPath;
   out.end_of_rib = out.withdrawn.empty() && out.announced.empty() && (attributes.empty() || found.has_unreach);
   if (!out.announced.empty()) out.hash = hash(found, expected);
   return true;

@@ -20,7 +20,8 @@ enum class Type : std::uint8_t { Open = 1, Update = 2, Notification = 3, Keepali
 inline std::size_t size_of(const std::uint8_t* message) { return std::size_t{message[16]} << 8 | message[17]; }
 inline Type type_of(const std::uint8_t* message) { return static_cast<Type>(message[18]); }
 
-Stream open_message(std::uint32_t asn, std::uint32_t router_id, bool ipv6);
+/// `add_path`: the peer wants to be told several paths, and sends one (RFC 7911).
+Stream open_message(std::uint32_t asn, std::uint32_t router_id, bool ipv6, bool add_path);
 Stream keepalive_message();
 Stream refresh_message(bool ipv6);
 void put_announcements(bool ipv6, const AttributeSet& set, std::uint32_t asn, const Address& next_hop,
@@ -30,7 +31,8 @@ void put_withdrawals(bool ipv6, std::span<const Key> prefixes, Stream& out);
 /// What a sink expects of the attributes it is told.
 struct Expectation {
   std::uint32_t speaker_asn = 0;  // the first AS of every path, left out of the hash; 0: none
-  Address next_hop;
+  Address next_hop;               // empty: any
+  bool add_path = false;          // each prefix has an identifier before it; an odd next hop makes it a kOddPath
 };
 
 /// An UPDATE as a sink reads it.

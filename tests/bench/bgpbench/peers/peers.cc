@@ -16,15 +16,6 @@ constexpr std::uint32_t kSourceAsn = 65001;
 constexpr std::uint32_t kSinkAsn = 65002;
 constexpr double kSettle = 0.5;  // seconds in which End-of-RIB should come; not everybody sends one for an empty table
 
-Address plus(Address base, std::uint32_t number) {
-  for (std::size_t i = base.size(); number != 0 && i-- > 0;) {
-    number += base[i];
-    base[i] = static_cast<std::uint8_t>(number);
-    number >>= 8;
-  }
-  return base;
-}
-
 }  // namespace
 
 Peers::Peers(const Options& options)
@@ -72,20 +63,7 @@ void Peers::serve() {
   std::printf("{\"ready\": true, \"first\": \"%s\", \"last\": \"%s\"}\n",
               text_of(workload_.prefixes.front(), ipv6_).c_str(), text_of(workload_.prefixes.back(), ipv6_).c_str());
   std::fflush(stdout);
-  std::string lines;
-  for (;;) {
-    loop_.wait_for(STDIN_FILENO);
-    char buffer[4096];
-    const auto got = ::read(STDIN_FILENO, buffer, sizeof buffer);
-    if (got <= 0) return;
-    lines.append(buffer, static_cast<std::size_t>(got));
-    for (std::size_t at = 0; (at = lines.find('\n')) != std::string::npos; lines.erase(0, at + 1)) {
-      const std::string line = lines.substr(0, at);
-      if (line == "quit") return;
-      order(line);
-      std::fflush(stdout);
-    }
-  }
+  loop_.serve([this](const std::string& line) { order(line); });
 }
 
 void Peers::order(const std::string& line) {

@@ -83,17 +83,31 @@ bool Session::connect(std::uint16_t port) {
   return true;
 }
 
+void Session::begin(std::uint16_t port) {
+  slash32::UniqueFd fd = tcp_socket(settings_.local, 0);
+  set_blocking(fd.get(), false);
+  const bool stands = connect_to(fd.get(), settings_.remote, port);
+  if (!stands && errno != EINPROGRESS) return;
+  start(std::move(fd));
+  pending_ = open_;  // what can be written tells that it stands
+}
+
 void Session::adopt(slash32::UniqueFd fd) {
+  set_blocking(fd.get(), false);
+  start(std::move(fd));
+  if (!settings_.raw) send_now(open_);
+}
+
+void Session::start(slash32::UniqueFd fd) {
   fd_ = std::move(fd);
   ++life_;
-  set_blocking(fd_.get(), false);
   end_of_rib_ = false;
   updates_ = 0;
   rest_.clear();
   pending_ = {};
   trouble_.clear();
   state_ = settings_.raw ? State::Established : State::Greeting;
-  if (!settings_.raw) send_now(open_message(settings_.asn, settings_.router_id, settings_.ipv6));
+  open_ = open_message(settings_.asn, settings_.router_id, settings_.ipv6, settings_.add_path);
 }
 
 void Session::close() {
@@ -159,7 +173,10 @@ void Session::on_message(std::span<const std::uint8_t> message) {
       send_now(keepalive_message());
       return;
     case Type::Keepalive:
-      if (state_ == State::Greeting) state_ = State::Established;
+      if (state_ == State::Greeting) {
+        state_ = State::Established;
+        if (!first_.empty()) send(first_);
+      }
       return;
     case Type::Notification:
       if (message.size() < kHeader + 2) die("the speaker sent a NOTIFICATION without a code");

@@ -28,6 +28,7 @@ class Session {
     std::uint32_t router_id = 0;
     bool ipv6 = false;
     bool raw = false;
+    bool add_path = false;  // takes several paths to a prefix, sends one
   };
   /// A sink has a table and reads by `reader`; both must outlive it. A source has neither and heeds no UPDATE.
   Session(Settings settings, Table* table, Reader* reader)
@@ -35,6 +36,10 @@ class Session {
 
   /// Connects (blocking, for at most a second) and says OPEN. False: refused.
   bool connect(std::uint16_t port);
+  /// Begins to connect; OPEN follows when it stands. A refusal closes the session.
+  void begin(std::uint16_t port);
+  /// What is said as soon as the session is Established; must outlive it.
+  void say_first(std::span<const std::uint8_t> stream) { first_ = stream; }
   /// Takes a connection that stands already.
   void adopt(slash32::UniqueFd fd);
   void close();
@@ -61,6 +66,7 @@ class Session {
   void on_message(std::span<const std::uint8_t> message);
   void on_update(std::span<const std::uint8_t> message);
   void lost(const std::string& why);
+  void start(slash32::UniqueFd fd);
 
   Settings settings_;
   Table* table_;
@@ -71,7 +77,8 @@ class Session {
   State state_ = State::Closed;
   bool end_of_rib_ = false;
   std::string trouble_;
-  std::span<const std::uint8_t> pending_;
+  std::span<const std::uint8_t> pending_, first_;
+  Stream open_;
   Stream rest_;  // of a message not yet whole
 };
 
@@ -82,11 +89,13 @@ class Loop {
   void add(Session& session) { sessions_.push_back(&session); }
   /// Until `done` or the moment `deadline` (of now()); whether it was done.
   bool run(const std::function<bool()>& done, double deadline);
-  /// Returns as soon as a descriptor of another kind can be read.
-  void wait_for(int fd);
+  /// Gives `order` each line of standard input and sends what it prints, until the input ends or says "quit".
+  void serve(const std::function<void(const std::string&)>& order);
 
  private:
-  void watch(Session& session);
+  /// Returns as soon as a descriptor of another kind can be read.
+  void wait_for(int fd);
+  void watch(std::size_t number);
   bool step(double deadline, int other);
 
   slash32::UniqueFd epoll_;

@@ -70,6 +70,15 @@ Address parse_address(const std::string& text) {
   return out;
 }
 
+Address plus(Address base, std::uint32_t number) {
+  for (std::size_t i = base.size(); number != 0 && i-- > 0;) {
+    number += base[i];
+    base[i] = static_cast<std::uint8_t>(number);
+    number >>= 8;
+  }
+  return base;
+}
+
 Address address_of(Key key, bool ipv6) {
   Address out(ipv6 ? 16 : 4);
   const unsigned width = ipv6 ? kBits6 : kBits4;
@@ -97,6 +106,30 @@ std::uint32_t hash_of(std::span<const std::uint32_t> path, std::span<const std::
   for (const std::uint32_t community : communities) sum += Random{community}.next();
   hash = Random{hash ^ sum}.next();
   return static_cast<std::uint32_t>(hash >> 32) | 1;
+}
+
+Workload make_shared_workload(const Options& options, const Shares& shares) {
+  constexpr std::size_t kOfASet = 10;
+  if (shares.each == 0 || shares.peers == 0 || shares.peers % shares.paths != 0)
+    die("each= and peers= must not be 0, and peers= a multiple of paths=");
+  Workload out;
+  out.ipv6 = options.number("family") == 6;
+  Random random{options.number("seed")};
+  std::unordered_set<Key> seen;
+  std::vector<Key> own;
+  for (std::size_t peer = 0; peer < shares.peers; ++peer) {
+    if (peer % shares.paths == 0) own.clear();
+    while (own.size() < shares.each)
+      if (const Key key = draw_prefix(out.ipv6, random); seen.insert(key).second) own.push_back(key);
+    const Key tag = shares.paths > 1 && peer % 2 == 0 ? kOddPath : 0;  // numbers begin at 1
+    for (std::size_t i = 0; i < own.size(); ++i) {
+      if (i % kOfASet == 0) out.sets.push_back(draw_set(random));
+      out.sets.back().local_pref = shares.local_pref;
+      out.prefixes.push_back(own[i] | tag);
+      out.set_of.push_back(static_cast<std::uint32_t>(out.sets.size() - 1));
+    }
+  }
+  return out;
 }
 
 Workload make_workload(const Options& options) {

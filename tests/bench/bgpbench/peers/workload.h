@@ -19,12 +19,15 @@ namespace bench {
 using Key = std::uint64_t;
 constexpr Key key_of(std::uint64_t bits, unsigned length) { return bits << 8 | length; }
 constexpr unsigned length_of(Key key) { return static_cast<unsigned>(key & 0xff); }
+inline constexpr Key kOddPath = Key{1} << 56;  // beyond every prefix's bits
 constexpr unsigned kBits4 = 32;
 constexpr unsigned kBits6 = 48;  // no prefix of ours is longer
 
 /// An address in network order: 4 or 16 octets.
 using Address = std::vector<std::uint8_t>;
 Address parse_address(const std::string& text);
+/// The address `number` further on.
+Address plus(Address base, std::uint32_t number);
 /// "192.0.2.0/24".
 std::string text_of(Key key, bool ipv6);
 /// The prefix's first address.
@@ -46,6 +49,7 @@ class Random {
 struct AttributeSet {
   std::vector<std::uint32_t> path;  // AS_PATH behind the generator's own AS
   std::vector<std::uint32_t> communities;
+  std::uint32_t local_pref = 0;  // 0: none; not in the hash
 };
 
 /// A number for a set as a sink sees it: never 0. Communities count in any order.
@@ -60,6 +64,17 @@ struct Workload {
 
 /// Options: family, prefixes, sets, seed.
 Workload make_workload(const Options& options);
+
+/// Of many peers: each has `each` prefixes in sets of ten, in the order of the peers. With `paths` 2 two neighbours in
+/// that order have the same prefixes, told apart by kOddPath, which the peers of an odd number (from 1) have.
+struct Shares {
+  std::size_t peers = 0;
+  std::size_t each = 0;
+  std::size_t paths = 1;
+  std::uint32_t local_pref = 0;
+};
+/// Options: family, seed.
+Workload make_shared_workload(const Options& options, const Shares& shares);
 
 /// Whole messages, end to end.
 using Stream = std::vector<std::uint8_t>;
