@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
@@ -10,6 +11,7 @@
 #include <boost/asio/socket_base.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -20,15 +22,16 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 using Socket = asio::generic::stream_protocol::socket;
 
-constexpr std::size_t kInbox = 64 << 10;       // octets taken from the kernel in one turn
+constexpr std::size_t kInbox = 2 << 10;        // octets: a thousand quiet sessions must not cost more
 constexpr std::chrono::seconds kFlushTime{2};  // how long a closing connection may take to hand over what is queued
 
 }  // namespace
 
 struct TcpConnection::Impl : std::enable_shared_from_this<Impl> {
-  Impl(asio::io_context& context, Events handlers)
-      : socket(context), deadline(context), events(std::move(handlers)), inbox(kInbox) {}
+  Impl(Loop& owner, Events handlers)
+      : loop(owner), socket(loop.context()), deadline(loop.context()), events(std::move(handlers)), inbox(kInbox) {}
 
+  Loop& loop;
   Socket socket;
   asio::steady_timer deadline;  // of connecting, later of closing
   Events events;
@@ -89,9 +92,25 @@ struct TcpConnection::Impl : std::enable_shared_from_this<Impl> {
     socket.async_read_some(asio::buffer(inbox), [self = shared_from_this()](error_code error, std::size_t count) {
       if (self->dead) return;
       if (error) return self->finish(error == asio::error::eof ? "closed by the other side" : error.message());
-      if (!self->closing) self->events.bytes({self->inbox.data(), count});  // a closing one only waits for FIN
+      self->take(std::span{self->inbox}.first(count));
       if (!self->dead) self->read();
     });
+  }
+
+  /// Where the inbox is full there is more: it is fetched into the place that all connections share, so that a table
+  /// comes in large pieces.
+  void take(std::span<const std::uint8_t> bytes) {
+    if (closing) return;  // it only waits for FIN
+    if (bytes.size() < inbox.size()) return events.bytes(bytes);
+    const auto all = loop.scratch();
+    std::ranges::copy(bytes, all.begin());
+    const auto more = all.subspan(bytes.size());
+    const auto got = ::recv(socket.native_handle(), more.data(), more.size(), MSG_DONTWAIT);
+    const int error = got < 0 ? errno : 0;
+    const auto self = shared_from_this();  // the callback may let go of us
+    events.bytes(all.first(bytes.size() + static_cast<std::size_t>(std::max<ssize_t>(got, 0))));
+    // The kernel tells an error once. The end (0) it tells again.
+    if (error != 0 && error != EAGAIN && error != EINTR) finish(std::strerror(error));
   }
 
   void write() {
@@ -146,7 +165,7 @@ struct TcpConnection::Impl : std::enable_shared_from_this<Impl> {
 
 TcpConnection TcpConnection::connect(Loop& loop, const Endpoint& remote, const SocketOptions& options, Duration timeout,
                                      Events events) {
-  auto impl = std::make_shared<Impl>(loop.context(), std::move(events));
+  auto impl = std::make_shared<Impl>(loop, std::move(events));
   auto fd = begin_connect(remote, options);
   if (!fd) {
     impl->fail_later(fd.error().message);
@@ -158,7 +177,7 @@ TcpConnection TcpConnection::connect(Loop& loop, const Endpoint& remote, const S
 }
 
 TcpConnection TcpConnection::adopt(Loop& loop, UniqueFd fd, Events events) {
-  auto impl = std::make_shared<Impl>(loop.context(), std::move(events));
+  auto impl = std::make_shared<Impl>(loop, std::move(events));
   impl->open(std::move(fd));
   if (impl->socket.is_open()) impl->begin();
   return TcpConnection(std::move(impl));

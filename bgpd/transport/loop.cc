@@ -15,13 +15,15 @@ using boost::system::error_code;
 // ---------------------------------------------------------------- Loop
 
 struct Loop::Impl {
-  asio::io_context context{1};  // one thread
+  asio::io_context context{1};                                              // one thread
+  std::vector<std::uint8_t> scratch = std::vector<std::uint8_t>(64 << 10);  // octets of a connection in one turn
 };
 
 Loop::Loop() : impl_(std::make_unique<Impl>()) {}
 Loop::~Loop() = default;
 void Loop::run() { impl_->context.run(); }
 void Loop::post(std::function<void()> work) { asio::post(impl_->context, std::move(work)); }
+std::span<std::uint8_t> Loop::scratch() { return impl_->scratch; }
 asio::io_context& Loop::context() { return impl_->context; }
 
 // ---------------------------------------------------------------- LoopTimer

@@ -2,9 +2,11 @@
 // type but the context's name, for those who open sockets on it. Everything here is called from the loop's own thread.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "common/clock.h"
@@ -27,6 +29,9 @@ class Loop {
   /// Runs `work` in a later turn, behind everything that is ready now.
   void post(std::function<void()> work);
   Instant now() const { return std::chrono::steady_clock::now(); }
+
+  /// Where a callback may put what it reads, all callbacks the same place: good until that callback returns.
+  std::span<std::uint8_t> scratch();
 
   /// For transport and control, which open sockets on it.
   boost::asio::io_context& context();

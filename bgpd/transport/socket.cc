@@ -17,7 +17,7 @@ namespace {
 
 constexpr int kClassSelector6 = 0xC0;        // RFC 4594 section 3.2: network control
 constexpr int kNotSentLowWater = 128 << 10;  // unsent octets in the kernel: what is queued there cannot be overtaken
-constexpr int kBacklog = 128;
+constexpr int kBacklog = 4096;   // callers at once, after a restart: all of them; the kernel allows net.core.somaxconn
 constexpr int kListenTtl = 255;  // a SYN-ACK is sent before we know for whom: 255 satisfies a GTSM peer (RFC 5082)
 
 Result<Endpoint> from_sockaddr(const sockaddr_storage& storage) {

@@ -87,6 +87,30 @@ TEST(TcpConnection, BytesGoBothWays) {
   EXPECT_EQ(world.client_closed, "closed by the other side");
 }
 
+TEST(TcpConnection, WhatComesInBulkComesWholeAndInOrder) {
+  World world;
+  std::string sent;
+  while (sent.size() < 1'000'000) sent += std::to_string(sent.size()) + ' ';
+  world.on_connected = [&] {
+    world.client->send(bytes(sent));
+    world.client.reset();  // its end must not hide what came before
+  };
+  world.connect(world.listen());
+  world.loop.run();
+  EXPECT_TRUE(world.server_got == sent) << world.server_got.size() << " octets of " << sent.size();
+  EXPECT_EQ(world.server_closed, "closed by the other side");
+}
+
+TEST(TcpConnection, OneThatGoesAwayWithinAPieceOfABulkIsLeftInPeace) {
+  World world;
+  world.on_connected = [&] { world.client->send(bytes(std::string(100'000, 'x'))); };
+  world.on_server_bytes = [&] { world.server.reset(); };
+  world.connect(world.listen());
+  world.loop.run();
+  EXPECT_FALSE(world.server_got.empty());
+  EXPECT_EQ(world.server_closed, "");
+}
+
 TEST(TcpConnection, ARefusalIsReportedWithItsReason) {
   World world;
   const auto at = world.listen();

@@ -2,12 +2,15 @@
 #include <gtest/gtest.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdarg>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -54,6 +57,22 @@ TEST(Listener, HasItsMd5KeysBeforeItListens) {
   const auto listener = Listener::open(loop, {kHere, 0}, {}, options);
   ASSERT_TRUE(listener) << listener.error().message;
   EXPECT_EQ(calls, (std::vector<std::string>{"key", "key", "listen"}));
+}
+
+TEST(Listener, AThousandWhoCallAtOnceAllFindRoom) {
+  Loop loop;
+  const auto listener = Listener::open(loop, {kHere, 0}, {});
+  ASSERT_TRUE(listener) << listener.error().message;
+  int most = 0;  // the kernel's own limit
+  std::ifstream{"/proc/sys/net/core/somaxconn"} >> most;
+  std::vector<UniqueFd> callers;
+  for (int i = 0; i < std::min(most, 900); ++i) {  // 1024 descriptors are the usual limit
+    auto one = begin_connect(*listener->bound(), {});
+    ASSERT_TRUE(one) << one.error().message;
+    pollfd stands{.fd = one->get(), .events = POLLOUT, .revents = 0};
+    ASSERT_EQ(::poll(&stands, 1, 0), 1) << "after " << i << " callers who were not accepted yet";
+    callers.push_back(*std::move(one));
+  }
 }
 
 TEST(Listener, ABoundSocketRefusesConnectionsUntilItListens) {
