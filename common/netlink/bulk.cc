@@ -53,6 +53,7 @@ void put_multipath(nlmsghdr* message, AddressFamily family, std::span<const Next
 }
 
 void put_next_hops(nlmsghdr* message, rtmsg& header, const RouteWrite& write) {
+  if (write.next_hop_object != NextHopId{}) return mnl_attr_put_u32(message, RTA_NH_ID, write.next_hop_object.value);
   if (write.next_hops.empty()) return;
   if (write.next_hops.size() > 1) return put_multipath(message, write.destination.family(), write.next_hops);
   const NextHop& hop = write.next_hops.front();

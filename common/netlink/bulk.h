@@ -33,6 +33,12 @@ struct RouteWrite {
   std::uint8_t tos = 0;
   std::optional<IpAddress> preferred_source;
   std::span<const NextHop> next_hops;
+  NextHopId next_hop_object{};  // instead of `next_hops`; 0: none
+};
+
+enum class ObjectVerb : std::uint8_t {
+  Create,   // exclusive: an object of that number makes it EEXIST, whosever it is
+  Replace,  // of the caller's: all routes through it go there from then on. Nothing there makes it ENOENT
 };
 
 /// A request the kernel refused: its place in what write() was given, the errno value, and the kernel's own words
@@ -63,8 +69,16 @@ class Bulk {
   /// then unknown, and the caller must dump.
   Result<std::vector<RouteRefusal>> write(std::span<const RouteWrite> writes);
 
+  /// Writes one next-hop object; the errno value of a refusal, 0 when it stands. Error: as write().
+  Result<int> write_object(ObjectVerb verb, const NextHopObject& object);
+  /// Removes one, whosever it is. Of a single next hop: from every group as well, whose routes leave it at once; what
+  /// refers to nothing else goes with it.
+  Result<int> remove_object(NextHopId id);
   /// Dumps. A dump that the kernel says changed meanwhile (NLM_F_DUMP_INTR) is asked again after `restart()`, at most
   /// ten times. The value given to `each` lives until it returns.
+  /// Objects: those of this protocol.
+  Status dump_objects(RouteProtocol protocol, const std::function<void()>& restart,
+                      const std::function<void(const NextHopObject&)>& each);
   Status dump_routes(const RouteQuery& query, const std::function<void()>& restart,
                      const std::function<void(const Route&)>& each);
   Status dump_links(const std::function<void()>& restart, const std::function<void(const Link&)>& each);
@@ -78,6 +92,7 @@ class Bulk {
   std::size_t fill(std::span<const RouteWrite> writes, std::size_t& bytes);
   Status write_batch(std::span<const RouteWrite> writes, std::size_t bytes, std::size_t base,
                      std::vector<RouteRefusal>& refusals);
+  Result<int> ask(std::span<std::uint8_t> request, const std::string& what);
   Status send_all(std::span<const std::uint8_t> bytes);
   Result<std::size_t> receive();
   Status dump(std::span<const std::uint8_t> request, const std::string& what, const std::function<void()>& restart,

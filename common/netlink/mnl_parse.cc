@@ -4,6 +4,7 @@
 #include <linux/if.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/nexthop.h>
 #include <linux/rtnetlink.h>
 
 #include <algorithm>
@@ -180,10 +181,34 @@ bool read_route(const nlmsghdr& message, Route& out) {
   out.tos = header->rtm_tos;
   out.metric = attributes.u32(RTA_PRIORITY).value_or(0);
   out.preferred_source = attributes.address(RTA_PREFSRC);
+  out.next_hop_object = NextHopId{attributes.u32(RTA_NH_ID).value_or(0)};
   out.next_hops.clear();
   // IPv6 shows "dev lo" at its blackholes: they have no next hop all the same.
   if (!is_reject(out.type)) read_next_hops(attributes, header->rtm_flags, out.next_hops);
   return true;
+}
+
+bool read_object(const nlmsghdr& message, NextHopObject& out) {
+  const auto* header = header_of<nhmsg>(message);
+  if (header == nullptr) return false;
+  const Table attributes(message, sizeof *header);
+  out = NextHopObject{};
+  out.id = NextHopId{attributes.u32(NHA_ID).value_or(0)};
+  out.protocol = static_cast<RouteProtocol>(header->nh_protocol);
+  out.gateway = attributes.address(NHA_GATEWAY);
+  out.link = IfIndex{static_cast<int>(attributes.u32(NHA_OIF).value_or(0))};
+  for (auto group = attributes.bytes(NHA_GROUP); group.size() >= sizeof(nexthop_grp);
+       group = group.subspan(sizeof(nexthop_grp))) {
+    nexthop_grp member{};
+    std::memcpy(&member, group.data(), sizeof member);
+    out.members.push_back({NextHopId{member.id}, static_cast<std::uint16_t>(member.weight + 1)});
+  }
+  if (const nlattr* table = attributes.attribute(NHA_RES_GROUP)) {
+    const auto buckets =
+        Table(mnl_attr_get_payload(table), mnl_attr_get_payload_len(table)).bytes(NHA_RES_GROUP_BUCKETS);
+    if (buckets.size() >= sizeof out.buckets) std::memcpy(&out.buckets, buckets.data(), sizeof out.buckets);
+  }
+  return out.id != NextHopId{};
 }
 
 }  // namespace slash32::netlink

@@ -15,5 +15,7 @@ bool read_address(const nlmsghdr& message, Address& out);
 /// RTM_NEWROUTE, RTM_DELROUTE of IPv4 or IPv6. `out` is overwritten; its vector's storage is used again. False for
 /// cached clones and other families.
 bool read_route(const nlmsghdr& message, Route& out);
+/// RTM_NEWNEXTHOP, RTM_DELNEXTHOP.
+bool read_object(const nlmsghdr& message, NextHopObject& out);
 
 }  // namespace slash32::netlink

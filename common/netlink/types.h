@@ -109,6 +109,8 @@ struct Address {
   std::optional<IpAddress> peer{};  // IFA_ADDRESS where it differs: the far end of a point-to-point link
 };
 
+using NextHopId = Strong<struct NextHopIdTag, std::uint32_t>;  // a next-hop object's; 0: none
+
 struct NextHop {
   std::optional<IpAddress> gateway;  // may be IPv6 for an IPv4 route (RTA_VIA)
   IfIndex link;
@@ -131,7 +133,29 @@ struct Route {
   std::uint8_t tos = 0;                       // part of the kernel's key; 0 in all of ours
   std::uint32_t mtu = 0;                      // RTAX_MTU; 0: the link's
   std::uint32_t advmss = 0;                   // RTAX_ADVMSS; 0: from the MTU
+  NextHopId next_hop_object{};                // RTA_NH_ID: the object that `next_hops` come from; 0: none
   bool operator==(const Route&) const = default;
+};
+
+/// A member of a group, by its object.
+struct GroupMember {
+  NextHopId id;
+  std::uint16_t weight = 1;  // 1 to 256
+  bool operator==(const GroupMember&) const = default;
+};
+
+/// A next hop that routes may refer to (Linux 5.3, RTM_NEWNEXTHOP): a single one, or a group of such. What goes with
+/// its link the kernel takes from every group without a word; a group without members goes, and its routes with it.
+struct NextHopObject {
+  NextHopId id;
+  RouteProtocol protocol = RouteProtocol::Unspecified;  // whose it is
+  std::optional<IpAddress> gateway{};                   // of a single one
+  IfIndex link{};
+  std::vector<GroupMember> members{};  // of a group
+  /// A resilient group's (Linux 5.13), which has a table of so many places that its members share by weight; 0: a group
+  /// that hashes over all its members.
+  std::uint16_t buckets = 0;
+  bool operator==(const NextHopObject&) const = default;
 };
 
 struct Neighbor {
