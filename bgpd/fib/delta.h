@@ -21,8 +21,9 @@ struct FibNextHop {
 struct FibDelta {
   Prefix prefix;
   std::vector<FibNextHop> next_hops;
-  std::uint32_t metric = 0;  // 0: the configured one
-  bool blackhole = false;    // what goes there is discarded; there are no next hops then
+  std::uint32_t metric = 0;          // 0: the configured one
+  bool blackhole = false;            // what goes there is discarded; there are no next hops then
+  std::vector<FibNextHop> backup{};  // what takes over when the only next hop dies; at most one
   bool is_removal() const { return next_hops.empty() && !blackhole; }
   bool operator==(const FibDelta&) const = default;
 };

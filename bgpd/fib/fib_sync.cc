@@ -28,13 +28,14 @@ struct Orders {
   std::optional<std::vector<Prefix>> forward_drops;
   std::optional<FibSettings> settings;
   std::vector<IfIndex> heal;
+  bool revive = false;
   bool sweep = false;
   bool audit = false;
   bool remove_all = false;
   bool stop = false;
 
   bool any() const {
-    return !deltas.empty() || aggregates || forward_drops || settings || !heal.empty() || sweep || audit ||
+    return !deltas.empty() || aggregates || forward_drops || settings || !heal.empty() || revive || sweep || audit ||
            remove_all || stop;
   }
 };
@@ -129,6 +130,7 @@ struct FibSync::Impl {
     if (mine.aggregates) writer->want_aggregates(*mine.aggregates);
     if (mine.sweep) writer->sweep();
     if (!mine.heal.empty()) writer->heal(mine.heal);
+    if (mine.revive) writer->revive();
     if (mine.audit) writer->audit();
     if (mine.forward_drops) forward_drop->want(*std::move(mine.forward_drops));
     if (!mine.remove_all) return;
@@ -216,6 +218,16 @@ void FibSync::heal(const std::vector<IfIndex>& links) {
     for (const IfIndex link : links)
       if (std::ranges::find(o.heal, link) == o.heal.end()) o.heal.push_back(link);
   });
+}
+
+Status FibSync::lose(const FibNextHop& next_hop) {
+  auto lost = impl_->writer->lose(next_hop);
+  impl_->order([](Orders&) {});  // the worker looks what became of the groups
+  return lost;
+}
+
+void FibSync::revive() {
+  impl_->order([](Orders& o) { o.revive = true; });
 }
 
 void FibSync::audit() {

@@ -25,6 +25,7 @@ struct FibSettings {
   std::uint32_t max_routes = 100000;  // beyond it nothing more is installed; shown as a condition
   std::optional<IpAddress> pref_src4{};
   std::optional<IpAddress> pref_src6{};
+  bool next_hop_objects = false;  // where the kernel has them (next_hop_objects.h); cannot change later
   bool operator==(const FibSettings&) const = default;
 };
 
@@ -47,6 +48,7 @@ struct FibStatus {
   bool over_limit = false;
   bool stale_marked = false;  // routes of an earlier life are still kept
   std::uint64_t stale = 0;
+  std::uint64_t groups = 0;          // of next-hop objects
   std::string forward_drop_trouble;  // empty, or why not everything that set_forward_drops() wants is dropped
   bool busy = false;                 // orders are not yet obeyed, or writes not yet answered
 };
@@ -75,6 +77,12 @@ class FibSync {
   void sweep();
   /// Routes through these interfaces may have vanished silently: the plan for them is derived again from a dump.
   void heal(const std::vector<IfIndex>& links);
+  /// A next hop is dead: routes with several, or with a backup, leave it at once, by one message to the kernel before
+  /// this returns, from the calling thread. It stays out until revive() is obeyed: when what is desired no longer
+  /// counts on its death, and all of that is written. Does nothing without next-hop objects.
+  /// Error: the kernel could not be asked.
+  Status lose(const FibNextHop& next_hop);
+  void revive();
   /// The slow audit: the plan for everything is derived again from a dump (there should be nothing to do).
   void audit();
   /// Removes every route of ours, learned and aggregates, and forward drops, and waits for it (leaving for good).

@@ -19,7 +19,9 @@ bool is_absent(int error) { return error == ESRCH || error == ENOENT; }
 // ---------------------------------------------------------------- what is desired
 
 void FibTable::want(FibDelta delta) {
-  want_set(delta.prefix, delta.is_removal() ? kNoRoute : sets_.take(std::move(delta.next_hops), delta.metric));
+  want_set(delta.prefix, delta.is_removal()
+                             ? kNoRoute
+                             : sets_.take(std::move(delta.next_hops), delta.metric, std::move(delta.backup)));
 }
 
 void FibTable::want_set(const Prefix& prefix, SetId set) {

@@ -26,11 +26,11 @@ std::uint64_t some_seed() {
   return seed;
 }
 
-netlink::MonitorOptions what_concerns_us(std::uint32_t own_port) {
+netlink::MonitorOptions what_concerns_us(const std::vector<std::uint32_t>& own_ports) {
   using netlink::RouteRule;
   const auto ours = {RouteProtocol::Slash32Bgp, RouteProtocol::Slash32Aggregate};
-  netlink::MonitorOptions options{.addresses = true, .routes = true, .other_routes = false};
-  options.route_rules.push_back({.pass = false, .requested_by = own_port});
+  netlink::MonitorOptions options{.addresses = true, .routes = true, .objects = true, .other_routes = false};
+  for (const auto port : own_ports) options.route_rules.push_back({.pass = false, .requested_by = port});
   for (const auto protocol : ours) {
     // The kernel's own removals, a million at a time when a link goes down: heal() is told of the link.
     options.route_rules.push_back({.pass = false, .protocol = protocol, .requested_by = 0});
@@ -55,20 +55,23 @@ netlink::RouteWrite removal_of(const netlink::Route& route) {
 
 }  // namespace
 
-FibWriter::FibWriter(FibSettings settings, netlink::Bulk bulk, netlink::Monitor monitor)
+FibWriter::FibWriter(FibSettings settings, Kernel kernel)
     : settings_(settings),
-      bulk_(std::move(bulk)),
-      monitor_(std::move(monitor)),
+      bulk_(std::move(kernel.bulk)),
+      monitor_(std::move(kernel.monitor)),
       learned_{FibTable(sets_, some_seed()), RouteProtocol::Slash32Bgp, RouteType::Unicast},
-      aggregates_{FibTable(sets_), RouteProtocol::Slash32Aggregate, RouteType::Blackhole} {
+      aggregates_{FibTable(sets_), RouteProtocol::Slash32Aggregate, RouteType::Blackhole},
+      objects_(std::move(kernel.objects)) {
+  if (settings_.next_hop_objects && objects_->usable()) sets_.use_groups();
   learned_.table.set_enabled(settings_.install);
   learned_.table.set_limit(settings_.max_routes);
 }
 
 Result<std::unique_ptr<FibWriter>> FibWriter::open(FibSettings settings) {
   auto bulk = TRY(netlink::Bulk::open());
-  auto monitor = TRY(netlink::Monitor::open(what_concerns_us(bulk.port())));
-  std::unique_ptr<FibWriter> writer(new FibWriter(settings, std::move(bulk), std::move(monitor)));
+  auto objects = TRY(NextHopObjects::open(settings.table));
+  auto monitor = TRY(netlink::Monitor::open(what_concerns_us({bulk.port(), objects->ports()[0], objects->ports()[1]})));
+  std::unique_ptr<FibWriter> writer(new FibWriter(settings, {std::move(bulk), std::move(monitor), std::move(objects)}));
   TRY(writer->load());
   return writer;
 }
@@ -118,7 +121,10 @@ void FibWriter::want(std::span<FibDelta> deltas) {
   while (!deltas.empty()) {
     const std::lock_guard lock(mutex_);
     const auto some = deltas.first(std::min(deltas.size(), kAtOnce));
-    for (FibDelta& delta : some) learned_.table.want(std::move(delta));
+    for (FibDelta& delta : some) {
+      if (!sets_.use_of_groups()) delta.backup.clear();  // else its change would be a write for nothing
+      learned_.table.want(std::move(delta));
+    }
     deltas = deltas.subspan(some.size());
   }
 }
@@ -129,7 +135,7 @@ void FibWriter::sweep() {
     learned_.table.sweep();
     swept_ = true;
   }
-  remove_strays_when_idle_ = true;
+  remove_strays_when_idle_ = remove_unknown_when_idle_ = true;
 }
 
 void FibWriter::remove_all() {
@@ -145,6 +151,7 @@ void FibWriter::remove_all() {
   }
   remove_strays();
   remove_leftovers();
+  if (const auto done = objects_->remove_unknown(/*all=*/true); !done) problem(done.error().message);
 }
 
 /// What the tables did not know of: nothing of ours may stay, whatever happened before.
@@ -181,7 +188,9 @@ netlink::RouteWrite FibWriter::encode(const Kind& kind, const FibOp& op) const {
           .metric = metric_of(kind, op.set),
           .tos = 0,
           .preferred_source = type == RouteType::Unicast ? pref_src(op.prefix.family()) : std::nullopt,
-          .next_hops = next_hops};
+          .next_hops = next_hops,
+          // A removal names next hops: the kernel takes that for a route by a group as well.
+          .next_hop_object = op.verb == FibVerb::Delete ? netlink::NextHopId{} : sets_.group(op.set)};
 }
 
 netlink::Route FibWriter::as_route(const Kind& kind, const Prefix& prefix, SetId set) const {
@@ -197,6 +206,8 @@ netlink::Route FibWriter::as_route(const Kind& kind, const Prefix& prefix, SetId
 }
 
 bool FibWriter::write_some() {
+  forget_vanished();
+  if (look_at_objects_) look_at_objects();
   // Aggregates first: their announcement waits for them.
   const bool more_aggregates = write_kind(aggregates_);
   const bool more = write_kind(learned_) || more_aggregates;
@@ -205,6 +216,7 @@ bool FibWriter::write_some() {
   if (inspect_at_ && *inspect_at_ <= at) inspect_conflicts();
   if (more) return true;
   if (remove_strays_when_idle_) remove_strays();
+  tend_objects();
   if (learned_.table.has_failed() || aggregates_.table.has_failed()) {
     if (!retry_at_) retry_at_ = at + retry_after_;
   } else {
@@ -220,6 +232,7 @@ bool FibWriter::write_kind(Kind& kind) {
     const std::lock_guard lock(mutex_);
     ops = kind.table.next(kBatch);
   }
+  give_groups(kind, ops);
   if (!ops.empty()) {
     std::vector<netlink::RouteWrite> writes;
     writes.reserve(ops.size());
@@ -253,7 +266,12 @@ void FibWriter::settle_batch(Kind& kind, std::span<const FibOp> ops,
   auto refusal = refusals.begin();
   for (std::size_t i = 0; i < ops.size(); ++i) {
     const bool refused = refusal != refusals.end() && refusal->index == i;
-    kind.table.done(ops[i], refused ? refusal->error : 0);
+    int error = refused ? refusal->error : 0;
+    if (error == EINVAL && ops[i].verb != FibVerb::Delete && sets_.group(ops[i].set) != netlink::NextHopId{}) {
+      error = EHOSTUNREACH;  // its group went with the links, just now
+      look_at_objects_ = true;
+    }
+    kind.table.done(ops[i], error);
     if (refused) ++refusal;
     if (!refused && &kind == &aggregates_ && ops[i].verb != FibVerb::Delete)
       report_.aggregates_ready.push_back(ops[i].prefix);
@@ -322,7 +340,9 @@ FibStatus FibWriter::status() const {
           .conflicts = c.conflicts + a.conflicts + occupied_.size(),
           .over_limit = c.held > 0,
           .stale_marked = c.stale > 0,
-          .stale = c.stale};
+          .stale = c.stale,
+          .groups = sets_.use_of_groups() ? objects_->groups() : 0,
+          .forward_drop_trouble = {}};
 }
 
 bool FibWriter::installed(const Prefix& prefix) const {

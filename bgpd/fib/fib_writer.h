@@ -1,6 +1,6 @@
 // The worker's side of FibSync: two tables (learned routes, aggregates), the socket that writes them, and the events
-// that say somebody meddled. Knows no thread; calls block for as long as the kernel works. Only installed() may be
-// called from another thread.
+// that say somebody meddled. Knows no thread; calls block for as long as the kernel works. Only installed() and lose()
+// may be called from another thread.
 #pragma once
 
 #include <chrono>
@@ -15,6 +15,7 @@
 
 #include "bgpd/fib/fib_sync.h"
 #include "bgpd/fib/fib_table.h"
+#include "bgpd/fib/next_hop_objects.h"
 #include "bgpd/fib/next_hop_sets.h"
 #include "common/clock.h"
 #include "common/netlink/bulk.h"
@@ -33,6 +34,8 @@ class FibWriter {
   void sweep();
   void heal(const std::vector<IfIndex>& links);
   void audit();
+  Status lose(const FibNextHop& hop) { return objects_->lose(hop); }
+  void revive();
   void remove_all();
 
   /// Writes one batch. False: nothing is left to write.
@@ -62,7 +65,12 @@ class FibWriter {
     std::vector<netlink::Route> strays;  // ours by protocol, but with another metric or shape
   };
 
-  FibWriter(FibSettings settings, netlink::Bulk bulk, netlink::Monitor monitor);
+  struct Kernel {
+    netlink::Bulk bulk;
+    netlink::Monitor monitor;
+    std::unique_ptr<NextHopObjects> objects;
+  };
+  FibWriter(FibSettings settings, Kernel kernel);
   Status load();
   /// Of a route with this set; kNoRoute: of one without a metric of its own.
   std::uint32_t metric_of(const Kind& kind, SetId set) const;
@@ -88,6 +96,15 @@ class FibWriter {
   void remove(const std::vector<netlink::Route>& routes);
   void adopt(Kind& kind, const netlink::Route& route);
   void remove_leftovers();
+  // ------------------------------------------------------------ groups (fib_writer_objects.cc)
+  int give_group(SetId set);
+  void give_groups(Kind& kind, std::vector<FibOp>& ops);
+  void look_at_objects();
+  void forget_vanished();
+  void tend_objects();
+  netlink::Route with_next_hops(const netlink::Route& route) const;
+  bool is_exact(SetId set, const netlink::Route& route);
+
   void inspect_conflicts();
   void inspect(Kind& kind, AddressFamily family, std::set<Prefix> prefixes);
   void on_event(const netlink::Event& event);
@@ -102,6 +119,11 @@ class FibWriter {
   NextHopSets sets_;
   Kind learned_;
   Kind aggregates_;
+  std::unique_ptr<NextHopObjects> objects_;
+  bool look_at_objects_ = false;
+  bool restore_when_idle_ = false;
+  bool revive_when_idle_ = false;
+  bool remove_unknown_when_idle_ = false;
   std::vector<netlink::Route> strays_;
   bool remove_strays_when_idle_ = false;
   std::set<Prefix> conflicts_learned_;  // to be looked at: whose is the route in the way?

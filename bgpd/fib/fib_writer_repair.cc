@@ -26,6 +26,7 @@ Instant now() { return std::chrono::steady_clock::now(); }
 void FibWriter::heal(const std::vector<IfIndex>& links) {
   retry_after_ = kFirstRetry;
   if (!occupied_.empty()) look_at_places();  // a route through a link that went down goes silently
+  if (objects_->uses(links)) look_at_objects();
   std::vector<IfIndex> ours;
   std::ranges::copy_if(links, std::back_inserter(ours), [&](IfIndex link) { return sets_.any_uses(link); });
   if (ours.empty()) return;  // a pod's link, mostly: no learned route goes through it
@@ -40,13 +41,17 @@ void FibWriter::heal(const std::vector<IfIndex>& links) {
     std::ranges::copy(dumped->seen, std::back_inserter(seen));
   }
   const std::lock_guard lock(mutex_);
-  learned_.table.reconcile(
-      seen, [&](SetId set) { return std::ranges::any_of(ours, [&](IfIndex link) { return sets_.uses(set, link); }); });
+  // What refers to a group that stands cannot have gone, and was not looked for.
+  learned_.table.reconcile(seen, [&](SetId set) {
+    return sets_.group(set) == netlink::NextHopId{} &&
+           std::ranges::any_of(ours, [&](IfIndex link) { return sets_.uses(set, link); });
+  });
 }
 
 void FibWriter::audit() {
   audit_at_.reset();
   last_audit_ = now();
+  look_at_objects();
   for (Kind* kind : {&learned_, &aggregates_}) {
     auto dumped = dump(*kind, std::nullopt);
     if (!dumped) {
@@ -97,7 +102,17 @@ FibSeen FibWriter::seen_as(const Kind& kind, const netlink::Route& route) {
   // A metric that policy gave may be the usual one as well: then what is desired says which it is.
   const bool given =
       route.metric != settings_.metric || sets_.metric(kind.table.desired(route.destination)) == route.metric;
-  return {route.destination, sets_.take(std::move(hops), given ? route.metric : 0), plain};
+  const auto found =
+      route.next_hop_object != netlink::NextHopId{} ? objects_->find(route.next_hop_object) : std::nullopt;
+  const auto backup = found && sets_.use_of_groups() ? found->shape.backup : std::vector<FibNextHop>{};
+  SetId set = sets_.take(std::move(hops), given ? route.metric : 0, backup);
+  if (const SetId wanted = kind.table.desired(route.destination);
+      sets_.plain(wanted) && backup.empty() && sets_.metric(wanted) == sets_.metric(set) &&
+      std::ranges::equal(sets_.hops(wanted), sets_.hops(set))) {
+    sets_.hold(wanted);  // a backup that no group stands for
+    sets_.drop(std::exchange(set, wanted));
+  }
+  return {route.destination, set, plain && is_exact(set, route)};
 }
 
 /// Learned routes with another metric than the usual one: policy's, of this life or an earlier one, or left behind by
@@ -142,8 +157,12 @@ Result<FibWriter::Dumped> FibWriter::dump(const Kind& kind, std::optional<IfInde
       out.seen.resize(begin);
       out.strays.resize(begin_strays);
     };
-    const auto each = [&](const netlink::Route& route) {
-      if (route.protocol != kind.protocol || route.table != settings_.table) return;
+    const auto each = [&](const netlink::Route& dumped) {
+      if (dumped.protocol != kind.protocol || dumped.table != settings_.table) return;
+      if (link && sets_.use_of_groups() && objects_->find(dumped.next_hop_object)) return;  // heal() asks their groups
+      std::optional<netlink::Route> full;
+      if (dumped.next_hop_object != netlink::NextHopId{}) full = with_next_hops(dumped);
+      const netlink::Route& route = full ? *full : dumped;
       if (!has_our_shape(kind, route)) return out.strays.push_back(route);
       if (route.metric != metric_of(kind, kNoRoute)) return unusual.push_back(route);
       out.seen.push_back(seen_as(kind, route));
@@ -201,8 +220,8 @@ void FibWriter::inspect(Kind& kind, AddressFamily family, std::set<Prefix> prefi
               "): not installed, and tried again when that one goes");
       continue;
     }
-    if (has_our_shape(kind, route)) {
-      adopt(kind, route);
+    if (const auto known = with_next_hops(route); has_our_shape(kind, known)) {
+      adopt(kind, known);
     } else {
       strays_.push_back(route);
       remove_strays_when_idle_ = true;
@@ -238,6 +257,10 @@ void FibWriter::read_events() {
 
 void FibWriter::on_event(const netlink::Event& event) {
   if (const auto* route = std::get_if<netlink::RouteEvent>(&event)) return on_route(*route);
+  if (const auto* object = std::get_if<netlink::ObjectEvent>(&event)) {
+    look_at_objects_ |= objects_->stands(object->id);  // else it is our own doing
+    return;
+  }
   const auto* address = std::get_if<netlink::AddressEvent>(&event);
   if (address == nullptr) return;
   if (aggregates_wanted_.contains(Prefix(address->address.address, address->address.prefix_length))) look_at_places();

@@ -105,6 +105,8 @@ Status join(int fd, const MonitorOptions& options) {
   for (const int group : groups)
     if (::setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0)
       return sys_fail("join the kernel's event group " + std::to_string(group));
+  const int objects = RTNLGRP_NEXTHOP;
+  if (options.objects) (void)::setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &objects, sizeof objects);
   return ok();
 }
 
@@ -134,6 +136,12 @@ bool decode(const nlmsghdr& message, Event& out) {
       event.gone = message.nlmsg_type == RTM_DELROUTE;
       event.replaces = !event.gone && (message.nlmsg_flags & NLM_F_REPLACE) != 0;
       return read_route(message, event.route);
+    }
+    case RTM_DELNEXTHOP: {
+      NextHopObject object;
+      if (!read_object(message, object)) return false;
+      as<ObjectEvent>(out).id = object.id;
+      return true;
     }
     default:
       return false;

@@ -28,7 +28,10 @@ struct RouteEvent {
   bool gone = false;
   bool replaces = false;  // it took the place of the route with the same table, prefix, tos and metric
 };
-using Event = std::variant<LinkEvent, AddressEvent, RouteEvent>;
+struct ObjectEvent {  // a next-hop object was removed, not by its link's fate: the kernel does not tell of that
+  NextHopId id;
+};
+using Event = std::variant<LinkEvent, AddressEvent, RouteEvent, ObjectEvent>;
 
 /// What becomes of a route event for which every given condition holds; rules are asked in order.
 struct RouteRule {
@@ -43,6 +46,7 @@ struct MonitorOptions {
   bool links = false;
   bool addresses = false;
   bool routes = false;
+  bool objects = false;                  // where the kernel has them
   std::vector<RouteRule> route_rules{};  // at most 20
   bool other_routes = true;              // what no rule decided
   int receive_buffer = 8 * 1024 * 1024;  // bytes; beyond net.core.rmem_max with CAP_NET_ADMIN

@@ -1,0 +1,111 @@
+// FibWriter's groups of next-hop objects: routes that could outlive one of their next hops refer to them.
+#include <algorithm>
+#include <cerrno>
+
+#include "bgpd/fib/fib_writer.h"
+
+namespace slash32::bgp {
+
+using netlink::NextHopId;
+
+/// 0, or the errno value why routes of this set cannot be written now.
+int FibWriter::give_group(SetId set) {
+  if (!sets_.wants_group(set) || sets_.group(set) != NextHopId{}) return 0;
+  GroupShape shape{.ways = {}, .backup = sets_.backup(set)};
+  for (const netlink::NextHop& hop : sets_.hops(set)) shape.ways.push_back({*hop.gateway, hop.link});
+  const auto group = objects_->make(shape);
+  if (group) {
+    sets_.set_group(set, *group);
+  } else if (group.error() == EOPNOTSUPP) {
+    sets_.set_plain(set);
+  } else {
+    return group.error();
+  }
+  return 0;
+}
+
+/// Answers those whose groups cannot be now; the others are to be written.
+void FibWriter::give_groups(Kind& kind, std::vector<FibOp>& ops) {
+  std::erase_if(ops, [&](const FibOp& op) {
+    if (op.verb == FibVerb::Delete) return false;
+    int error = sets_.wants_group(op.set) ? sets_.blocked(op.set) : 0;  // once said, it counts for the whole batch
+    if (error == 0) error = give_group(op.set);
+    if (error == 0) return false;
+    const std::lock_guard lock(mutex_);
+    kind.table.done(op, error);
+    return true;
+  });
+}
+
+/// Links moved, or somebody removed an object: what the kernel took away is found by its objects, not by its routes.
+void FibWriter::look_at_objects() {
+  look_at_objects_ = false;
+  if (const auto looked = objects_->look(); !looked) {
+    problem(looked.error().message);
+    return ask_for_audit();
+  }
+  restore_when_idle_ = true;
+  forget_vanished();
+}
+
+/// The routes of a group that is gone are gone as well.
+void FibWriter::forget_vanished() {
+  const auto vanished = objects_->take_vanished();
+  if (vanished.empty()) return;
+  const std::lock_guard lock(mutex_);
+  const auto sets = sets_.lose_groups(vanished);
+  if (sets.empty()) return;
+  learned_.table.forget_kernel([&](SetId set) { return std::ranges::find(sets, set) != sets.end(); });
+}
+
+void FibWriter::revive() { revive_when_idle_ = true; }
+
+/// When everything is written. A next hop goes back into its groups only then: whose routes were to leave it has left.
+void FibWriter::tend_objects() {
+  for (const NextHopId group : sets_.take_unused_groups()) objects_->release(group);
+  if (learned_.table.has_work()) return;
+  if (std::exchange(revive_when_idle_, false)) {
+    objects_->revive();
+    restore_when_idle_ = true;
+  }
+  if (std::exchange(restore_when_idle_, false))
+    if (const auto done = objects_->restore(); !done) problem(done.error().message);
+  forget_vanished();
+  // Of an earlier life, or of another setting; a route that could not be moved yet would go with it.
+  if (!remove_unknown_when_idle_ || !strays_.empty() || learned_.table.has_failed() || learned_.table.counts().held > 0)
+    return;
+  remove_unknown_when_idle_ = false;
+  if (const auto done = objects_->remove_unknown(/*all=*/false); !done) problem(done.error().message);
+}
+
+// ---------------------------------------------------------------- routes as dumped
+
+/// With the next hops of its group as it was meant, where that is one of ours. What the kernel shows of it lacks those
+/// that are away, and everything where net.ipv4.nexthop_compat_mode is 0.
+netlink::Route FibWriter::with_next_hops(const netlink::Route& route) const {
+  netlink::Route out = route;
+  if (route.next_hop_object == NextHopId{}) return out;
+  const auto found = objects_->find(route.next_hop_object);
+  if (!found) return out;
+  out.next_hops.clear();
+  const bool all = found->whole && !found->shape.ways.empty();
+  for (const FibNextHop& hop : all || found->shape.backup.empty() ? found->shape.ways : found->shape.backup)
+    out.next_hops.push_back({.gateway = hop.gateway, .link = hop.oif});
+  return out;
+}
+
+/// Whether the route is written as we would write it: by the group of its set, or without one.
+bool FibWriter::is_exact(SetId set, const netlink::Route& route) {
+  const NextHopId object = route.next_hop_object;
+  if (!sets_.wants_group(set)) return object == NextHopId{};
+  if (sets_.group(set) == NextHopId{} && object != NextHopId{} && !objects_->is_claimed(object)) {
+    const auto found = objects_->find(object);
+    if (found && found->whole) {
+      objects_->claim(object);
+      sets_.set_group(set, object);
+    }
+  }
+  return object != NextHopId{} && sets_.group(set) == object;
+}
+
+}  // namespace slash32::bgp
