@@ -26,7 +26,7 @@ void remove_conflist(const CleanupQuery& query, Steps& steps);
 void remove_programs(const CleanupQuery& query, Steps& steps);
 void remove_stores(const CleanupQuery& query, const std::vector<std::filesystem::path>& stores, Steps& steps);
 
-/// Protocols 133 and 134, and 132 where no pod's link is behind it.
+/// Protocols 133 and 134, and 132 where no pod's link is behind it; the next-hop objects of 134.
 void remove_routes(Steps& steps);
 void remove_tables(Steps& steps);
 /// What found.json says, and the record itself when all of it stands again.

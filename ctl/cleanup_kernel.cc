@@ -77,6 +77,35 @@ Status remove_routes_of(netlink::Bulk& kernel, const Owned& owned, Steps& steps)
   return ok();
 }
 
+/// Groups first: a single one takes along what is left without a member, and its routes.
+Status remove_objects_of(netlink::Bulk& kernel, const std::vector<netlink::NextHopObject>& objects) {
+  for (const bool groups : {true, false})
+    for (const auto& object : objects) {
+      if (object.members.empty() == groups) continue;
+      const int refused = TRY(kernel.remove_object(object.id));
+      if (refused != 0 && refused != ENOENT)
+        return sys_fail("remove next-hop object " + std::to_string(object.id.value), refused);
+    }
+  return ok();
+}
+
+/// What routes of protocol 134 referred to; a kernel before Linux 5.3 has no such thing.
+void remove_objects(netlink::Bulk& kernel, Steps& steps) {
+  const std::string what = "next-hop objects of protocol 134 (learned by BGP)";
+  std::vector<netlink::NextHopObject> ours;
+  const auto dumped = kernel.dump_objects(
+      RouteProtocol::Slash32Bgp, [&] { ours.clear(); },
+      [&](const netlink::NextHopObject& one) {
+        if (one.id >= netlink::kFirstObject && one.id <= netlink::kLastObject) ours.push_back(one);
+      });
+  if (!dumped)
+    steps.add(Outcome::Skipped, what, dumped.error().message);
+  else if (ours.empty())
+    steps.add(Outcome::Unchanged, what, "there are none");
+  else
+    steps.run(std::to_string(ours.size()) + " " + what, [&] { return remove_objects_of(kernel, ours); });
+}
+
 /// The setting as it is now; nothing where its interface is gone.
 Result<bool> is_there(const std::string& path) {
   std::error_code error;
@@ -109,6 +138,7 @@ void remove_routes(Steps& steps) {
   for (const auto& owned : kOurs)
     if (const auto done = remove_routes_of(*kernel, owned, steps); !done)
       steps.fail_with(std::string("routes of protocol ") + owned.what, done.error());
+  remove_objects(*kernel, steps);
 }
 
 void remove_tables(Steps& steps) {

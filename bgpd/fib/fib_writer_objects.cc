@@ -62,7 +62,7 @@ void FibWriter::revive() { revive_when_idle_ = true; }
 
 /// When everything is written. A next hop goes back into its groups only then: whose routes were to leave it has left.
 void FibWriter::tend_objects() {
-  for (const NextHopId group : sets_.take_unused_groups()) objects_->release(group);
+  objects_->release(sets_.take_unused_groups());
   if (learned_.table.has_work()) return;
   if (std::exchange(revive_when_idle_, false)) {
     objects_->revive();

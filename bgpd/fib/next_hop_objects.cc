@@ -13,7 +13,6 @@ using netlink::NextHopObject;
 using netlink::ObjectVerb;
 using netlink::RouteProtocol;
 
-constexpr std::uint32_t kFirstOfAll = 0x40000000;  // far from what people number by hand
 constexpr std::uint32_t kMostTables = 0x10000;
 /// Of 64 places one of weight 1 beside one of 256 gets 64/257, rounded to none. Not one place only: each holds a time
 /// that every packet through it writes.
@@ -28,7 +27,7 @@ bool is_passing(int error) {
 }  // namespace
 
 NextHopObjects::NextHopObjects(TableId table, netlink::Bulk bulk, netlink::Bulk urgent)
-    : first_(kFirstOfAll + (table.value % kMostTables) * kIds),
+    : first_(netlink::kFirstObject.value + (table.value % kMostTables) * kIds),
       usable_(table.value < kMostTables),
       bulk_(std::move(bulk)),
       urgent_(std::move(urgent)) {}
@@ -220,12 +219,15 @@ void NextHopObjects::drop_idle_members() {
   }
 }
 
-void NextHopObjects::release(NextHopId group) {
+void NextHopObjects::release(std::span<const NextHopId> groups) {
+  if (groups.empty()) return;
   const std::lock_guard lock(mutex_);
-  const auto at = groups_.find(group);
-  if (at == groups_.end()) return;
-  (void)bulk_.remove_object(group);
-  drop_group(at);
+  for (const NextHopId group : groups) {
+    const auto at = groups_.find(group);
+    if (at == groups_.end()) continue;
+    (void)bulk_.remove_object(group);  // as above
+    drop_group(at);
+  }
   drop_idle_members();
 }
 

@@ -45,8 +45,8 @@ class NextHopObjects {
   /// (ENETDOWN, say); EOPNOTSUPP: never, such routes must do without. Who cannot be reached is left out until
   /// restore().
   std::expected<netlink::NextHopId, int> make(const GroupShape& shape);
-  /// No route refers to it any more.
-  void release(netlink::NextHopId group);
+  /// No route refers to these any more.
+  void release(std::span<const netlink::NextHopId> groups);
   /// Somebody has it: a group of an earlier life that nobody claims goes with remove_unknown().
   void claim(netlink::NextHopId group);
   bool is_claimed(netlink::NextHopId group) const;

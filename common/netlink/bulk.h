@@ -36,6 +36,10 @@ struct RouteWrite {
   NextHopId next_hop_object{};  // instead of `next_hops`; 0: none
 };
 
+/// The numbers of slash32's next-hop objects, whose protocol is Slash32Bgp; far from what people number by hand.
+inline constexpr NextHopId kFirstObject{0x40000000};
+inline constexpr NextHopId kLastObject{0x7fffffff};
+
 enum class ObjectVerb : std::uint8_t {
   Create,   // exclusive: an object of that number makes it EEXIST, whosever it is
   Replace,  // of the caller's: all routes through it go there from then on. Nothing there makes it ENOENT

@@ -184,6 +184,23 @@ def test_cleanup_leaves_the_node_as_install_found_it(world):
     assert set(again.values()) == {"unchanged"}
 
 
+def test_cleanup_takes_bgpds_next_hop_objects_and_nobody_elses(world):
+    install(world)
+    first = 0x40000000 + 254 * 16384
+    world.sh(f"ip nexthop add id {first} via 10.0.1.2 dev up0 proto 134;"
+             f"ip nexthop add id {first + 1} via 10.0.1.3 dev up0 proto 134;"
+             f"ip nexthop add id {first + 2} group {first},256/{first + 1} type resilient buckets 64 proto 134;"
+             f"ip route add 10.244.2.0/24 nhid {first + 2} proto 134 metric 512;"
+             "ip nexthop add id 7 via 10.0.1.2 dev up0 proto 134;"  # no number of ours
+             f"ip nexthop add id {first + 9} via 10.0.1.2 dev up0 proto static;"
+             f"ip route add 10.99.0.0/24 nhid {first + 9} proto static")
+    done = steps(cleanup(world))
+    assert done["1 routes of protocol 134 (learned by BGP)"] == "done"
+    assert done["3 next-hop objects of protocol 134 (learned by BGP)"] == "done"
+    assert sorted(line.split()[1] for line in world.sh("ip nexthop show").stdout.splitlines()) == sorted(["7", str(first + 9)])
+    assert "10.99.0.0/24" in world.sh("ip route show proto static").stdout
+
+
 def test_settings_that_the_kernel_changes_along_with_forwarding_are_put_back_too(world):
     world.sh("echo 0 > /proc/sys/net/ipv4/conf/all/accept_redirects; echo 1 > /proc/sys/net/ipv4/conf/up0/forwarding;"
              "echo 1 > /proc/sys/net/ipv6/conf/up1/forwarding; echo 1 > /proc/sys/net/ipv4/conf/default/forwarding")
