@@ -128,6 +128,7 @@ void Daemon::start() {
                                     const TcpKeys& keys) { return listeners_.set_keys(peer, keys); },
           .order_bfd = [this](PeerId peer, const std::optional<BfdOrder>& wanted) { order_bfd(peer, wanted); },
           .discover = [this](const std::set<std::string>& interfaces) { discover(interfaces); },
+          .next_hop_died = [this](const IpAddress& address, IfIndex link) { next_hop_died(address, link); },
           .noticed = [this](const Neighbor& neighbor, const SessionEvents::Noticed& before,
                             const SessionEvents::Noticed& now) { tell_noticed(neighbor, before, now); },
           .message_recorded = [this](const Neighbor& neighbor,
@@ -229,6 +230,7 @@ void Daemon::turn() {
   tell_routes();
   neighbors_->pull();
   if (more) return work();
+  revive_next_hops();
   check_clocks(true);
   if (stopping_) stop_when_flushed();
 }

@@ -89,6 +89,8 @@ class Daemon {
   void kernel_failed(const std::string& why);
   void read_fib();
   void resolve_again();
+  void next_hop_died(const IpAddress& address, IfIndex link);
+  void revive_next_hops();
   void follow_routes();
   void announce();
   void set_aggregates();
@@ -208,6 +210,7 @@ class Daemon {
       conditions_timer_;
   Instant started_;
   bool work_posted_ = false;
+  bool revive_due_ = false;  // a next hop was taken out of the kernel's groups, ahead of the RIB
   bool met_neighbors_ = false;
   bool deferring_ = false;
   bool stopping_ = false, final_ = false, ended_ = false;

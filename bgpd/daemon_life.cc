@@ -110,6 +110,8 @@ Status Daemon::can_apply(const config::BgpdConf& conf) const {
   if (stopping_) return fail(7, "slash32-bgpd is stopping");
   if (conf.kernel.table != conf_.kernel.table)
     return fail(7, "/kernel/table: cannot change while running; restart slash32-bgpd");
+  if (conf.kernel.next_hop_objects != conf_.kernel.next_hop_objects)
+    return fail(7, "/kernel/nextHopObjects: cannot change while running; restart slash32-bgpd");
   return ok();
 }
 

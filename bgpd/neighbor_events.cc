@@ -154,6 +154,11 @@ void Neighbors::bfd_told(PeerId id, const BfdState& state, bool failed) {
     log::info("BFD", {{"peer", neighbor.conf.name},
                       {"state", std::string(to_string(state.state))},
                       {"why", state.trouble.empty() ? std::string(to_string(state.diagnostic)) : state.trouble}});
+  // The kernel's groups first: that is one message, the RIB's work is one a prefix.
+  if (failed && neighbor.up && deps_.next_hop_died) {
+    const auto& link = neighbor.conf.bind_interface;
+    deps_.next_hop_died(neighbor.conf.address, IfIndex{link ? static_cast<int>(::if_nametoindex(link->c_str())) : 0});
+  }
   // RFC 5882 section 4.3: while the peer restarts, its stale routes stay, for our C is 0.
   if (failed && neighbor.session) neighbor.session->bfd_down(std::string(to_string(state.diagnostic)));
 }

@@ -65,6 +65,8 @@ class Neighbors {
     std::function<void(PeerId, const std::optional<BfdOrder>&)> order_bfd;
     /// Looks for routers on these interfaces and no others; they come back by router_heard().
     std::function<void(const std::set<std::string>& interfaces)> discover;
+    /// BFD says that what forwards to this address over this link does so no more.
+    std::function<void(const IpAddress& address, IfIndex link)> next_hop_died = {};
     /// For show: a session's state or last errors changed.
     std::function<void(const Neighbor&, const SessionEvents::Noticed& before, const SessionEvents::Noticed& now)>
         noticed = {};

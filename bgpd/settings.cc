@@ -147,6 +147,7 @@ RibSettings rib_settings(const config::BgpdConf& conf, RouterId id, bool drainin
           .cluster_id = conf.cluster_id.value_or(id),  // RFC 4456 section 7
           .multipath = conf.kernel.multipath,
           .multipath_relax = conf.kernel.multipath_relax,
+          .backups = conf.kernel.next_hop_objects,
           .policies = conf.policies,
           .draining = draining};
 }
@@ -159,6 +160,7 @@ FibSettings fib_settings(const config::KernelConf& kernel) {
   out.max_routes = kernel.max_routes;
   out.pref_src4 = kernel.pref_src4;
   out.pref_src6 = kernel.pref_src6;
+  out.next_hop_objects = kernel.next_hop_objects;
   return out;
 }
 

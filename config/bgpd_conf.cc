@@ -132,6 +132,8 @@ Result<KernelConf> read_kernel(const JsonField& field) {
   out.multipath = TRY(field.optional("multipath", json::integer<std::uint16_t>(1, 256), out.multipath));
   out.multipath_relax = TRY(field.optional("multipathRelax", json::boolean, out.multipath_relax));
   out.max_routes = TRY(field.optional("maxRoutes", json::integer<std::uint32_t>(1), out.max_routes));
+  out.next_hop_objects =
+      TRY(field.optional("nextHopObjects", one_of<bool>({{"off", false}, {"auto", true}}), out.next_hop_objects));
   out.pref_src4 = TRY(read_source(field, "prefSrc4", AddressFamily::IPv4));
   out.pref_src6 = TRY(read_source(field, "prefSrc6", AddressFamily::IPv6));
   return out;

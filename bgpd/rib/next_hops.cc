@@ -60,9 +60,10 @@ std::vector<NextHop> NextHops::all() const {
 std::uint32_t FibGroups::intern(const FibRoute& route) {
   if (route.next_hops.empty() && !route.blackhole) return 0;
   std::uint32_t hash = mix32(route.metric ^ (route.blackhole ? 1U : 0U));
-  for (const FibNextHop& hop : route.next_hops)
-    hash = mix32(hash ^ static_cast<std::uint32_t>(std::hash<IpAddress>{}(hop.gateway)) ^
-                 mix32(static_cast<std::uint32_t>(hop.oif.value)));
+  for (const auto* hops : {&route.next_hops, &route.backup})
+    for (const FibNextHop& hop : *hops)
+      hash = mix32(hash ^ static_cast<std::uint32_t>(std::hash<IpAddress>{}(hop.gateway)) ^
+                   mix32(static_cast<std::uint32_t>(hop.oif.value)));
   const auto hash_of = [this](std::uint32_t id) { return entries_[id].hash; };
   const auto found = index_.find(hash, hash_of, [&](std::uint32_t id) { return entries_[id].route == route; });
   if (found != 0) return add_reference(found);

@@ -53,6 +53,7 @@ struct FibRoute {
   std::vector<FibNextHop> next_hops;
   std::uint32_t metric = 0;
   bool blackhole = false;
+  std::vector<FibNextHop> backup{};
   bool operator==(const FibRoute&) const = default;
 };
 
@@ -69,7 +70,7 @@ class FibGroups {
   void release(std::uint32_t id);
   FibDelta delta(const Prefix& prefix, std::uint32_t id) const {
     const FibRoute& route = entries_[id].route;
-    return {prefix, route.next_hops, route.metric, route.blackhole};
+    return {prefix, route.next_hops, route.metric, route.blackhole, route.backup};
   }
 
  private:

@@ -100,6 +100,7 @@ struct RibSettings {
   RouterId cluster_id;
   std::uint16_t multipath = 16;
   bool multipath_relax = true;  // ECMP over AS_PATHs of one length, whatever is in them
+  bool backups = false;         // a route with one next hop tells the kernel which one takes over
   std::map<std::string, config::Policy> policies;
   bool draining = false;  // what we send is to be used last, and so is what we learn (RFC 8326 section 4.2)
   bool operator==(const RibSettings&) const = default;

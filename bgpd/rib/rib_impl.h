@@ -158,6 +158,7 @@ struct Rib::Impl {
   std::optional<std::size_t> select(const Node& node, std::vector<Candidate>& candidates) const;
   Candidate candidate(const Path& path) const;
   std::uint32_t kernel_group(const Node& node, std::size_t best);
+  std::vector<FibNextHop> backup_of(const Node& node, const FibNextHop& first);
   void set_fib(std::size_t family, PrefixId id, std::uint32_t group);
   std::vector<FibDelta> take_fib_deltas();
   std::vector<FibDelta> fib() const;
@@ -231,6 +232,8 @@ struct Rib::Impl {
   std::unordered_set<Prefix> local;  // where we have a route of our own
   std::vector<Candidate> scratch;
   std::vector<FibNextHop> scratch_hops;
+  std::vector<Candidate> scratch_others;
+  std::vector<FibNextHop> scratch_backups;
 };
 
 template <class Stays>

@@ -1,5 +1,6 @@
 // Loc-RIB: which path of a prefix is used, and what the kernel is to have.
 #include <algorithm>
+#include <utility>
 
 #include "bgpd/rib/rib_impl.h"
 
@@ -104,7 +105,24 @@ std::uint32_t Rib::Impl::kernel_group(const Node& node, std::size_t best) {
   const std::size_t others = std::max<std::size_t>(settings.multipath, 1) - 1;
   if (scratch_hops.size() > others) scratch_hops.resize(others);
   scratch_hops.insert(std::ranges::lower_bound(scratch_hops, first), first);
-  return fib_groups.intern({scratch_hops, marks.kernel_metric, false});
+  auto backup = settings.backups && scratch_hops.size() == 1 ? backup_of(node, first) : std::vector<FibNextHop>{};
+  return fib_groups.intern({scratch_hops, marks.kernel_metric, false, std::move(backup)});
+}
+
+// The next hop of the path that would be best if all of those through `first` went. None where that one would discard.
+std::vector<FibNextHop> Rib::Impl::backup_of(const Node& node, const FibNextHop& first) {
+  scratch_others.clear();
+  scratch_backups.clear();
+  for (std::size_t i = 0; i < scratch.size(); ++i) {
+    if (!scratch[i].eligible || scratch[i].local) continue;
+    const FibNextHop hop = next_hops.in_kernel(sets.tag(node.paths.all()[i].accepted));
+    if (hop == first) continue;
+    scratch_others.push_back(scratch[i]);
+    scratch_backups.push_back(hop);
+  }
+  const auto next = decide(scratch_others);
+  if (!next || scratch_others[*next].attributes->marks.blackhole) return {};
+  return {scratch_backups[*next]};
 }
 
 // Takes over the reference to `group`.

@@ -95,6 +95,8 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"control_group", R"({"localAs": 1, "control": {"group": ""}})", "/control/group: "},
         Mistake{"multipath_relax", R"({"localAs": 1, "kernel": {"multipathRelax": 1}})",
                 "/kernel/multipathRelax: must be"},
+        Mistake{"next_hop_objects", R"({"localAs": 1, "kernel": {"nextHopObjects": true}})",
+                "/kernel/nextHopObjects: must be"},
         Mistake{"metric_too_low", R"({"localAs": 1, "kernel": {"metric": 128}})", "/kernel/metric: must be above 128"},
         Mistake{"table_local", R"({"localAs": 1, "kernel": {"table": 255}})", "/kernel/table: "},
         Mistake{"source_family", R"({"localAs": 1, "kernel": {"prefSrc4": "fd00::1"}})", "/kernel/prefSrc4: "},

@@ -74,7 +74,8 @@ def test_what_resets_nothing_ends_with_0(pair, ask):
 
 def test_what_would_be_refused_ends_with_1_and_its_place(pair, bgpd, ask):
     _peers, document = settled(pair, external(1))
-    for change, place in ({"localAs": 0}, "/localAs"), ({"kernel": {"table": 99}}, "/kernel/table"):
+    for change, place in ({"localAs": 0}, "/localAs"), ({"kernel": {"table": 99}}, "/kernel/table"), \
+            ({"kernel": {"nextHopObjects": "auto"}}, "/kernel/nextHopObjects"):
         pair.speaker.write({**document, **change})
         status, said = ask()
         assert status == 1 and said.count(place) >= 2, said

@@ -114,6 +114,10 @@ protocol bfd watch {{
         rows = [line.split() for line in self.sessions().splitlines() if _is_session(line)]
         return rows[0][2] if rows else None
 
+    def freeze(self):
+        """Stops it in its tracks: its connections stay, and nothing is sent."""
+        self._process.send(signal.SIGSTOP)
+
     def kill(self):
         """Ends it without a word to anybody; when."""
         self._process.kill()
