@@ -1,6 +1,5 @@
 // MRT (RFC 6396): GET /v1/mrt/table, and what comes and happens in sessions, in a file.
 #include <memory>
-#include <utility>
 
 #include "bgpd/daemon.h"
 #include "bgpd/mrt_table.h"
@@ -51,7 +50,7 @@ HttpResponse Daemon::mrt_table() {
   std::vector<MrtTable::Peer> peers;
   for (const auto& [id, neighbor] : neighbors_->all()) peers.push_back(peer_of(conf_, *neighbor));
   const auto table = std::make_shared<MrtTable>(
-      *rib_, mrt::PeerEntry{.id = router_id_, .address = IpAddress::v4(0), .asn = conf_.local_as}, std::move(peers),
+      *rib_, mrt::PeerEntry{.id = router_id_, .address = IpAddress::v4(0), .asn = conf_.local_as}, peers,
       std::chrono::system_clock::now());
   return {.status = 200,
           .body = text_of(table->head()),

@@ -2,7 +2,7 @@
 
 namespace slash32::bgp {
 
-MrtTable::MrtTable(const Rib& rib, mrt::PeerEntry self, std::vector<Peer> peers, mrt::WallTime time)
+MrtTable::MrtTable(const Rib& rib, mrt::PeerEntry self, const std::vector<Peer>& peers, mrt::WallTime time)
     : rib_(rib), collector_(self.id), entries_{self}, time_(time) {
   for (const auto& peer : peers) {
     if (entries_.size() == mrt::kMostPeers) break;

@@ -25,7 +25,7 @@ class MrtTable {
     std::array<bool, kFamilies> add_path{};  // its routes of the family come with path identifiers
   };
   /// `rib` must outlive it. Paths of who is not among `peers` are left out.
-  MrtTable(const Rib& rib, mrt::PeerEntry self, std::vector<Peer> peers, mrt::WallTime time);
+  MrtTable(const Rib& rib, mrt::PeerEntry self, const std::vector<Peer>& peers, mrt::WallTime time);
 
   /// PEER_INDEX_TABLE: the beginning.
   mrt::Bytes head() const;

@@ -118,7 +118,8 @@ AttributesPtr Rib::Impl::decoded(const RibPeerState& peer, const Prefix& prefix,
                               .external = peer.conf.external,
                               .families = peer.conf.families,
                               .extended_next_hop = true,
-                              .first_as = std::nullopt};
+                              .first_as = std::nullopt,
+                              .add_path = {}};
   std::vector<std::uint8_t> message;
   if (!encode_announcements(encoded.view(set), {&prefix, 1}, 65535, message, {})) return nullptr;
   const auto update = decode_update(std::span{message}.subspan(kHeaderSize), context);

@@ -31,8 +31,7 @@ struct TcpKeys {
   std::string md5;        // empty: none
   std::vector<AoKey> ao;  // the first one is sent with at first
   TcpKeys() = default;
-  TcpKeys(std::string md5_key) : md5(std::move(md5_key)) {}
-  TcpKeys(const char* md5_key) : md5(md5_key) {}
+  explicit TcpKeys(std::string md5_key) : md5(std::move(md5_key)) {}
   bool empty() const { return md5.empty() && ao.empty(); }
   bool operator==(const TcpKeys&) const = default;
 };

@@ -77,7 +77,7 @@ TEST_F(ListenersTest, WhatCouldNotBeOpenedBeforeIsNoReasonToRefuseSomethingElse)
 
 TEST_F(ListenersTest, AKeyThatTheNewListenerDoesNotTakeRefusesTheChange) {
   ASSERT_TRUE(change({{kHere, port_}}));
-  const auto refused = change({{kThere, port_}}, {{Prefix::host(kHere), std::string(81, 'x')}});
+  const auto refused = change({{kThere, port_}}, {{Prefix::host(kHere), TcpKeys{std::string(81, 'x')}}});
   ASSERT_FALSE(refused);
   EXPECT_TRUE(refused.error().message.starts_with("/listen/0: ")) << refused.error().message;
   EXPECT_TRUE(answers(kHere));

@@ -76,12 +76,12 @@ TEST_F(NeighborsTest, TheKeysForANewListenerAreThoseOfTheFilesOrElseTheOnesInUse
   configure();
   const auto range = conf_.dynamic_neighbors[0].range, host = Prefix::host(conf_.neighbors[0].address);
   ASSERT_TRUE(write_atomic(folder_ + "/key", "new"));
-  EXPECT_EQ(neighbors_->listen_keys(conf_), (ListenKeys{{range, "new"}, {host, "new"}}));
+  EXPECT_EQ(neighbors_->listen_keys(conf_), (ListenKeys{{range, TcpKeys{"new"}}, {host, TcpKeys{"new"}}}));
   std::filesystem::remove(folder_ + "/key");
-  EXPECT_EQ(neighbors_->listen_keys(conf_), (ListenKeys{{range, "old"}, {host, "old"}}));
+  EXPECT_EQ(neighbors_->listen_keys(conf_), (ListenKeys{{range, TcpKeys{"old"}}, {host, TcpKeys{"old"}}}));
   conf_.neighbors[0].address = IpAddress::v4(0x7F000009);
   conf_.neighbors[0].password_file = folder_ + "/long";
-  EXPECT_EQ(neighbors_->listen_keys(conf_), (ListenKeys{{range, "old"}})) << "who has no key is held";
+  EXPECT_EQ(neighbors_->listen_keys(conf_), (ListenKeys{{range, TcpKeys{"old"}}})) << "who has no key is held";
 }
 
 TEST_F(NeighborsTest, ARotatedKeyOfARangeReachesItsSessionsAfterAConfigurationThatWasRefused) {

@@ -33,7 +33,7 @@ TEST(SocketOptions, AreMadeOfTtlSecurityMultihopAndTypeOfPeer) {
     one.remote_as.asn = Asn{row.remote_as};
     one.ttl_security = row.ttl_security;
     one.multihop = row.multihop;
-    const auto options = socket_options(conf, one, "");
+    const auto options = socket_options(conf, one, TcpKeys{});
     EXPECT_EQ(options.ttl, row.ttl) << row.what;
     EXPECT_EQ(options.min_ttl, row.min_ttl) << row.what;
   }

@@ -111,7 +111,7 @@ TEST_F(NeighborsTest, TheKeyOfAnUnnumberedNeighborIsSetForTheRouterThatWasFound)
   EXPECT_TRUE(keys_.empty());
   neighbors_->router_heard("eth9", kRouter);
   EXPECT_EQ(keys_[Prefix::host(kRouter)], "secret");
-  EXPECT_EQ(neighbors_->listen_keys(conf_), (ListenKeys{{Prefix::host(kRouter), "secret"}}));
+  EXPECT_EQ(neighbors_->listen_keys(conf_), (ListenKeys{{Prefix::host(kRouter), TcpKeys{"secret"}}}));
 }
 
 TEST_F(NeighborsTest, ARouterThatIsFollowedNoMoreLeavesNoKeyOnTheListeners) {

@@ -52,7 +52,7 @@ bool refuses(const Endpoint& at) {
 TEST(Listener, HasItsMd5KeysBeforeItListens) {
   Loop loop;
   const Listener::Options options{
-      .keys = {{Prefix::host(kHere), "secret"}, {*Prefix::parse("127.0.0.0/8", true), "b"}}};
+      .keys = {{Prefix::host(kHere), TcpKeys{"secret"}}, {*Prefix::parse("127.0.0.0/8", true), TcpKeys{"b"}}}};
   calls.clear();
   const auto listener = Listener::open(loop, {kHere, 0}, {}, options);
   ASSERT_TRUE(listener) << listener.error().message;
@@ -86,7 +86,7 @@ TEST(Listener, ABoundSocketRefusesConnectionsUntilItListens) {
 
 TEST(Listener, AKeyThatCannotBeSetIsAnErrorUnlessTheCallerLooksItself) {
   Loop loop;
-  Listener::Options options{.keys = {{Prefix::host(kHere), std::string(81, 'x')}}};
+  Listener::Options options{.keys = {{Prefix::host(kHere), TcpKeys{std::string(81, 'x')}}}};
   const auto strict = Listener::open(loop, {kHere, 0}, {}, options);
   ASSERT_FALSE(strict);
   EXPECT_NE(strict.error().message.find("listen on 127.0.0.1:0: a TCP-MD5 key"), std::string::npos);

@@ -90,8 +90,8 @@ TEST(TcpKeys, AnMd5KeyIsSetReplacedAndRemovedAsBefore) {
   ASSERT_TRUE(listener);
   const auto peer = *Prefix::parse("10.1.0.1/32");
   TcpKeys known;
-  EXPECT_TRUE(change_tcp_keys(listener->get(), peer, known, "one"));
-  EXPECT_TRUE(change_tcp_keys(listener->get(), peer, known, "two"));
+  EXPECT_TRUE(change_tcp_keys(listener->get(), peer, known, TcpKeys{"one"}));
+  EXPECT_TRUE(change_tcp_keys(listener->get(), peer, known, TcpKeys{"two"}));
   EXPECT_EQ(known, TcpKeys("two"));
   EXPECT_TRUE(change_tcp_keys(listener->get(), peer, known, {}));
   EXPECT_TRUE(change_tcp_keys(listener->get(), peer, known, {})) << "gone already";
