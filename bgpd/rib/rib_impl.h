@@ -86,6 +86,8 @@ struct RibPeerState {
   std::array<InRefresh, kFamilies> in_refresh;
   std::array<bool, kFamilies> may_be_stale{};  // otherwise a sweep has nothing to find
   WorkQueue::Mark table_mark{};                // decided up to here: the initial table is in Adj-RIB-Out
+  std::size_t ahead = 0;                       // prefixes that it had decided ahead of others' tables in this
+  std::uint64_t ahead_in = 0;                  // of Impl::lulls
 };
 
 struct Rib::Impl {
@@ -144,6 +146,7 @@ struct Rib::Impl {
   Imported import(const RibPeerState& peer, const Prefix& prefix, SetId received, Refusal attributes_refusal);
   Imported apply_policy(const RibPeerState& peer, const Prefix& prefix, SetId received);
   bool is_draining(const RibPeerState& peer) const { return settings.draining || peer.conf.draining; }
+  void decide_announced(RibPeerState& peer, std::size_t family, PrefixId id);
   void assign(RibPeerState& peer, std::size_t family, PrefixId id, Path& path, const Imported& imported);
   void import_again(std::size_t family, PrefixId id);
   Imported as_last_resort(Imported imported);
@@ -214,6 +217,7 @@ struct Rib::Impl {
   FibGroups fib_groups;
   std::array<PrefixTable, kFamilies> tables{PrefixTable{AddressFamily::IPv4}, PrefixTable{AddressFamily::IPv6}};
   WorkQueue work{tables};
+  std::uint64_t lulls = 0;  // how often nothing was left to decide
   OutTables out_tables{&tables, &encoded};
   std::vector<std::unique_ptr<RibPeerState>> slots;  // [0] is nobody: our own routes
   std::vector<PeerSlot> free_slots;

@@ -14,6 +14,8 @@ namespace {
 constexpr std::ptrdiff_t kMaxPaths = 64;
 /// And all peers together.
 constexpr std::size_t kMaxPathsOfAll = 4096;
+/// Prefixes of a neighbour that go ahead of others' tables until all is decided.
+constexpr std::size_t kMostAhead = 1000;
 
 bool has_too_many_paths(const PathList& paths, PeerSlot peer) {
   return paths.size() >= kMaxPathsOfAll || std::ranges::count(paths.all(), peer, &Path::peer) >= kMaxPaths;
@@ -77,10 +79,19 @@ void Rib::Impl::announce(RibPeerState& peer, const Update::Reach& reach) {
       imported = {shared->refusal, sets.add_reference(shared->accepted)};
     }
     assign(peer, family, id, *path, imported);
-    work.push(family, id, false);
+    decide_announced(peer, family, id);
   }
   if (shared) release_set(shared->accepted);
   release_set(received);
+}
+
+// Reading is faster than deciding: a table that loads stands here in its full length. Who announces a little meanwhile
+// must not wait for it; who announces more than that waits in turn.
+void Rib::Impl::decide_announced(RibPeerState& peer, std::size_t family, PrefixId id) {
+  if (std::exchange(peer.ahead_in, lulls) != lulls) peer.ahead = 0;
+  if (peer.ahead >= kMostAhead) return work.push(family, id, false);
+  ++peer.ahead;
+  work.push_ahead(family, id);
 }
 
 // After its restart a peer may number the same paths otherwise (RFC 7911 section 3: an identifier is the sender's own).

@@ -28,6 +28,7 @@ bool Rib::Impl::run(std::size_t budget) {
   }
   bool building = false;
   for (const auto& group : groups) building |= build(*group, budget);
+  if (work.empty()) ++lulls;
   return building || !work.empty();
 }
 

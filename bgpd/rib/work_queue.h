@@ -1,5 +1,6 @@
 // The prefixes of both families that are to be decided again: what was withdrawn, lost its next hop or is our own goes
-// ahead of what was announced. A prefix stands in it once.
+// ahead of what was announced, and what a neighbour announces who says little goes ahead of others' tables. A prefix
+// stands in it once.
 #pragma once
 
 #include <array>
@@ -20,7 +21,14 @@ class WorkQueue {
     const Node::Work wanted = urgent ? Node::Work::Urgent : Node::Work::Ordinary;
     if (node.work >= wanted) return;
     node.work = wanted;
-    line(family, urgent).push(id);
+    line(family, urgent ? Line::Urgent : Line::Ordinary).push(id);
+  }
+  /// Ahead of what is in the ordinary line; what is in it already stays where it is.
+  void push_ahead(std::size_t family, PrefixId id) {
+    Node& node = (*tables_)[family].node(id);
+    if (node.work != Node::Work::None) return;
+    node.work = Node::Work::Ordinary;
+    line(family, Line::Ahead).push(id);
   }
 
   struct Item {
@@ -34,7 +42,7 @@ class WorkQueue {
       const std::size_t family = i % kFamilies;
       while (!lines_[i].empty()) {
         const PrefixId id = lines_[i].pop();
-        // It may have been served by the urgent line, and even forgotten since.
+        // It may have been served by a line before this one, and even forgotten since.
         Node& node = (*tables_)[family].node(id);
         if (!(*tables_)[family].used(id) || node.work == Node::Work::None) continue;
         node.work = Node::Work::None;
@@ -57,7 +65,7 @@ class WorkQueue {
   }
 
   /// "Everything queued until now."
-  using Mark = std::array<std::uint64_t, 2 * kFamilies>;
+  using Mark = std::array<std::uint64_t, 3 * kFamilies>;
   Mark mark() const {
     Mark mark{};
     for (std::size_t i = 0; i < lines_.size(); ++i) mark[i] = lines_[i].pushed();
@@ -71,9 +79,10 @@ class WorkQueue {
 
  private:
   static constexpr std::size_t kAhead = 8;
-  IdFifo& line(std::size_t family, bool urgent) { return lines_[(urgent ? 0 : kFamilies) + family]; }
+  enum class Line : std::uint8_t { Urgent, Ahead, Ordinary };
+  IdFifo& line(std::size_t family, Line which) { return lines_[static_cast<std::size_t>(which) * kFamilies + family]; }
   std::array<PrefixTable, kFamilies>* tables_;
-  std::array<IdFifo, 2 * kFamilies> lines_;  // urgent ones first
+  std::array<IdFifo, 3 * kFamilies> lines_;  // in the order of Line
 };
 
 }  // namespace slash32::bgp

@@ -1,10 +1,13 @@
-// What is lost goes ahead of what is announced, however much of that waits.
+// What is lost goes ahead of what is announced, however much of that waits; a little of it goes ahead of a table.
+#include <algorithm>
+
 #include "tests/bgpd/rib/world.h"
 
 namespace slash32::bgp::test {
 namespace {
 
 constexpr std::size_t kFlood = 5000, kTurn = 10;
+constexpr std::size_t kAhead = 1000;  // of a neighbour's prefixes go ahead of others' tables
 
 /// Two neighbours; the second one's only route stands in the kernel, and so many of the first one's wait.
 struct Urgency : testing::Test {
@@ -52,6 +55,26 @@ TEST_F(Urgency, ALostSessionGoesAheadOfAFloodOfAnnouncements) {
 TEST_F(Urgency, AnAnnouncementWaitsItsTurn) {
   w.say(2, announce({"10.0.0.0/16"}, route({65002, 65009}, "192.0.2.3")));
   for (const auto& delta : turn()) EXPECT_NE(delta.prefix, net("10.0.0.0/16"));
+}
+
+TEST_F(Urgency, AnAnnouncementDoesNotWaitForAllOfAnothersTable) {
+  w.say(2, announce({"10.0.0.0/16"}, route({65002, 65009}, "192.0.2.3")));
+  EXPECT_TRUE(w.rib.run(kAhead + 1)) << "the flood waits still";
+  const auto deltas = w.rib.take_fib_deltas();
+  EXPECT_EQ(std::ranges::count(deltas, net("10.0.0.0/16"), &FibDelta::prefix), 1);
+}
+
+TEST_F(Urgency, WhoAnnouncesMuchHimselfWaitsInTurn) {
+  std::vector<std::string> many;
+  for (std::size_t i = 0; i < kAhead; ++i)
+    many.push_back("30." + std::to_string(i / 256) + "." + std::to_string(i % 256) + ".0/24");
+  w.say(2, announce(many, route({65002}, "192.0.2.2")));
+  w.say(2, announce({"10.0.0.0/16"}, route({65002, 65009}, "192.0.2.3")));
+  EXPECT_TRUE(w.rib.run(kFlood + kAhead)) << "his last one waits still";
+  EXPECT_EQ(std::ranges::count(w.rib.take_fib_deltas(), net("10.0.0.0/16"), &FibDelta::prefix), 0);
+  w.settle();
+  w.say(2, announce({"10.0.0.0/16"}, route({65002}, "192.0.2.2")));
+  EXPECT_FALSE(w.rib.run(kTurn)) << "all was decided: he is one who says little again";
 }
 
 }  // namespace
