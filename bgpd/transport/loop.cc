@@ -16,7 +16,7 @@ using boost::system::error_code;
 
 struct Loop::Impl {
   asio::io_context context{1};                                              // one thread
-  std::vector<std::uint8_t> scratch = std::vector<std::uint8_t>(64 << 10);  // octets of a connection in one turn
+  std::vector<std::uint8_t> scratch = std::vector<std::uint8_t>(16 << 10);  // octets of a connection in one turn
 };
 
 Loop::Loop() : impl_(std::make_unique<Impl>()) {}
