@@ -3,7 +3,7 @@
 import json
 import time
 
-from bgpbench import daemons, fleet, report
+from bgpbench import daemons, fleet, loaded, report
 from bgpbench.report import Rounds, heading
 from bgpbench.tester import arguments
 from bgpbench.world import BARE, DIRECT, RELAY, Load, World
@@ -254,4 +254,4 @@ def idle(bench):
 
 
 ALL = {"bulk": bulk, "reset": reset, "latency": latency, "sinks": sinks, "fib": fib, "refresh": refresh, "policy": policy,
-       "idle": idle, "scale": fleet.scale}
+       "idle": idle, "scale": fleet.scale, "loaded": loaded.loaded}

@@ -6,7 +6,7 @@ import copy
 from world import routers
 from world.host import wait_until
 from world.pair import peer_address, peer_address6
-from world.speaker import ADDRESS, ADDRESS6, ASN, Speaker, neighbor
+from world.speaker import ADDRESS, ADDRESS6, ASN, POLICIES, Speaker, neighbor
 
 SOURCE, FIRST_SINK = 1, 2  # peers' numbers
 SOURCE_ASN, SINK_ASN = 65001, 65002
@@ -20,6 +20,7 @@ class Setting:
 
     reflect = dynamic = False
     paths = 1
+    only = {}  # by a peer's number: the one whose routes it is told, and no other's
 
     def __init__(self, family, sinks, fib):
         self.family, self.sinks, self.fib = family, sinks, fib
@@ -50,6 +51,18 @@ class Fleet(Setting):
         return ASN if self.reflect else FIRST_ASN + number - SOURCE
 
 
+class Loaded(Setting):
+    """Two sources with a sink each, and one who only listens. `only`: number of a peer to that of the one whose routes it is
+    told, and no other's (ours and BIRD)."""
+
+    def __init__(self, family, only):
+        super().__init__(family, 4, False)
+        self.only = only | {5: 5}  # its own: nothing
+
+    def remote_as(self, number):
+        return SINK_ASN if number in (2, 4) else SOURCE_ASN
+
+
 class Slash32:
     """slash32-bgpd."""
 
@@ -60,13 +73,15 @@ class Slash32:
         shared = {"maxPrefixes": {"in": NO_LIMIT}, "families": [f"ipv{setting.family}"], "localAddress": setting.own()}
         shared |= {"routeReflectorClient": True} if setting.reflect else {"nextHop": "self"}
         shared |= {"addPath": {"send": setting.paths}} if setting.paths > 1 else {}
-        peers = {"neighbors": [neighbor(f"p{number}", address, setting.remote_as(number), **shared)
+        policies = {f"only{one}": [{"match": {"neighbor": [f"p{one}"]}, "then": "accept"}] for one in setting.only.values()}
+        exports = {number: {"export": [f"only{one}"]} for number, one in setting.only.items()}
+        peers = {"neighbors": [neighbor(f"p{number}", address, setting.remote_as(number), **shared, **exports.get(number, {}))
                                for number, address in setting.peers()]}
         if setting.dynamic:
             one = neighbor("p", None, "internal" if setting.reflect else "external", connectRetryTime=None, passive=None, **shared)
             network = "10.9.0.0/16" if setting.family == 4 else "fd09::/64"
             peers = {"dynamicNeighbors": [{**one, "range": network, "limit": len(setting.peers())}]}
-        self._speaker = Speaker(host, binary, kernel={"install": setting.fib, "maxRoutes": NO_LIMIT}, **peers)
+        self._speaker = Speaker(host, binary, policies={**POLICIES, **policies}, kernel={"install": setting.fib, "maxRoutes": NO_LIMIT}, **peers)
 
     @staticmethod
     def is_installed():
@@ -112,9 +127,10 @@ class Bird(routers.Router):
         setting, channel = self.setting, f"ipv{self.setting.family}"
         more = "rr client;" if setting.reflect else ""
         hops = ("" if setting.reflect else "next hop self;") + (" add paths tx;" if setting.paths > 1 else "")
+        only = {number: f'where proto = "p{one}"' for number, one in setting.only.items()}
         peers = "".join(
             f"protocol bgp p{number} {{ local {setting.own()} as {ASN}; neighbor {address} as {setting.remote_as(number)};"
-            f" passive on; {more} {channel} {{ import all; export {export}; {hops} {self.tables} }}; }}\n"
+            f" passive on; {more} {channel} {{ import all; export {only.get(number, export)}; {hops} {self.tables} }}; }}\n"
             for number, address in setting.peers())
         kernel = f"protocol kernel {{ {channel} {{ export all; }}; }}" if setting.fib else ""
         return self.file("bird.conf", f"router id {ADDRESS};\nprotocol device {{ }}\n{kernel}\n{peers}")

@@ -46,6 +46,10 @@ class Tester:
         self._process.stdin.write(" ".join(str(word) for word in words) + "\n")
         self._process.stdin.flush()
 
+    def has_answer(self):
+        """Whether answer() would not wait."""
+        return bool(select.select([self._process.stdout], [], [], 0)[0])
+
     def answer(self, timeout):
         """The next answer."""
         if not select.select([self._process.stdout], [], [], timeout)[0]:

@@ -13,7 +13,7 @@
 namespace bench {
 namespace {
 
-constexpr double kKeepalive = 10;                      // seconds
+constexpr double kKeepalive = 10;                      // seconds; with a shorter hold time a ninth of that
 constexpr std::size_t kBuffer = std::size_t{1} << 20;  // one reading
 constexpr std::uint64_t kOther = 0xffffffff;           // epoll's word for what is no session
 
@@ -46,7 +46,9 @@ bool Loop::step(double deadline, int other) {
   const double time = now();
   if (time >= next_keepalive_) {
     for (Session* session : sessions_) session->keepalive();
-    next_keepalive_ = time + kKeepalive;
+    double period = kKeepalive;
+    for (const Session* session : sessions_) period = std::min(period, session->settings().hold / 9.0);
+    next_keepalive_ = time + period;
   }
   const double wait = std::min(deadline, next_keepalive_) - time;
   std::array<epoll_event, 64> events{};

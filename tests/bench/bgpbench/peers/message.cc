@@ -166,12 +166,12 @@ std::uint32_t hash(const Attributes& a, const Expectation& expected) {
 
 }  // namespace
 
-Stream open_message(std::uint32_t asn, std::uint32_t router_id, bool ipv6, bool add_path) {
+Stream open_message(std::uint32_t asn, std::uint32_t router_id, bool ipv6, std::uint16_t hold, bool add_path) {
   Stream out;
   const std::size_t at = begin(out, Type::Open);
   out.push_back(4);
   u16(out, asn > 0xffff ? 23456 : asn);  // RFC 6793 section 4.2.2
-  u16(out, 90);
+  u16(out, hold);
   u32(out, router_id);
   const std::uint8_t afi = ipv6 ? 2 : 1;
   // Multiprotocol, route refresh, four-octet AS; and graceful restart without a family, which asks for End-of-RIB and

@@ -20,8 +20,8 @@ enum class Type : std::uint8_t { Open = 1, Update = 2, Notification = 3, Keepali
 inline std::size_t size_of(const std::uint8_t* message) { return std::size_t{message[16]} << 8 | message[17]; }
 inline Type type_of(const std::uint8_t* message) { return static_cast<Type>(message[18]); }
 
-/// `add_path`: the peer wants to be told several paths, and sends one (RFC 7911).
-Stream open_message(std::uint32_t asn, std::uint32_t router_id, bool ipv6, bool add_path);
+/// `hold` in seconds. `add_path`: the peer wants to be told several paths, and sends one (RFC 7911).
+Stream open_message(std::uint32_t asn, std::uint32_t router_id, bool ipv6, std::uint16_t hold, bool add_path);
 Stream keepalive_message();
 Stream refresh_message(bool ipv6);
 void put_announcements(bool ipv6, const AttributeSet& set, std::uint32_t asn, const Address& next_hop,

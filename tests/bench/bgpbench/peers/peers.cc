@@ -25,6 +25,7 @@ Peers::Peers(const Options& options)
       ipv6_(workload_.ipv6),
       raw_(options.number("raw", 0) != 0),
       direct_(options.text("speaker") == "direct"),
+      hold_(static_cast<std::uint16_t>(options.number("hold", 90))),
       port_(static_cast<std::uint16_t>(options.number("port", 179))),
       base_(parse_address(options.text("base"))) {
   raw_ = raw_ || direct_;
@@ -42,7 +43,8 @@ Session::Settings Peers::settings_of(std::uint32_t number, std::uint32_t asn) co
           .asn = asn,
           .router_id = 0x0a090100 + number,
           .ipv6 = ipv6_,
-          .raw = raw_};
+          .raw = raw_,
+          .hold = hold_};
 }
 
 void Peers::make_sessions(const Options& options) {
@@ -82,6 +84,7 @@ void Peers::order(const std::string& line) {
   }
   if (!(words >> timeout)) die("what is '" + line + "'?");
   if (verb == "connect") return connect(timeout);
+  if (verb == "listen") return listen(timeout);
   if (verb == "idle") return print(measure([] {}, [] { return false; }, timeout));
   if (verb == "announce") return tell(announce_, true, timeout);
   if (verb == "withdraw") return tell(withdraw_, false, timeout);
@@ -233,6 +236,22 @@ double Peers::one_change(std::size_t number, bool there, double timeout) {
     return std::ranges::all_of(tables_, [&](const auto& table) { return table->state(number) == want; });
   };
   return loop_.run(done, start + timeout) ? now() - start : -1;
+}
+
+/// How long the speaker was silent towards the source at most, and how long this process itself was kept from running:
+/// it does nothing but wake up.
+void Peers::listen(double seconds) {
+  constexpr double kTick = 0.005;
+  Session& source = *sources_.front();
+  source.begin_listening();
+  double stall = 0;
+  for (const double end = now() + seconds; now() < end;) {
+    const double tick = now() + kTick;
+    (void)loop_.run([] { return false; }, tick);
+    stall = std::max(stall, now() - tick);
+  }
+  std::printf("{\"done\": %s, \"silence\": %.6f, \"stall\": %.6f, \"trouble\": \"%s\"}\n",
+              source.state() == State::Established ? "true" : "false", source.silence(), stall, trouble().c_str());
 }
 
 /// latency SAMPLES TIMEOUT: each announces one prefix and withdraws it again, with a pause of 1 to 3 ms before each.

@@ -17,7 +17,8 @@ namespace bench {
 class Peers {
  public:
   /// Options: those of make_workload(); base: the address before the first peer's; speaker: an address, or "direct" for
-  /// none; speaker_asn; port; sinks; raw=1: no BGP session, whoever is there passes bytes on.
+  /// none; speaker_asn; port; sinks; raw=1: no BGP session, whoever is there passes bytes on;
+  /// hold: seconds.
   explicit Peers(const Options& options);
   /// Until standard input ends or says "quit".
   void serve();
@@ -45,6 +46,7 @@ class Peers {
   void reset(double timeout);
   void refresh(double timeout);
   void latency(std::istringstream& words);
+  void listen(double seconds);
   double one_change(std::size_t number, bool there, double timeout);
   std::string trouble() const;
 
@@ -53,6 +55,7 @@ class Peers {
   std::vector<std::uint32_t> expected_;
   std::vector<std::uint32_t> extra_;  // communities that the speaker adds
   bool ipv6_ = false, raw_ = false, direct_ = false;
+  std::uint16_t hold_ = 90;
   std::uint16_t port_ = 179;
   std::uint32_t speaker_asn_ = 0;
   Address base_, speaker_;

@@ -1,4 +1,5 @@
-// Sessions as plain as a tester needs them: hold time 90, a KEEPALIVE every 10 s, no timer watches the speaker.
+// Sessions as plain as a tester needs them: hold time 90 and a KEEPALIVE every 10 s unless told otherwise, no timer
+// watches the speaker.
 #include "tests/bench/bgpbench/peers/session.h"
 
 #include <fcntl.h>
@@ -107,7 +108,7 @@ void Session::start(slash32::UniqueFd fd) {
   pending_ = {};
   trouble_.clear();
   state_ = settings_.raw ? State::Established : State::Greeting;
-  open_ = open_message(settings_.asn, settings_.router_id, settings_.ipv6, settings_.add_path);
+  open_ = open_message(settings_.asn, settings_.router_id, settings_.ipv6, settings_.hold, settings_.add_path);
 }
 
 void Session::close() {
@@ -168,6 +169,8 @@ void Session::on_readable(std::span<std::uint8_t> buffer) {
 }
 
 void Session::on_message(std::span<const std::uint8_t> message) {
+  silence_ = std::max(silence_, now() - heard_);
+  heard_ = now();
   switch (type_of(message.data())) {
     case Type::Open:
       send_now(keepalive_message());

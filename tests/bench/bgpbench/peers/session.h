@@ -2,6 +2,7 @@
 // the floors. All of them live in one epoll loop on one thread.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -28,7 +29,8 @@ class Session {
     std::uint32_t router_id = 0;
     bool ipv6 = false;
     bool raw = false;
-    bool add_path = false;  // takes several paths to a prefix, sends one
+    std::uint16_t hold = 90;  // seconds; a KEEPALIVE every ninth part
+    bool add_path = false;    // takes several paths to a prefix, sends one
   };
   /// A sink has a table and reads by `reader`; both must outlive it. A source has neither and heeds no UPDATE.
   Session(Settings settings, Table* table, Reader* reader)
@@ -61,6 +63,12 @@ class Session {
   /// Reads once, into `buffer`, which is large and shared.
   void on_readable(std::span<std::uint8_t> buffer);
   void keepalive();
+  /// The longest time between two messages of the speaker since begin_listening(), in seconds.
+  double silence() const { return std::max(silence_, now() - heard_); }
+  void begin_listening() {
+    heard_ = now();
+    silence_ = 0;
+  }
 
  private:
   void on_message(std::span<const std::uint8_t> message);
@@ -74,6 +82,7 @@ class Session {
   std::size_t updates_ = 0;  // of this connection
   slash32::UniqueFd fd_;
   std::uint64_t life_ = 0;
+  double heard_ = 0, silence_ = 0;
   State state_ = State::Closed;
   bool end_of_rib_ = false;
   std::string trouble_;
