@@ -250,8 +250,9 @@ TEST_F(FibGroups, ComeBackAfterSomebodyFlushedThem) {
   fib.apply(protected_routes());
   ASSERT_TRUE(settled(fib, 4));
   sh("for id in $(ip -N nexthop show proto 134 | grep group | cut -d' ' -f2); do ip nexthop del id $id; done");
-  EXPECT_TRUE(eventually([&] { return count("ip route show proto 134 | grep -v nexthop") == 2 && goes("fd00:1::9", "up1"); }))
-      << everything();
+  EXPECT_TRUE(eventually([&] {
+    return count("ip route show proto 134 | grep -v nexthop") == 2 && goes("fd00:1::9", "up1");
+  })) << everything();
   EXPECT_TRUE(settled(fib, 4));
 }
 
