@@ -190,6 +190,10 @@ std::vector<std::string> Daemon::conditions() const {
   if (!kernel_trouble_.empty()) out.push_back("the kernel cannot be read: " + kernel_trouble_);
   const auto fib = fib_.status();
   if (fib.over_limit) out.push_back("kernel.maxRoutes is reached: further routes are not installed");
+  if (fib.without_objects)
+    out.push_back(
+        "kernel.nextHopObjects: all routes name their next hops themselves; this kernel has no such objects "
+        "(Linux 5.3), or kernel.table is above 65535");
   if (!fib.forward_drop_trouble.empty())
     out.push_back("packets for unused addresses (originate.prefixes[].dropForwarded) are not dropped: " +
                   fib.forward_drop_trouble);
@@ -252,7 +256,8 @@ HttpResponse Daemon::status() {
                           {"pending", fib.pending},
                           {"conflicts", fib.conflicts},
                           {"overLimit", fib.over_limit},
-                          {"stale", fib.stale}}},
+                          {"stale", fib.stale},
+                          {"nextHopGroups", fib.groups}}},
                         {"conditions", conditions()}});
 }
 

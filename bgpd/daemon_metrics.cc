@@ -245,6 +245,8 @@ void Daemon::put_table_metrics(MetricsText& out) const {
   out.sample({}, fib.stale);
   out.family("fib_conflicts", Gauge, "Places of ours where another program's route stands.");
   out.sample({}, fib.conflicts);
+  out.family("fib_next_hop_groups", Gauge, "Groups of next-hop objects that routes refer to (kernel.nextHopObjects).");
+  out.sample({}, fib.groups);
   out.family("fib_over_limit", Gauge, "1 when kernel.maxRoutes is reached.");
   out.sample({}, fib.over_limit ? 1 : 0);
 }

@@ -49,6 +49,7 @@ struct FibStatus {
   bool stale_marked = false;  // routes of an earlier life are still kept
   std::uint64_t stale = 0;
   std::uint64_t groups = 0;          // of next-hop objects
+  bool without_objects = false;      // asked for, but this kernel has none, or the table has no numbers for them
   std::string forward_drop_trouble;  // empty, or why not everything that set_forward_drops() wants is dropped
   bool busy = false;                 // orders are not yet obeyed, or writes not yet answered
 };

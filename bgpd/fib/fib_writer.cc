@@ -342,6 +342,7 @@ FibStatus FibWriter::status() const {
           .stale_marked = c.stale > 0,
           .stale = c.stale,
           .groups = sets_.use_of_groups() ? objects_->groups() : 0,
+          .without_objects = settings_.next_hop_objects && !sets_.use_of_groups(),
           .forward_drop_trouble = {}};
 }
 

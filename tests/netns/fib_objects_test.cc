@@ -147,6 +147,17 @@ class FibGroups : public FibWorld {
   static std::string everything() { return routes("proto 134") + routes6("proto 134") + objects(); }
 };
 
+TEST_F(FibGroups, AreSaidToBeMissingWhereTheTableHasNoNumbersForThem) {
+  auto settings = kGroups;
+  settings.table = TableId{70'000};
+  auto fib = open(settings);
+  fib.apply(protected_routes());
+  ASSERT_TRUE(settled(fib, 4));
+  EXPECT_TRUE(fib.status().without_objects);
+  EXPECT_EQ(fib.status().groups, 0U);
+  EXPECT_THAT(objects(), IsEmpty());
+}
+
 TEST_F(FibGroups, StandForRoutesThatCouldOutliveANextHopAndForNoOthers) {
   auto fib = open(kGroups);
   auto deltas = protected_routes();
@@ -154,6 +165,7 @@ TEST_F(FibGroups, StandForRoutesThatCouldOutliveANextHopAndForNoOthers) {
   fib.apply(std::move(deltas));
   ASSERT_TRUE(settled(fib, 5));
   EXPECT_EQ(fib.status().groups, 4U);
+  EXPECT_FALSE(fib.status().without_objects);
   EXPECT_THAT(routes("10.3.0.0/24"), Not(HasSubstr("nhid")));
   EXPECT_THAT(routes("10.1.0.0/24"), HasSubstr("nhid"));
   EXPECT_THAT(routes6("fd00:2::/64"), HasSubstr("nhid"));
