@@ -151,11 +151,17 @@ def fixture_node(archive):
 
 
 def in_container(node, *argv, options=(), check=True):
-    """`ctr run` with the node's network and a root that cannot be written."""
+    """`ctr run` with the node's network and a root that cannot be written. What it prints goes through a file: ctr itself
+    may be gone before it has copied what a short program said."""
     in_container.count += 1
     name = f"c{in_container.count}"
-    return node.run("ctr", "run", "--rm", "--snapshotter", "native", "--net-host", "--read-only",
+    printed = f"/run/{name}.printed"
+    done = node.run("ctr", "run", "--rm", "--snapshotter", "native", "--net-host", "--read-only",
+                    "--log-uri", f"file://{printed}",
                     "--cgroup", f"{cgroup_parent(node.lab.mark)}/{name}", *options, NAME, name, *argv, check=check)
+    with open(path_of(node.pid, printed), encoding="utf-8") as file:
+        done.stdout = file.read()
+    return done
 
 
 in_container.count = 0
