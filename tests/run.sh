@@ -22,7 +22,7 @@ kubernetes_build=
 clusters=
 clean_up() {
   [ -z "$kubernetes_build" ] || kill -- "-$kubernetes_build" 2> /dev/null
-  [ -z "$clusters" ] || { kill -INT -- "-$clusters" 2> /dev/null; finish_clusters; }
+  [ -z "$clusters" ] || end_clusters
   rm -rf "$results"
 }
 trap clean_up EXIT
@@ -35,8 +35,10 @@ stage() {
   local name=$1
   shift
   say "$name"
-  "$@" || echo "$name" >> "$results/broken"
+  "$@" || broke "$name"
 }
+# In a file, for stages that run beside others; a disk that is full must not make a failure a success.
+broke() { echo "$1" >> "$results/broken" || { echo "tests/run.sh: $1 failed, and $results cannot be written" >&2; exit 1; }; }
 # Beside the clusters' tests a build has what they leave of the processors, which is most of it: they mostly wait.
 build() {  # PRESET [TARGETS]
   cmake --preset "$1" > "$results/configure-$1.log" 2>&1 || { cat "$results/configure-$1.log"; return 1; }
@@ -80,8 +82,17 @@ start_clusters() {
   clusters=$!
   set +m
 }
+# Asked to clean up first. An interrupt is ignored by whoever was started without job control, as all of us may be.
+end_clusters() {
+  local signal
+  for signal in INT TERM KILL; do
+    kill -"$signal" -- "-$clusters" 2> /dev/null
+    timeout 30 tail --pid="$clusters" -f /dev/null && break
+  done
+  finish_clusters
+}
 finish_clusters() {
-  wait "$clusters"
+  wait "$clusters" || broke "what ran beside the other tests"
   cat "$results/clusters.log"
   clusters=
   kubernetes_build=
@@ -114,13 +125,13 @@ wants root && stage "root tests" ctest --test-dir build/dev -L root --output-on-
 wants netns && stage "build what namespace tests run" build dev --target call_tracer kube_watch kube_lease bgp_bench_peers
 wants netns && stage "namespace tests" pytest netns tests/netns tests/survival tests/agent
 wants netns && stage "CNI conformance" pytest conformance tests/cni-conformance
-wants interop && stage "interoperation tests" pytest interop tests/interop
-if [ -n "$clusters" ]; then
+if [ -n "$clusters" ]; then  # before what counts milliseconds
   say "end-to-end and Kubernetes tests, which ran beside the others"
   finish_clusters
 fi
+wants interop && stage "interoperation tests" pytest interop tests/interop
 
 say "summary"
-touch "$results/broken"
+touch "$results/broken" || exit 1
 mapfile -t broken < "$results/broken"
 /usr/bin/python3 tests/support/summary.py --expected-skips "$expected_skips" "$results" "${broken[@]}"

@@ -40,9 +40,11 @@ bool is_martian(const Prefix& prefix) {
 Refusal Guard::check(const Prefix& prefix, bool external, const config::Allow& allow) const {
   if (prefix.is_default()) return allow.default_route ? Refusal::None : Refusal::DefaultRoute;
   if (prefix.is_host() && live_pods_.contains(prefix)) return Refusal::LivePod;
-  if (own_ranges_.has(prefix)) return Refusal::OwnRange;
-  if (own_ranges_.any_inside(prefix)) return Refusal::CoversOwnRange;
-  if (external && !allow.own_ranges && own_ranges_.any_around(prefix)) return Refusal::InsideOwnRange;
+  if (own_ranges_.overlaps(prefix)) {
+    if (own_ranges_.has(prefix)) return Refusal::OwnRange;
+    if (own_ranges_.any_inside(prefix)) return Refusal::CoversOwnRange;
+    if (external && !allow.own_ranges) return Refusal::InsideOwnRange;
+  }
   if (!allow.martians && is_martian(prefix)) return Refusal::Martian;
   if (external && !allow.connected && connected_.any_around(prefix)) return Refusal::Connected;
   if (external && guarded_.any_around(prefix)) return Refusal::GuardedRange;

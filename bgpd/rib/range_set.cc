@@ -29,9 +29,15 @@ bool RangeSet::any_inside(const Prefix& prefix) const {
   return next != all_.end() && covers(prefix, *next);
 }
 
-bool RangeSet::any_around(const Prefix& prefix) const {
+bool RangeSet::lies_inside(const Prefix& prefix) const {
   const auto after = std::ranges::upper_bound(outermost_, prefix);
   return after != outermost_.begin() && covers(*std::prev(after), prefix);
+}
+
+bool RangeSet::touches(const Prefix& prefix) const {
+  const auto after = std::ranges::upper_bound(outermost_, prefix);
+  return (after != outermost_.begin() && covers(*std::prev(after), prefix)) ||
+         (after != outermost_.end() && covers(prefix, *after));
 }
 
 std::vector<Prefix> RangeSet::difference(const RangeSet& a, const RangeSet& b) {

@@ -19,8 +19,9 @@ class RangeSet {
   /// Whether a range equals the prefix or lies inside it.
   bool any_inside(const Prefix& prefix) const;
   /// Whether a range equals the prefix or covers it.
-  bool any_around(const Prefix& prefix) const;
-  bool overlaps(const Prefix& prefix) const { return any_inside(prefix) || any_around(prefix); }
+  bool any_around(const Prefix& prefix) const { return !all_.empty() && lies_inside(prefix); }
+  /// Whether any of the three holds, by one search. Asked of every route, mostly with no range at all.
+  bool overlaps(const Prefix& prefix) const { return !all_.empty() && touches(prefix); }
 
   /// What is in one of them only.
   static std::vector<Prefix> difference(const RangeSet& a, const RangeSet& b);
@@ -28,6 +29,9 @@ class RangeSet {
   bool operator==(const RangeSet& other) const { return all_ == other.all_; }
 
  private:
+  bool lies_inside(const Prefix& prefix) const;
+  bool touches(const Prefix& prefix) const;
+
   std::vector<Prefix> all_;
   std::vector<Prefix> outermost_;  // those that no other one covers: of these at most one can cover a prefix
 };

@@ -60,6 +60,7 @@ TEST(RangeSet, SaysWhatALookAtEveryRangeSays) {
       ASSERT_EQ(set.has(p), any([&](const Prefix& r) { return r == p; })) << p.to_string();
       ASSERT_EQ(set.any_inside(p), any([&](const Prefix& r) { return p.contains(r); })) << p.to_string();
       ASSERT_EQ(set.any_around(p), any([&](const Prefix& r) { return r.contains(p); })) << p.to_string();
+      ASSERT_EQ(set.overlaps(p), any([&](const Prefix& r) { return r.overlaps(p); })) << p.to_string();
     }
   }
 }
