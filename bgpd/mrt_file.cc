@@ -56,8 +56,6 @@ Status append_whole(int fd, const std::string& path, std::string_view bytes) {
   return fail(in(path, std::move(done).error()));
 }
 
-}  // namespace
-
 /// One before it is lost. Error: why it could not be renamed; then it stays as it is.
 Status set_aside(const std::string& path) {
   if (::rename(path.c_str(), (path + ".1").c_str()) != 0) return sys_fail("rename " + path + " to " + path + ".1");
@@ -70,6 +68,8 @@ Result<bool> would_pass(int fd, const std::string& path, std::uint64_t limit, st
   if (::fstat(fd, &found) != 0) return sys_fail("look at " + path);
   return limit > 0 && found.st_size > 0 && static_cast<std::uint64_t>(found.st_size) + more > limit;
 }
+
+}  // namespace
 
 struct MrtFile::Shared {
   explicit Shared(Settings given) : settings(std::move(given)) {}

@@ -133,8 +133,8 @@ class Neighbors {
   const Neighbor* find(const std::string& name) const;
   /// Ranges from which nobody is accepted now, and why: their key cannot be had.
   const std::map<Prefix, std::string>& held_ranges() const { return held_ranges_; }
-  /// Calls that were refused, by why: "misplaced", "rangeFull", "notConnected", "tooMany", "socketOptions", "held",
-  /// "unknown".
+  /// Calls that were refused, by why: "misplaced", "rangeFull", "notConnected", "tooMany", "notNow", "socketOptions",
+  /// "held", "unknown".
   const std::map<std::string_view, std::uint64_t>& refused_calls() const { return refused_calls_; }
   /// Says whose routes were not sent because their attributes fit no message. To be called every few seconds.
   void tell_too_long();
@@ -210,7 +210,7 @@ class Neighbors {
   LoopTimer range_retry_;                                // while there are held ones
   std::map<std::string_view, std::uint64_t> refused_calls_{{"misplaced", 0}, {"rangeFull", 0},     {"notConnected", 0},
                                                            {"tooMany", 0},   {"socketOptions", 0}, {"held", 0},
-                                                           {"unknown", 0}};
+                                                           {"notNow", 0},    {"unknown", 0}};
   LogLimit refusals_;  // by neighbour or range
   LogLimit too_long_;  // by neighbour
   LoopTimer say_again_;

@@ -74,7 +74,11 @@ void Neighbors::accept_dynamic(UniqueFd fd, const Endpoint& remote, const Endpoi
   const std::string whose = best->range.to_string();
   const std::string from = remote.address.to_string();
   const auto link = link_of(remote);
-  if (is_of_link(remote.address) && (link.empty() || best->settings.bind_interface.value_or(link) != link)) return;
+  if (is_of_link(remote.address) && (link.empty() || best->settings.bind_interface.value_or(link) != link)) {
+    refuse("misplaced", whose,
+           from + " came by " + (link.empty() ? "a link that is gone" : link + ", not bindInterface"));
+    return;
+  }
   if (const auto why = misplaced(fd.get(), best->settings, local); !why.empty()) {
     refuse("misplaced", whose, from + " " + why);
     return;
@@ -101,7 +105,7 @@ void Neighbors::accept_dynamic(UniqueFd fd, const Endpoint& remote, const Endpoi
 
 void Neighbors::refuse(std::string_view reason, const std::string& whose, const std::string& why) {
   ++refused_calls_[reason];
-  say(refusals_, whose, why, 1);
+  if (!why.empty()) say(refusals_, whose, why, 1);
 }
 
 void Neighbors::say(LogLimit& limit, const std::string& whose, const std::string& why, std::uint64_t times) {

@@ -11,7 +11,8 @@
 namespace slash32::plugin {
 
 /// A link that is being removed, and with it its peer. A child process waits for all of it: it holds no descriptor of
-/// ours and no lock, and nothing is lost when the caller is killed. Until finish() the caller has time for other work.
+/// ours and no lock, and nothing is lost when the caller is killed. Until finish() the caller has time for other work,
+/// though not for what is judged by errno: it shares our memory, and on Linux before 5.9 a call of it fails.
 class LinkRemoval {
  public:
   /// Starts. What cannot be started now (there can be no child) is done by finish(), whose wait is then the caller's.

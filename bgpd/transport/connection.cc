@@ -100,13 +100,16 @@ struct TcpConnection::Impl : std::enable_shared_from_this<Impl> {
   /// Where the inbox is full there is more: it is fetched into the place that all connections share, so that a table
   /// comes in large pieces.
   void take(std::span<const std::uint8_t> bytes) {
-    if (closing) return;  // it only waits for FIN
-    if (bytes.size() < inbox.size()) return events.bytes(bytes);
+    if (bytes.size() < inbox.size()) {
+      if (!closing) events.bytes(bytes);
+      return;
+    }
     const auto all = loop.scratch();
     std::ranges::copy(bytes, all.begin());
     const auto more = all.subspan(bytes.size());
     const auto got = ::recv(socket.native_handle(), more.data(), more.size(), MSG_DONTWAIT);
     const int error = got < 0 ? errno : 0;
+    if (closing) return;                   // it only waits for FIN, and for that all before it is to be read
     const auto self = shared_from_this();  // the callback may let go of us
     events.bytes(all.first(bytes.size() + static_cast<std::size_t>(std::max<ssize_t>(got, 0))));
     // The kernel tells an error once. The end (0) it tells again.

@@ -58,7 +58,10 @@ void NeighborSession::accept(UniqueFd fd) {
   }
   auto [id, actions] = peer_.on_accepted(loop_.now());
   const auto* refused = actions.empty() ? nullptr : std::get_if<act::Close>(&actions.front());
-  if (refused && refused->id == id) return carry_out(std::move(actions));  // closed at once: no FIN is waited for
+  if (refused && refused->id == id) {  // closed at once: no FIN is waited for
+    refused_for("notNow", "");
+    return carry_out(std::move(actions));
+  }
   connections_.emplace(id, TcpConnection::adopt(loop_, std::move(fd), events_for(id)));
   connected_.insert(id);
   carry_out(std::move(actions));

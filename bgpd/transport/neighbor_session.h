@@ -44,7 +44,8 @@ struct SessionEvents {
     bool operator==(const Noticed&) const = default;
   };
   std::function<void(const Noticed& before, const Noticed& now)> noticed = {};
-  /// An incoming connection is closed at once: "tooMany" or "socketOptions", and the same for people.
+  /// An incoming connection is closed at once: "tooMany", "socketOptions" or "notNow", and the same for people
+  /// where it is worth a line.
   std::function<void(std::string_view reason, const std::string& why)> call_refused = {};
   /// While set_recording() is on.
   std::function<void(const act::MessageRecorded&)> message_recorded = {};

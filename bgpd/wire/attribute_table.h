@@ -48,6 +48,7 @@ struct Collected {
   std::optional<MpUnreach> unreach;
   std::optional<AsPath> as4_path;
   std::optional<Aggregator> as4_aggregator;
+  std::uint8_t as4_partial = 0;  // bits of namespace `partial`, of the AS4 attributes: they count where those do
 };
 
 /// What is wrong with an attribute's value; the row says what that means.

@@ -80,26 +80,28 @@ bool counts_from(From from, const DecodeContext& context) {
 }
 
 /// RFC 4271 section 5: Partial of an attribute that we know is kept, to be sent on.
-void keep_partial(const RawAttribute& raw, PathAttributes& out) {
+void keep_partial(const RawAttribute& raw, Collected& out) {
   switch (raw.type) {
     case attribute::kAggregator:
+      out.common.partial |= partial::kAggregator;
+      break;
     case attribute::kAs4Aggregator:
-      out.partial |= partial::kAggregator;
+      out.as4_partial |= partial::kAggregator;
       break;
     case attribute::kCommunities:
-      out.partial |= partial::kCommunities;
+      out.common.partial |= partial::kCommunities;
       break;
     case attribute::kExtendedCommunities:
-      out.partial |= partial::kExtendedCommunities;
+      out.common.partial |= partial::kExtendedCommunities;
       break;
     case attribute::kLargeCommunities:
-      out.partial |= partial::kLargeCommunities;
+      out.common.partial |= partial::kLargeCommunities;
       break;
     case attribute::kOnlyToCustomer:
-      out.partial |= partial::kOnlyToCustomer;
+      out.common.partial |= partial::kOnlyToCustomer;
       break;
     case attribute::kAs4Path:
-      out.partial |= partial::kAs4Path;
+      out.as4_partial |= partial::kAs4Path;
       break;
     default:  // well-known or non-transitive: the bit means nothing (section 4.3); kept as octets: it stands there
       break;
@@ -122,7 +124,7 @@ void read_known(const RawAttribute& raw, const AttributeRule& rule, const Decode
                  named(raw) + " " + std::string{malformed->why} + " (RFC 7606 section 7)", malformed->subcode,
                  raw.whole);
   else if ((raw.flags & attribute_flag::kPartial) != 0)
-    keep_partial(raw, out.common);
+    keep_partial(raw, out);
 }
 
 /// RFC 7606 section 3(g).
@@ -183,10 +185,14 @@ void read_attributes(const Sections& s, std::span<const std::uint8_t> body, cons
 void undo_as_trans(Collected& c) {
   auto& aggregator = c.common.aggregator;
   if (aggregator && c.as4_aggregator) {
-    if (aggregator->asn.value != kAsTrans) return;  // both AS4 attributes are then ignored
+    if (aggregator->asn.value != kAsTrans) return;  // both AS4 attributes are then ignored, and so is their Partial
     aggregator = c.as4_aggregator;
+    c.common.partial |= c.as4_partial & partial::kAggregator;
   }
-  if (c.as4_path) c.common.as_path = merge_as4_path(c.common.as_path, *c.as4_path);
+  if (c.as4_path) {
+    c.common.as_path = merge_as4_path(c.common.as_path, *c.as4_path);
+    c.common.partial |= c.as4_partial & partial::kAs4Path;
+  }
 }
 
 bool negotiated(const std::optional<AddressFamily>& family, const DecodeContext& context) {

@@ -53,6 +53,8 @@ def test_without_policies_no_route_comes_in_on_either_side(pair, other):
     wait_until(made.has_heard_us, 20, lambda: logs(pair))
     assert not made.has_route(RANGE) and not made.has_route(RANGE6), "it takes nothing"
     families = lambda: pair.speaker.neighbor("router")["families"].values()
+    # Both of its End-of-RIBs: then it has said what it says.
+    wait_until(lambda: pair.speaker.neighbor("router")["messages"]["updatesIn"] >= 2, 20, lambda: logs(pair))
     assert [family["received"] for family in families()] == [0, 0], "it says nothing"
     made.allow()
     for prefix in (RANGE, RANGE6):

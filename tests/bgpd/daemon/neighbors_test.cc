@@ -129,6 +129,11 @@ TEST_F(NeighborsTest, CallsThatAreRefusedAreCountedByWhy) {
   call();
   call();
   EXPECT_EQ(neighbors_->refused_calls().at("misplaced"), 2U);
+  conf_.neighbors[0].local_address.reset();
+  configure();
+  ASSERT_TRUE(neighbors_->disable(neighbors_->all().begin()->first, ""));
+  call();
+  EXPECT_EQ(neighbors_->refused_calls().at("notNow"), 1U);
   conf_.neighbors.clear();
   conf_.dynamic_neighbors[0].limit = 0;
   configure();

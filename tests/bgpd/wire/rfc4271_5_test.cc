@@ -108,6 +108,15 @@ TEST(Rfc4271_5, PartialOfAs4AttributesGoesOn) {
   EXPECT_EQ(flags_of(to_four_octets, attribute::kAs4Path), 0);
 }
 
+TEST(Rfc4271_5, PartialOfAs4AttributesThatDoNotCountIsNotKept) {
+  // AGGREGATOR names a true AS: RFC 6793 section 4.2.3 has both AS4 attributes ignored.
+  const PathAttributes ignored =
+      read(hex("c0 07 06 fde9 0a000001 e0 11 0a 02 02 0000fde9 00010001 e0 12 08 00010001 0a000001"), false);
+  EXPECT_EQ(ignored.partial, 0);
+  EXPECT_EQ(flags_of(written(ignored), attribute::kAggregator), 0xc0);
+  EXPECT_EQ(read(hex("e0 12 08 00010001 0a000001"), false).partial, 0) << "AS4_AGGREGATOR without AGGREGATOR";
+}
+
 TEST(Rfc5701_2, Ipv6ExtendedCommunitiesAreKnownAndGoOnWithThePartialTheyCameWith) {
   const Bytes value = hex("14 0002fde900000001000000000000000000000001");
   EXPECT_EQ(flags_of(written(read(Bytes{0xc0, 25} + value)), 25), 0xc0);
