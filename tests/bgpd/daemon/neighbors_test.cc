@@ -131,9 +131,12 @@ TEST_F(NeighborsTest, CallsThatAreRefusedAreCountedByWhy) {
   EXPECT_EQ(neighbors_->refused_calls().at("misplaced"), 2U);
   conf_.neighbors[0].local_address.reset();
   configure();
-  ASSERT_TRUE(neighbors_->disable(neighbors_->all().begin()->first, ""));
+  only().session->stop(cease_with_text(cease::kAdministrativeReset, ""));
   call();
   EXPECT_EQ(neighbors_->refused_calls().at("notNow"), 1U);
+  ASSERT_TRUE(neighbors_->disable(only().id, ""));
+  call();
+  EXPECT_EQ(neighbors_->refused_calls().at("held"), 1U);
   conf_.neighbors.clear();
   conf_.dynamic_neighbors[0].limit = 0;
   configure();
