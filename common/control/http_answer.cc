@@ -12,6 +12,7 @@ namespace {
 
 constexpr int kIoFailure = 5;            // CNI code 5, as sys_fail gives it
 constexpr std::size_t kMaxLine = 65536;  // the longest line that a sane server sends
+constexpr std::size_t kMaxHead = 65536;
 
 std::unexpected<Error> malformed(const std::string& complaint) {
   return fail(kIoFailure, "malformed HTTP response: " + complaint);
@@ -96,9 +97,17 @@ Result<bool> HttpAnswerReader::take_line(std::string& line) {
   return true;
 }
 
+/// Of a head or a trailer: what has no end must not keep anybody waiting who has something to read all the time.
+Result<bool> HttpAnswerReader::take_head_line(std::string& line) {
+  if (!TRY(take_line(line))) return false;
+  head_ += line.size() + 1;
+  if (head_ > kMaxHead) return malformed("its head is longer than " + std::to_string(kMaxHead) + " octets");
+  return true;
+}
+
 Result<bool> HttpAnswerReader::read_head() {
   std::string line;
-  if (!TRY(take_line(line))) return false;
+  if (!TRY(take_head_line(line))) return false;
   if (response_.status == 0) {
     response_.status = parse_status_line(line);
     if (response_.status == 0) return malformed("it does not begin with a status line");
@@ -172,7 +181,7 @@ Result<bool> HttpAnswerReader::read_chunk_end() {
 
 Result<bool> HttpAnswerReader::read_trailer() {
   std::string line;
-  if (!TRY(take_line(line))) return false;
+  if (!TRY(take_head_line(line))) return false;
   if (line.empty()) phase_ = Phase::Done;
   return true;
 }

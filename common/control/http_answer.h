@@ -24,7 +24,7 @@ class HttpAnswerReader {
   /// The connection ended. Error: the response was cut off, and where.
   Status finish();
   /// The status once the head is there; 0 before.
-  int status() const { return response_.status; }
+  int status() const { return phase_ == Phase::Head ? 0 : response_.status; }
   /// What came of the body since the last call, for a response that has no end.
   std::string take_body() { return std::exchange(response_.body, {}); }
   /// Octets of the body that came and were not taken.
@@ -45,10 +45,12 @@ class HttpAnswerReader {
   Result<bool> read_chunk_end();
   Result<bool> read_trailer();
   Result<bool> take_line(std::string& line);
+  Result<bool> take_head_line(std::string& line);
 
   Phase phase_ = Phase::Head;
   bool chunked_ = false;
   bool has_length_ = false;
+  std::size_t head_ = 0;  // octets of heads and trailers until now
   std::size_t left_ = 0;  // octets of the body or the chunk still to come
   std::string pending_;   // bytes not understood yet
   HttpAnswer response_;

@@ -78,5 +78,26 @@ TEST(HttpAnswerReader, BoundsALine) {
   EXPECT_FALSE(reader.feed("HTTP/1.1 200 OK\r\nX: " + std::string(100000, 'x')));
 }
 
+TEST(HttpAnswerReader, RefusesHeadsAndTrailersWithoutEnd) {
+  const std::string chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n";
+  for (const std::string& start : {std::string{"HTTP/1.1 200 OK\r\n"}, std::string{}, chunked}) {
+    HttpAnswerReader reader;
+    ASSERT_TRUE(reader.feed(start));
+    const std::string more = start.empty() ? "HTTP/1.1 100 Continue\r\n\r\n" : "X-More: 1\r\n";
+    Status fed;
+    for (int i = 0; i < 10'000 && fed; ++i) fed = reader.feed(more);
+    ASSERT_FALSE(fed) << start;
+    EXPECT_NE(fed.error().message.find("head is longer than 65536 octets"), std::string::npos) << fed.error().message;
+  }
+}
+
+TEST(HttpAnswerReader, KnowsNoStatusBeforeTheHeadIsWhole) {
+  HttpAnswerReader reader;
+  ASSERT_TRUE(reader.feed("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n"));
+  EXPECT_EQ(reader.status(), 0) << "who hangs within it has not begun to answer";
+  ASSERT_TRUE(reader.feed("\r\n"));
+  EXPECT_EQ(reader.status(), 200);
+}
+
 }  // namespace
 }  // namespace slash32::control
