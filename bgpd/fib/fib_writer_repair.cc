@@ -159,7 +159,7 @@ Result<FibWriter::Dumped> FibWriter::dump(const Kind& kind, std::optional<IfInde
     };
     const auto each = [&](const netlink::Route& dumped) {
       if (dumped.protocol != kind.protocol || dumped.table != settings_.table) return;
-      if (link && sets_.use_of_groups() && objects_->find(dumped.next_hop_object)) return;  // heal() asks their groups
+      if (link && objects_->is_claimed(dumped.next_hop_object)) return;  // heal() asks their groups
       std::optional<netlink::Route> full;
       if (dumped.next_hop_object != netlink::NextHopId{}) full = with_next_hops(dumped);
       const netlink::Route& route = full ? *full : dumped;

@@ -67,7 +67,7 @@ void NextHopObjects::adopt(const std::map<NextHopId, NextHopObject>& objects) {
     taken_.insert(id);
     if (!object.members.empty() || !object.gateway || object.link == IfIndex{}) continue;
     const FibNextHop hop{*object.gateway, object.link};
-    if (members_.try_emplace(hop, Member{.id = id, .stands = true}).second) hops.emplace(id, hop);
+    if (members_.try_emplace(hop, Member{.id = id, .stands = true, .adopted = true}).second) hops.emplace(id, hop);
   }
   for (const auto& [id, object] : objects) {
     if (object.members.empty()) continue;
@@ -210,7 +210,7 @@ void NextHopObjects::drop_idle_members() {
   for (auto at = members_.begin(); at != members_.end();) {
     const auto one = at++;
     Member& member = one->second;
-    if (member.groups > 0) continue;
+    if (member.groups > 0 || member.adopted) continue;
     if (std::exchange(member.stands, false)) {
       (void)bulk_.remove_object(member.id);  // one that stays all the same is found by remove_unknown()
       taken_.erase(member.id);
@@ -240,6 +240,7 @@ Status NextHopObjects::remove_unknown(bool all) {
     if (all || !one->second.claimed) drop_group(one);
   }
   std::erase_if(members_, [&](const auto& entry) { return all || entry.second.groups == 0; });
+  for (auto& [hop, member] : members_) member.adopted = false;
   std::set<NextHopId> known;
   for (const auto& [id, group] : groups_) known.insert(id);
   for (const auto& [hop, member] : members_) known.insert(member.id);

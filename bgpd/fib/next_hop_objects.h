@@ -81,6 +81,7 @@ class NextHopObjects {
     netlink::NextHopId id;
     bool stands = false;
     bool lost = false;
+    bool adopted = false;  // what refers to it may be a group that is not in groups_: stays until remove_unknown()
     std::size_t groups = 0;
   };
   struct Group {

@@ -301,6 +301,31 @@ TEST_F(FibGroups, OfAnEarlierLifeAreTakenOverAsTheyStand) {
   EXPECT_EQ(everything(), before) << "no route and no object was written";
 }
 
+/// A restart in the middle of a failover: what is left of the groups carries all traffic.
+TEST_F(FibGroups, OfAnEarlierLifeThatAreNotWholeKeepTheirMembersUntilTheSweep) {
+  {
+    auto fib = open(kGroups);
+    fib.apply(protected_routes());
+    ASSERT_TRUE(settled(fib, 4));
+    ASSERT_TRUE(fib.lose(hop4(1)));
+    ASSERT_TRUE(fib.lose(hop6(1)));
+    ASSERT_TRUE(settled(fib, 4));
+  }
+  const std::string before = everything();
+  auto fib = open(kGroups);
+  fib.revive();  // idle members go with it
+  fib.heal({link_of(2)});
+  ASSERT_TRUE(eventually([&] { return !fib.status().busy; }));
+  EXPECT_EQ(everything(), before);
+  EXPECT_EQ(fib.status().stale, 4U) << "routes that stand were taken for gone";
+  EXPECT_TRUE(all_by("up2"));
+  fib.apply(protected_routes());
+  fib.sweep();
+  ASSERT_TRUE(settled(fib, 4));
+  EXPECT_TRUE(eventually([&] { return count("ip nexthop show proto 134") == 8; })) << objects();
+  EXPECT_TRUE(goes("10.1.0.9", "up1"));
+}
+
 /// Both ways, with the kernel's dumps showing next hops or not: nothing may ever be unreachable.
 TEST_F(FibGroups, ComeAndGoWithTheSettingOverARestart) {
   for (const char* compat : {"1", "0"}) {
