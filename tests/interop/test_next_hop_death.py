@@ -59,6 +59,7 @@ class World:
             prefixes = [network(i) for i in range(at, min(at + CHUNK, count))]
             self.beside.send(a.announce(prefixes, (65002, 65010), "192.0.2.2"))
         self.wait_settled(count + 1)
+        self.assert_by_groups()
         self.probed = [network(i).replace(".0/24", ".9") for i in (0, count // 2, count - 1)]
 
     def received(self, name):
@@ -84,6 +85,15 @@ class World:
         """How the kernel has the table: number of routes by each shape, and the objects."""
         lines = self.ours.run("sh", "-c", "ip -4 route show proto 134 | sed 's/^[0-9./]* //' | sort | uniq -c", timeout=120)
         return lines.stdout, self.ours.run("ip", "nexthop", "show", "proto", "134").stdout
+
+    def assert_by_groups(self):
+        """With `auto` every route with a second path refers to a group, else none does: what is measured is what is meant."""
+        wanted = self.mode == "auto"
+        wait_until(lambda: (self.fib()["nextHopGroups"] > 0) == wanted, 10, self.fib)
+        routes, objects = self.kernel()
+        by_groups = sum(int(line.split()[0]) for line in routes.splitlines() if " nhid " in f" {line} ")
+        assert by_groups == (self.count if wanted else 0), routes  # BIRD's own one has no second path
+        assert (" group " in objects) == wanted, objects
 
     def way(self, address):
         """The link that a packet takes."""
