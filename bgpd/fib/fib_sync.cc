@@ -222,7 +222,7 @@ void FibSync::heal(const std::vector<IfIndex>& links) {
 
 Status FibSync::lose(const FibNextHop& next_hop) {
   auto lost = impl_->writer->lose(next_hop);
-  impl_->order([](Orders&) {});  // the worker looks what became of the groups
+  impl_->order([&](Orders& o) { o.audit |= !lost; });  // the worker looks what became of the groups
   return lost;
 }
 

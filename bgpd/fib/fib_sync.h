@@ -81,7 +81,7 @@ class FibSync {
   /// A next hop is dead: routes with several, or with a backup, leave it at once, by one message to the kernel before
   /// this returns, from the calling thread. It stays out until revive() is obeyed: when what is desired no longer
   /// counts on its death, and all of that is written. Does nothing without next-hop objects.
-  /// Error: the kernel could not be asked.
+  /// Error: the kernel refused, or could not be asked; the worker takes it out then, group by group.
   Status lose(const FibNextHop& next_hop);
   void revive();
   /// The slow audit: the plan for everything is derived again from a dump (there should be nothing to do).

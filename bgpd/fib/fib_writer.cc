@@ -262,15 +262,20 @@ bool FibWriter::write_kind(Kind& kind) {
 
 void FibWriter::settle_batch(Kind& kind, std::span<const FibOp> ops,
                              const std::vector<netlink::RouteRefusal>& refusals) {
+  const bool unclear = std::ranges::any_of(refusals, [&](const netlink::RouteRefusal& refusal) {
+    return refusal.error == EINVAL && refers_to_group(ops[refusal.index]);
+  });
+  const auto gone = [&, looked = unclear && objects_->look()](const FibOp& op) {
+    return !looked || !objects_->is_claimed(sets_.group(op.set));
+  };
+  restore_when_idle_ |= unclear;
   const std::lock_guard lock(mutex_);
   auto refusal = refusals.begin();
   for (std::size_t i = 0; i < ops.size(); ++i) {
     const bool refused = refusal != refusals.end() && refusal->index == i;
     int error = refused ? refusal->error : 0;
-    if (error == EINVAL && ops[i].verb != FibVerb::Delete && sets_.group(ops[i].set) != netlink::NextHopId{}) {
-      error = EHOSTUNREACH;  // its group went with the links, just now
-      look_at_objects_ = true;
-    }
+    // Said of a group that went with the links just now, and of a wrong preferred source among others.
+    if (error == EINVAL && refers_to_group(ops[i]) && gone(ops[i])) error = EHOSTUNREACH;
     kind.table.done(ops[i], error);
     if (refused) ++refusal;
     if (!refused && &kind == &aggregates_ && ops[i].verb != FibVerb::Delete)

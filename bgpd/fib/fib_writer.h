@@ -97,6 +97,9 @@ class FibWriter {
   void adopt(Kind& kind, const netlink::Route& route);
   void remove_leftovers();
   // ------------------------------------------------------------ groups (fib_writer_objects.cc)
+  bool refers_to_group(const FibOp& op) const {
+    return op.verb != FibVerb::Delete && sets_.group(op.set) != netlink::NextHopId{};
+  }
   int give_group(SetId set);
   void give_groups(Kind& kind, std::vector<FibOp>& ops);
   void look_at_objects();

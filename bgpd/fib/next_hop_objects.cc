@@ -262,8 +262,12 @@ Status NextHopObjects::lose(const FibNextHop& hop) {
   Member& member = at->second;
   member.lost = true;
   if (!std::exchange(member.stands, false)) return ok();
-  const int refused = TRY(urgent_.remove_object(member.id));
-  if (refused != 0 && refused != ENOENT) return sys_fail("take a lost next hop out of its groups", refused);
+  const auto refused = urgent_.remove_object(member.id);
+  if (!refused || (*refused != 0 && *refused != ENOENT)) {
+    for (auto& [id, group] : groups_) group.doubtful |= group.standing.contains(hop);  // restore() writes them without
+    if (!refused) return std::unexpected(refused.error());
+    return sys_fail("take a lost next hop out of its groups", *refused);
+  }
   taken_.erase(member.id);
   for (auto group = groups_.begin(); group != groups_.end();) {
     const auto one = group++;

@@ -58,7 +58,8 @@ class NextHopObjects {
   /// What stands behind a number in a dumped route; nothing: no object of ours.
   std::optional<Found> find(netlink::NextHopId group) const;
 
-  /// Takes a next hop out of every group, now; it stays out until revive(). Error: the kernel was not to be spoken to.
+  /// Takes a next hop out of every group, now; it stays out until revive(). Error: the kernel refused, or was not to be
+  /// spoken to: look() and restore() take it out then.
   Status lose(const FibNextHop& hop);
   /// What was lost may be tried again, with the next restore().
   void revive();

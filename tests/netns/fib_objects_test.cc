@@ -1,125 +1,36 @@
-// Next-hop objects: what the kernel does with them, which the rest is built on, and how FibSync keeps its own.
-#include "common/netlink/bulk.h"
+// How FibSync keeps its next-hop objects; what the kernel does with such: fib_kernel_objects_test.cc.
+#include <linux/capability.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include "tests/netns/fib_world.h"
 
 namespace slash32::bgp {
 namespace {
 
-using netlink::Bulk;
-using netlink::NextHopId;
-using netlink::NextHopObject;
-using netlink::ObjectVerb;
-using netlink::RouteProtocol;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-constexpr std::uint16_t kBuckets = 64;
-
-// ---------------------------------------------------------------- the kernel and Bulk
-
-class NextHopObjects : public FibWorld {
- protected:
-  void SetUp() override {
-    FibWorld::SetUp();
-    auto opened = Bulk::open();
-    ASSERT_TRUE(opened) << opened.error().message;
-    bulk_.emplace(std::move(*opened));
-  }
-  NextHopObject single(std::uint32_t id, const FibNextHop& hop) {
-    return {.id = NextHopId{id}, .protocol = RouteProtocol::Slash32Bgp, .gateway = hop.gateway, .link = hop.oif};
-  }
-  NextHopObject group(std::uint32_t id, std::vector<netlink::GroupMember> members, std::uint16_t buckets = 0) {
-    return {
-        .id = NextHopId{id}, .protocol = RouteProtocol::Slash32Bgp, .members = std::move(members), .buckets = buckets};
-  }
-  int create(const NextHopObject& object) { return *bulk_->write_object(ObjectVerb::Create, object); }
-  int replace(const NextHopObject& object) { return *bulk_->write_object(ObjectVerb::Replace, object); }
-  std::vector<NextHopObject> dump() {
-    std::vector<NextHopObject> out;
-    const auto done = bulk_->dump_objects(
-        RouteProtocol::Slash32Bgp, [&] { out.clear(); }, [&](const NextHopObject& one) { out.push_back(one); });
-    EXPECT_TRUE(done) << done.error().message;
-    return out;
-  }
-  int route(const std::string& to, NextHopId object) {
-    const std::vector<netlink::RouteWrite> writes{{.verb = netlink::RouteVerb::Create,
-                                                   .destination = prefix(to),
-                                                   .protocol = RouteProtocol::Slash32Bgp,
-                                                   .metric = 512,
-                                                   .preferred_source = {},
-                                                   .next_hops = {},
-                                                   .next_hop_object = object}};
-    const auto refusals = bulk_->write(writes);
-    return refusals->empty() ? 0 : refusals->front().error;
-  }
-  std::optional<Bulk> bulk_;
-};
-
-TEST_F(NextHopObjects, AreReadAsTheyWereWritten) {
-  sh("ip nexthop add id 7 via 192.0.1.7 dev up1 proto 99");  // another's: not ours to see
-  const std::vector<NextHopObject> written{single(11, hop4(1)), single(12, hop6(2)),
-                                           group(21, {{NextHopId{11}}, {NextHopId{12}}}),
-                                           group(22, {{NextHopId{11}, 256}, {NextHopId{12}, 1}}, kBuckets)};
-  for (const auto& one : written) EXPECT_EQ(create(one), 0) << one.id.value;
-  EXPECT_EQ(dump(), written);
-}
-
-TEST_F(NextHopObjects, AreRefusedWithTheReason) {
-  EXPECT_EQ(create(single(11, hop4(1))), 0);
-  EXPECT_EQ(create(single(11, hop4(2))), EEXIST);
-  EXPECT_EQ(replace(single(12, hop4(2))), ENOENT);
-  EXPECT_EQ(create(single(13, {ip("203.0.113.1"), link_of(1)})), ENETUNREACH);
-  EXPECT_EQ(create(group(21, {{NextHopId{99}}})), EINVAL);
-  EXPECT_EQ(route("10.1.0.0/24", NextHopId{99}), EINVAL);
-  EXPECT_EQ(*bulk_->remove_object(NextHopId{99}), ENOENT);
-  sh("ip link set far1 down");
-  EXPECT_TRUE(eventually([&] { return create(single(14, hop4(1))) == ENETDOWN; }));
-}
-
-TEST_F(NextHopObjects, AGroupsSecondMemberWithoutAPlaceTakesOverWhenTheFirstIsRemovedOrLosesItsCarrier) {
-  for (const auto& [base, one, two, to] :
-       {std::tuple{10U, hop4(1), hop4(2), "10.1.0.0/24"}, std::tuple{20U, hop6(1), hop6(2), "fd00:1::/64"}}) {
-    ASSERT_EQ(create(single(base + 1, one)), 0);
-    ASSERT_EQ(create(single(base + 2, two)), 0);
-    const auto both = group(base + 5, {{NextHopId{base + 1}, 256}, {NextHopId{base + 2}, 1}}, kBuckets);
-    ASSERT_EQ(create(both), 0);
-    ASSERT_EQ(route(to, both.id), 0);
-    const auto way = [host = Prefix::parse(to)->address().to_string()] { return sh("ip route get " + host); };
-    EXPECT_THAT(way(), HasSubstr("dev up1"));
-    ASSERT_EQ(*bulk_->remove_object(NextHopId{base + 1}), 0);
-    EXPECT_THAT(way(), HasSubstr("dev up2"));
-    ASSERT_EQ(create(single(base + 1, one)), 0);
-    ASSERT_EQ(replace(both), 0);
-    EXPECT_THAT(way(), HasSubstr("dev up1"));
-    sh("ip link set far1 down");
-    EXPECT_TRUE(eventually([&] { return way().find("dev up2") != std::string::npos; })) << way();
-    sh("ip link set far1 up");
-    EXPECT_TRUE(eventually([&] { return create(single(base + 1, one)) == 0; }));
-  }
-}
-
-TEST_F(NextHopObjects, ARouteMovesBetweenAGroupAndClassicNextHopsInOneMessage) {
-  ASSERT_EQ(create(single(11, hop4(1))), 0);
-  ASSERT_EQ(create(group(21, {{NextHopId{11}}})), 0);
-  ASSERT_EQ(route("10.1.0.0/24", NextHopId{21}), 0);
-  const std::vector<netlink::NextHop> hops{{.gateway = hop4(2).gateway, .link = hop4(2).oif}};
-  std::vector<netlink::RouteWrite> writes{{.verb = netlink::RouteVerb::Replace,
-                                           .destination = prefix("10.1.0.0/24"),
-                                           .protocol = RouteProtocol::Slash32Bgp,
-                                           .metric = 512,
-                                           .preferred_source = {},
-                                           .next_hops = hops}};
-  EXPECT_THAT(*bulk_->write(writes), IsEmpty());
-  EXPECT_THAT(routes("proto 134"), HasSubstr("10.1.0.0/24 via 192.0.2.1 dev up2"));
-  writes.front().next_hop_object = NextHopId{21};
-  EXPECT_THAT(*bulk_->write(writes), IsEmpty());
-  EXPECT_THAT(routes("proto 134"), HasSubstr("10.1.0.0/24 nhid 21 via 192.0.1.1"));
-}
-
-// ---------------------------------------------------------------- FibSync
-
 const FibSettings kGroups{.next_hop_objects = true};
+
+/// The calling thread may change nothing in the network, for as long as this lives.
+class WithoutNetAdmin {
+ public:
+  WithoutNetAdmin() {
+    EXPECT_EQ(::syscall(SYS_capget, &header_, before_.data()), 0);
+    auto now = before_;
+    now[0].effective &= ~(1U << CAP_NET_ADMIN);
+    EXPECT_EQ(::syscall(SYS_capset, &header_, now.data()), 0);
+  }
+  ~WithoutNetAdmin() { EXPECT_EQ(::syscall(SYS_capset, &header_, before_.data()), 0); }
+  WithoutNetAdmin(const WithoutNetAdmin&) = delete;
+  WithoutNetAdmin& operator=(const WithoutNetAdmin&) = delete;
+
+ private:
+  __user_cap_header_struct header_{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  std::array<__user_cap_data_struct, 2> before_{};
+};
 
 class FibGroups : public FibWorld {
  protected:
@@ -205,6 +116,21 @@ TEST_F(FibGroups, LeaveALostNextHopWithinTheCallAndTakeItBackWhenItIsRevived) {
   EXPECT_TRUE(eventually([&] { return count("ip nexthop show proto 134") == 8; })) << objects();
   EXPECT_EQ(fib.status().installed, 4U);
   EXPECT_THAT(before, HasSubstr("10.2.0.0/24"));
+}
+
+TEST_F(FibGroups, LeaveANextHopWhoseLossTheKernelRefusedByTheWorker) {
+  auto fib = open(kGroups);
+  fib.apply(protected_routes());
+  ASSERT_TRUE(settled(fib, 4));
+  {
+    const WithoutNetAdmin refused;  // this thread, which is not the worker
+    EXPECT_FALSE(fib.lose(hop4(1)));
+    EXPECT_FALSE(fib.lose(hop6(1)));
+  }
+  EXPECT_TRUE(eventually([] { return all_by("up2"); })) << everything();
+  fib.revive();
+  EXPECT_TRUE(eventually([&] { return goes("10.1.0.9", "up1") && goes("fd00:1::9", "up1"); })) << everything();
+  EXPECT_TRUE(settled(fib, 4));
 }
 
 TEST_F(FibGroups, FollowTheDecisionThatComesAfterTheLoss) {
@@ -375,6 +301,18 @@ TEST_F(FibGroups, CarryMetricsAndPreferredSources) {
   ASSERT_TRUE(settled(fib, 1));
   EXPECT_TRUE(eventually([&] { return count("ip nexthop show proto 134") == 3; })) << objects();
   EXPECT_EQ(count("ip route show 10.1.0.0/24 | grep -v nexthop"), 1U);
+}
+
+TEST_F(FibGroups, AreNotBlamedForAPreferredSourceThatIsNotHere) {
+  FibSettings settings{.pref_src4 = ip("203.0.113.99")};
+  settings.next_hop_objects = true;
+  auto fib = open(settings);
+  fib.apply(protected_routes());
+  const auto report = reported(fib, [](const FibReport& all) { return all.problems.size() >= 2; });
+  EXPECT_THAT(report.problems, testing::Each(HasSubstr("Invalid argument")));
+  EXPECT_TRUE(eventually([&] { return !fib.status().busy && fib.status().installed == 2; })) << "IPv6 is not concerned";
+  sh("ip addr add 203.0.113.99/32 dev lo");
+  EXPECT_TRUE(settled(fib, 4));
 }
 
 TEST_F(FibGroups, TenThousandRoutesOfBothFamiliesAreBackAfterASecondWithoutTheLink) {
