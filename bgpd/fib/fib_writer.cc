@@ -26,10 +26,10 @@ std::uint64_t some_seed() {
   return seed;
 }
 
-netlink::MonitorOptions what_concerns_us(const std::vector<std::uint32_t>& own_ports) {
+netlink::MonitorOptions what_concerns_us(const std::vector<std::uint32_t>& own_ports, bool objects) {
   using netlink::RouteRule;
   const auto ours = {RouteProtocol::Slash32Bgp, RouteProtocol::Slash32Aggregate};
-  netlink::MonitorOptions options{.addresses = true, .routes = true, .objects = true, .other_routes = false};
+  netlink::MonitorOptions options{.addresses = true, .routes = true, .objects = objects, .other_routes = false};
   for (const auto port : own_ports) options.route_rules.push_back({.pass = false, .requested_by = port});
   for (const auto protocol : ours) {
     // The kernel's own removals, a million at a time when a link goes down: heal() is told of the link.
@@ -61,22 +61,25 @@ FibWriter::FibWriter(FibSettings settings, Kernel kernel)
       monitor_(std::move(kernel.monitor)),
       learned_{FibTable(sets_, some_seed()), RouteProtocol::Slash32Bgp, RouteType::Unicast},
       aggregates_{FibTable(sets_), RouteProtocol::Slash32Aggregate, RouteType::Blackhole},
-      objects_(std::move(kernel.objects)) {
-  if (settings_.next_hop_objects && objects_->usable()) sets_.use_groups();
+      objects_(std::make_unique<NextHopObjects>(settings.table, bulk_, std::move(kernel.urgent))) {
   learned_.table.set_enabled(settings_.install);
   learned_.table.set_limit(settings_.max_routes);
 }
 
 Result<std::unique_ptr<FibWriter>> FibWriter::open(FibSettings settings) {
   auto bulk = TRY(netlink::Bulk::open());
-  auto objects = TRY(NextHopObjects::open(settings.table));
-  auto monitor = TRY(netlink::Monitor::open(what_concerns_us({bulk.port(), objects->ports()[0], objects->ports()[1]})));
-  std::unique_ptr<FibWriter> writer(new FibWriter(settings, {std::move(bulk), std::move(monitor), std::move(objects)}));
+  std::optional<netlink::Bulk> urgent;
+  std::vector<std::uint32_t> ports{bulk.port()};  // the kernel tells of every route under a group that is replaced
+  if (settings.next_hop_objects) ports.push_back(urgent.emplace(TRY(netlink::Bulk::open())).port());
+  auto monitor = TRY(netlink::Monitor::open(what_concerns_us(ports, settings.next_hop_objects)));
+  std::unique_ptr<FibWriter> writer(new FibWriter(settings, {std::move(bulk), std::move(urgent), std::move(monitor)}));
   TRY(writer->load());
   return writer;
 }
 
 Status FibWriter::load() {
+  objects_->load();
+  if (settings_.next_hop_objects && objects_->usable()) sets_.use_groups();
   for (Kind* kind : {&learned_, &aggregates_}) {
     auto dumped = dump(*kind, std::nullopt);
     if (!dumped) return std::unexpected(in("read the routes of an earlier life", dumped.error()));

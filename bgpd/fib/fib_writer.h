@@ -67,8 +67,8 @@ class FibWriter {
 
   struct Kernel {
     netlink::Bulk bulk;
+    std::optional<netlink::Bulk> urgent;  // for next-hop objects; nothing: they are not wanted
     netlink::Monitor monitor;
-    std::unique_ptr<NextHopObjects> objects;
   };
   FibWriter(FibSettings settings, Kernel kernel);
   Status load();

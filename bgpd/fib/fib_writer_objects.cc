@@ -40,6 +40,7 @@ void FibWriter::give_groups(Kind& kind, std::vector<FibOp>& ops) {
 /// Links moved, or somebody removed an object: what the kernel took away is found by its objects, not by its routes.
 void FibWriter::look_at_objects() {
   look_at_objects_ = false;
+  if (!sets_.use_of_groups()) return;  // an earlier life's: what refers to them is dumped
   if (const auto looked = objects_->look(); !looked) {
     problem(looked.error().message);
     return ask_for_audit();

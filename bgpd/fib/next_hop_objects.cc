@@ -26,27 +26,18 @@ bool is_passing(int error) {
 
 }  // namespace
 
-NextHopObjects::NextHopObjects(TableId table, netlink::Bulk bulk, netlink::Bulk urgent)
+NextHopObjects::NextHopObjects(TableId table, netlink::Bulk& bulk, std::optional<netlink::Bulk> urgent)
     : first_(netlink::kFirstObject.value + (table.value % kMostTables) * kIds),
       usable_(table.value < kMostTables),
-      bulk_(std::move(bulk)),
+      bulk_(bulk),
       urgent_(std::move(urgent)) {}
 
-Result<std::unique_ptr<NextHopObjects>> NextHopObjects::open(TableId table) {
-  auto bulk = TRY(netlink::Bulk::open());
-  auto urgent = TRY(netlink::Bulk::open());
-  std::unique_ptr<NextHopObjects> objects(new NextHopObjects(table, std::move(bulk), std::move(urgent)));
-  TRY(objects->load());
-  return objects;
-}
-
 /// A kernel without such objects (before Linux 5.3) says that it does not know the question.
-Status NextHopObjects::load() {
-  if (!usable_) return ok();
+void NextHopObjects::load() {
+  if (!usable_) return;
   const auto objects = dump();
   usable_ = objects.has_value();
   if (usable_) adopt(*objects);
-  return ok();
 }
 
 Result<std::map<NextHopId, NextHopObject>> NextHopObjects::dump() {
@@ -234,7 +225,7 @@ void NextHopObjects::release(std::span<const NextHopId> groups) {
 /// Groups first: a member that goes takes what is left without one, and its routes, with it.
 Status NextHopObjects::remove_unknown(bool all) {
   const std::lock_guard lock(mutex_);
-  if (!usable_) return ok();
+  if (!usable_ || (!all && !urgent_ && taken_.empty())) return ok();
   for (auto at = groups_.begin(); at != groups_.end();) {
     const auto one = at++;
     if (all || !one->second.claimed) drop_group(one);
@@ -258,11 +249,11 @@ Status NextHopObjects::remove_unknown(bool all) {
 Status NextHopObjects::lose(const FibNextHop& hop) {
   const std::lock_guard lock(mutex_);
   const auto at = members_.find(hop);
-  if (at == members_.end()) return ok();
+  if (at == members_.end() || !urgent_) return ok();
   Member& member = at->second;
   member.lost = true;
   if (!std::exchange(member.stands, false)) return ok();
-  const auto refused = urgent_.remove_object(member.id);
+  const auto refused = urgent_->remove_object(member.id);
   if (!refused || (*refused != 0 && *refused != ENOENT)) {
     for (auto& [id, group] : groups_) group.doubtful |= group.standing.contains(hop);  // restore() writes them without
     if (!refused) return std::unexpected(refused.error());

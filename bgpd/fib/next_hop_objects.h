@@ -7,11 +7,9 @@
 // Threading: lose() may come from any thread, everything else from the worker's.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <expected>
 #include <map>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -33,13 +31,13 @@ struct GroupShape {
 
 class NextHopObjects {
  public:
-  /// Opens sockets in the calling thread's network namespace and reads what an earlier life left. A kernel without such
-  /// objects, or a table beyond 65535, leaves nothing to be read and nothing to be made.
-  static Result<std::unique_ptr<NextHopObjects>> open(TableId table);
-
+  /// `bulk` is the worker's and outlives this; `urgent` is for lose() alone: without it only an earlier life's are
+  /// here.
+  NextHopObjects(TableId table, netlink::Bulk& bulk, std::optional<netlink::Bulk> urgent);
+  /// Reads what an earlier life left. A kernel without such objects, or a table beyond 65535, leaves nothing to be read
+  /// and nothing to be made.
+  void load();
   bool usable() const { return usable_; }
-  /// The netlink ports of what is written here: the kernel tells of every route under a group that is replaced.
-  std::array<std::uint32_t, 2> ports() const { return {bulk_.port(), urgent_.port()}; }
 
   /// A group of this shape, made if there is none that is free. Its number, or the errno value why it cannot be now
   /// (ENETDOWN, say); EOPNOTSUPP: never, such routes must do without. Who cannot be reached is left out until
@@ -92,8 +90,6 @@ class NextHopObjects {
     bool doubtful = false;  // its weights or kind are not what we wrote
   };
 
-  NextHopObjects(TableId table, netlink::Bulk bulk, netlink::Bulk urgent);
-  Status load();
   Status look_locked();
   Result<std::map<netlink::NextHopId, netlink::NextHopObject>> dump();
   void adopt(const std::map<netlink::NextHopId, netlink::NextHopObject>& objects);
@@ -113,8 +109,8 @@ class NextHopObjects {
   std::uint32_t first_ = 0;
   bool usable_ = false;
   mutable std::mutex mutex_;  // over what follows
-  netlink::Bulk bulk_;
-  netlink::Bulk urgent_;
+  netlink::Bulk& bulk_;
+  std::optional<netlink::Bulk> urgent_;
   std::map<FibNextHop, Member> members_;
   std::map<netlink::NextHopId, Group> groups_;
   std::map<netlink::NextHopId, Found> found_;

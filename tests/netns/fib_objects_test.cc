@@ -100,6 +100,28 @@ TEST_F(FibGroups, AreNotUsedUnlessAskedFor) {
   EXPECT_THAT(routes("10.1.0.0/24"), HasSubstr("via 192.0.1.1 dev up1"));
 }
 
+TEST_F(FibGroups, CostNoSocketAndNoEventsWhereTheyAreNotUsed) {
+  const auto sockets = [] {  // of this namespace: the groups of each, RTNLGRP_NEXTHOP is the 32nd
+    return sh("awk '$2 == 0 { print $4 }' /proc/" + std::to_string(::getpid()) + "/task/" +
+              std::to_string(::syscall(SYS_gettid)) + "/net/netlink");
+  };
+  const auto lines = [](const std::string& text) { return std::ranges::count(text, '\n'); };
+  const auto before = lines(sockets());
+  std::string off, on;
+  {
+    auto fib = open();
+    off = sockets();
+  }
+  {
+    auto fib = open(kGroups);
+    on = sockets();
+  }
+  EXPECT_EQ(lines(off), before + 2) << off;
+  EXPECT_EQ(lines(on), before + 3) << on;
+  EXPECT_THAT(off, testing::Not(testing::ContainsRegex("(^|\n)[89a-f]0000")));
+  EXPECT_THAT(on, testing::ContainsRegex("(^|\n)[89a-f]0000"));
+}
+
 TEST_F(FibGroups, LeaveALostNextHopWithinTheCallAndTakeItBackWhenItIsRevived) {
   auto fib = open(kGroups);
   fib.apply(protected_routes());
