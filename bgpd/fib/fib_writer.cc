@@ -220,7 +220,7 @@ bool FibWriter::write_some() {
   if (more) return true;
   if (remove_strays_when_idle_) remove_strays();
   tend_objects();
-  if (learned_.table.has_failed() || aggregates_.table.has_failed()) {
+  if (learned_.table.has_failed() || aggregates_.table.has_failed() || objects_refused_) {
     if (!retry_at_) retry_at_ = at + retry_after_;
   } else {
     retry_at_.reset();

@@ -105,6 +105,7 @@ class FibWriter {
   void look_at_objects();
   void forget_vanished();
   void tend_objects();
+  bool may_remove_unknown();
   netlink::Route with_next_hops(const netlink::Route& route) const;
   bool is_exact(SetId set, const netlink::Route& route);
 
@@ -127,6 +128,7 @@ class FibWriter {
   bool restore_when_idle_ = false;
   bool revive_when_idle_ = false;
   bool remove_unknown_when_idle_ = false;
+  bool objects_refused_ = false;  // not all of them are as they should be: on_time() has them looked at again
   std::vector<netlink::Route> strays_;
   bool remove_strays_when_idle_ = false;
   std::set<Prefix> conflicts_learned_;  // to be looked at: whose is the route in the way?

@@ -69,14 +69,28 @@ void FibWriter::tend_objects() {
     objects_->revive();
     restore_when_idle_ = true;
   }
-  if (std::exchange(restore_when_idle_, false))
-    if (const auto done = objects_->restore(); !done) problem(done.error().message);
+  const auto tried = [&](const Status& done) {
+    if (done) return;
+    problem(done.error().message);
+    objects_refused_ = true;
+  };
+  if (std::exchange(restore_when_idle_, false)) tried(objects_->restore());
   forget_vanished();
-  // Of an earlier life, or of another setting; a route that could not be moved yet would go with it.
-  if (!remove_unknown_when_idle_ || !strays_.empty() || learned_.table.has_failed() || learned_.table.counts().held > 0)
-    return;
+  if (may_remove_unknown()) tried(objects_->remove_unknown(/*all=*/false));
+  objects_refused_ |= objects_->take_left_behind();
+}
+
+/// Of an earlier life, or of another setting; a route that could not be moved yet would go with it: one that was
+/// refused or is held, or whose new place (another metric) a stranger has. A stranger in the place of a new one is in
+/// no way.
+bool FibWriter::may_remove_unknown() {
+  const FibCounts& counts = learned_.table.counts();
+  if (!remove_unknown_when_idle_ || !strays_.empty() || counts.failed > 0 || counts.held > 0) return false;
   remove_unknown_when_idle_ = false;
-  if (const auto done = objects_->remove_unknown(/*all=*/false); !done) problem(done.error().message);
+  if (counts.conflicts == 0) return true;
+  learned_.table.each_in_kernel(
+      [&](const Prefix& prefix, SetId) { objects_refused_ |= learned_.table.conflicting(prefix); });
+  return !objects_refused_;
 }
 
 // ---------------------------------------------------------------- routes as dumped

@@ -52,6 +52,7 @@ void FibWriter::audit() {
   audit_at_.reset();
   last_audit_ = now();
   look_at_objects();
+  remove_unknown_when_idle_ |= swept_;
   for (Kind* kind : {&learned_, &aggregates_}) {
     auto dumped = dump(*kind, std::nullopt);
     if (!dumped) {
@@ -297,6 +298,10 @@ std::optional<Instant> FibWriter::deadline() const {
 void FibWriter::on_time(Instant at) {
   if (audit_at_ && *audit_at_ <= at) audit();
   if (!retry_at_ || *retry_at_ > at) return;
+  if (std::exchange(objects_refused_, false)) {
+    look_at_objects_ = true;
+    remove_unknown_when_idle_ |= swept_;
+  }
   const std::lock_guard lock(mutex_);
   // As long as trying helps, go on at once; when it does not, ask less and less often.
   const std::uint64_t installed = learned_.table.counts().installed + aggregates_.table.counts().installed;

@@ -203,7 +203,7 @@ void NextHopObjects::drop_idle_members() {
     Member& member = one->second;
     if (member.groups > 0 || member.adopted) continue;
     if (std::exchange(member.stands, false)) {
-      (void)bulk_.remove_object(member.id);  // one that stays all the same is found by remove_unknown()
+      remove(member.id);
       taken_.erase(member.id);
     }
     if (!member.lost) members_.erase(one);
@@ -211,15 +211,26 @@ void NextHopObjects::drop_idle_members() {
 }
 
 void NextHopObjects::release(std::span<const NextHopId> groups) {
-  if (groups.empty()) return;
-  const std::lock_guard lock(mutex_);
   for (const NextHopId group : groups) {
+    const std::lock_guard lock(mutex_);  // for each: lose() is not to wait for all of them
     const auto at = groups_.find(group);
     if (at == groups_.end()) continue;
-    (void)bulk_.remove_object(group);  // as above
+    remove(group);
     drop_group(at);
   }
-  drop_idle_members();
+  const std::lock_guard lock(mutex_);
+  if (!groups.empty()) drop_idle_members();
+}
+
+/// One that stays all the same is for remove_unknown().
+void NextHopObjects::remove(NextHopId id) {
+  const auto refused = bulk_.remove_object(id);
+  left_behind_ |= !refused || (*refused != 0 && *refused != ENOENT);
+}
+
+bool NextHopObjects::take_left_behind() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(left_behind_, false);
 }
 
 /// Groups first: a member that goes takes what is left without one, and its routes, with it.
@@ -234,11 +245,12 @@ Status NextHopObjects::remove_unknown(bool all) {
   for (auto& [hop, member] : members_) member.adopted = false;
   std::set<NextHopId> known;
   for (const auto& [id, group] : groups_) known.insert(id);
-  for (const auto& [hop, member] : members_) known.insert(member.id);
+  for (const auto& [hop, member] : members_)
+    if (member.stands) known.insert(member.id);
   const auto objects = TRY(dump());
   for (const bool groups : {true, false})
     for (const auto& [id, object] : objects)
-      if (!known.contains(id) && object.members.empty() != groups) TRY(bulk_.remove_object(id));
+      if (!known.contains(id) && object.members.empty() != groups) remove(id);
   taken_ = std::move(known);
   std::erase_if(found_, [&](const auto& entry) { return !groups_.contains(entry.first); });
   return ok();
@@ -256,6 +268,7 @@ Status NextHopObjects::lose(const FibNextHop& hop) {
   const auto refused = urgent_->remove_object(member.id);
   if (!refused || (*refused != 0 && *refused != ENOENT)) {
     for (auto& [id, group] : groups_) group.doubtful |= group.standing.contains(hop);  // restore() writes them without
+    left_behind_ = true;
     if (!refused) return std::unexpected(refused.error());
     return sys_fail("take a lost next hop out of its groups", *refused);
   }
@@ -311,29 +324,40 @@ Status NextHopObjects::look_locked() {
   return ok();
 }
 
+/// A refused one keeps no other from coming back. lose() waits for one replacement at most.
 Status NextHopObjects::restore() {
-  const std::lock_guard lock(mutex_);
-  for (auto& [hop, member] : members_)
-    if (member.groups > 0) (void)make_member(hop, member);  // who cannot be there yet is asked again with its link
-  for (auto group = groups_.begin(); group != groups_.end();) {
-    const auto one = group++;
-    if (TRY(write_again(one->first, one->second))) continue;
-    vanished_.push_back(one->first);
-    drop_group(one);
+  std::vector<NextHopId> all;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& [hop, member] : members_)
+      if (member.groups > 0) (void)make_member(hop, member);  // who cannot be there yet is asked again with its link
+    for (const auto& [id, group] : groups_) all.push_back(id);
   }
-  return ok();
+  Status first = ok();
+  for (const NextHopId id : all) {
+    const std::lock_guard lock(mutex_);
+    const auto group = groups_.find(id);
+    if (group == groups_.end()) continue;
+    const int refused = TRY(write_again(id, group->second));
+    if (refused == ENOENT) {
+      vanished_.push_back(id);
+      drop_group(group);
+    } else if (refused != 0 && first) {
+      first = sys_fail("put a next hop back into its group", refused);
+    }
+  }
+  return first;
 }
 
-/// False: the kernel has no such group any more.
-Result<bool> NextHopObjects::write_again(NextHopId id, Group& group) {
+/// 0, or the errno value of a refusal; ENOENT: the kernel has no such group any more.
+Result<int> NextHopObjects::write_again(NextHopId id, Group& group) {
   auto wanted = possible(group.shape);
-  if (wanted.empty() || (wanted == group.standing && !group.doubtful)) return true;
+  if (wanted.empty() || (wanted == group.standing && !group.doubtful)) return 0;
   const int refused = TRY(bulk_.write_object(ObjectVerb::Replace, as_object(id, group.shape, wanted)));
-  if (refused == ENOENT) return false;
-  if (refused != 0) return sys_fail("put a next hop back into its group", refused);
+  if (refused != 0) return refused;
   group.standing = std::move(wanted);
   group.doubtful = false;
-  return true;
+  return 0;
 }
 
 std::vector<NextHopId> NextHopObjects::take_vanished() {

@@ -64,7 +64,8 @@ class NextHopObjects {
 
   /// Looks what the kernel really has. Groups that are gone, and their routes with them, are told by take_vanished().
   Status look();
-  /// Puts back what is missing and can be there now.
+  /// Puts back what is missing and can be there now. Error: the first that the kernel refused; the others were put
+  /// back.
   Status restore();
   /// Groups of ours that the kernel took away since the last call.
   std::vector<netlink::NextHopId> take_vanished();
@@ -73,6 +74,8 @@ class NextHopObjects {
 
   /// Removes objects of ours that nobody claims; `all`: and the others.
   Status remove_unknown(bool all);
+  /// Whether the kernel kept an object that was to go, since the last call: remove_unknown() is due once more.
+  bool take_left_behind();
   std::size_t groups() const;
 
  private:
@@ -103,7 +106,8 @@ class NextHopObjects {
   void count(const GroupShape& shape, bool add);
   void drop_group(std::map<netlink::NextHopId, Group>::iterator at);
   void drop_idle_members();
-  Result<bool> write_again(netlink::NextHopId id, Group& group);
+  void remove(netlink::NextHopId id);
+  Result<int> write_again(netlink::NextHopId id, Group& group);
 
   static constexpr std::uint32_t kIds = 1U << 14;
   std::uint32_t first_ = 0;
@@ -117,6 +121,7 @@ class NextHopObjects {
   std::set<netlink::NextHopId> taken_;  // ids, ours or a stranger's
   std::vector<netlink::NextHopId> vanished_;
   std::uint32_t cursor_ = 0;
+  bool left_behind_ = false;
 };
 
 }  // namespace slash32::bgp

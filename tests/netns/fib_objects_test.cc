@@ -1,5 +1,4 @@
 // How FibSync keeps its next-hop objects; what the kernel does with such: fib_kernel_objects_test.cc.
-#include <linux/capability.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -13,24 +12,6 @@ using testing::IsEmpty;
 using testing::Not;
 
 const FibSettings kGroups{.next_hop_objects = true};
-
-/// The calling thread may change nothing in the network, for as long as this lives.
-class WithoutNetAdmin {
- public:
-  WithoutNetAdmin() {
-    EXPECT_EQ(::syscall(SYS_capget, &header_, before_.data()), 0);
-    auto now = before_;
-    now[0].effective &= ~(1U << CAP_NET_ADMIN);
-    EXPECT_EQ(::syscall(SYS_capset, &header_, now.data()), 0);
-  }
-  ~WithoutNetAdmin() { EXPECT_EQ(::syscall(SYS_capset, &header_, before_.data()), 0); }
-  WithoutNetAdmin(const WithoutNetAdmin&) = delete;
-  WithoutNetAdmin& operator=(const WithoutNetAdmin&) = delete;
-
- private:
-  __user_cap_header_struct header_{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
-  std::array<__user_cap_data_struct, 2> before_{};
-};
 
 class FibGroups : public FibWorld {
  protected:
@@ -150,6 +131,8 @@ TEST_F(FibGroups, LeaveANextHopWhoseLossTheKernelRefusedByTheWorker) {
     EXPECT_FALSE(fib.lose(hop6(1)));
   }
   EXPECT_TRUE(eventually([] { return all_by("up2"); })) << everything();
+  fib.sweep();
+  EXPECT_TRUE(eventually([] { return count("ip nexthop show proto 134") == 6; })) << "what was lost is gone at last";
   fib.revive();
   EXPECT_TRUE(eventually([&] { return goes("10.1.0.9", "up1") && goes("fd00:1::9", "up1"); })) << everything();
   EXPECT_TRUE(settled(fib, 4));
@@ -309,6 +292,35 @@ TEST_F(FibGroups, OfAnEarlierLifeThatNobodyWantsGoWithTheSweep) {
   EXPECT_TRUE(eventually([&] { return count("ip nexthop show proto 134") == 3; })) << everything();
   EXPECT_TRUE(goes("10.1.0.9", "up1"));
   EXPECT_EQ(count("ip -6 route show proto 134"), 0U);
+}
+
+TEST_F(FibGroups, OfAnEarlierLifeGoAlsoWhereAStrangersRouteStandsInTheWayOfANewOne) {
+  {
+    auto fib = open(kGroups);
+    fib.apply(protected_routes());
+    ASSERT_TRUE(settled(fib, 4));
+  }
+  sh("ip route add 10.9.0.0/24 via 192.0.1.7 dev up1 proto 99 metric 512");
+  auto fib = open(kGroups);
+  fib.apply({{prefix("10.9.0.0/24"), {hop4(1)}}});
+  fib.sweep();
+  EXPECT_TRUE(eventually([] { return objects().empty(); })) << everything();
+  EXPECT_EQ(fib.status().conflicts, 1U);
+}
+
+TEST_F(FibGroups, TakeANextHopBackAlsoWhereTheKernelRefusesThatOfAnother) {
+  auto fib = open(kGroups);
+  fib.apply(protected_routes());
+  ASSERT_TRUE(settled(fib, 4));
+  ASSERT_TRUE(fib.lose(hop4(1)));
+  ASSERT_TRUE(settled(fib, 4));
+  // Somebody puts a group of another kind, which cannot be replaced by ours, in the place of the first one.
+  const std::string first = sh("ip route show 10.1.0.0/24 | grep -o 'nhid [0-9]*' | cut -d' ' -f2 | tr -d '\\n'");
+  const std::string way = sh("ip -N nexthop show proto 134 | grep 'via 192.0.2.1 ' | cut -d' ' -f2 | tr -d '\\n'");
+  sh("printf 'nexthop del id " + first + "\\nnexthop add id " + first + " group " + way +
+     " proto 134\\n' | ip -batch -");
+  fib.revive();
+  EXPECT_TRUE(eventually([] { return count("ip route show 10.2.0.0/24 | grep -w nexthop") == 2; })) << everything();
 }
 
 TEST_F(FibGroups, CarryMetricsAndPreferredSources) {
