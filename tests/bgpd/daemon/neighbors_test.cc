@@ -239,6 +239,7 @@ TEST_F(NeighborsTest, WhatBfdSaysIsKeptForShowAndOfNobodyElse) {
   const BfdState down{.diagnostic = bfd::Diagnostic::ControlDetectionTimeExpired, .trouble = {}};
   neighbors_->bfd_told(neighbor.id, down, true);  // no session is there that could end
   EXPECT_EQ(neighbor.bfd, down);
+  EXPECT_TRUE(died_.empty()) << "nothing was learned from it";
   EXPECT_EQ(neighbor.session->status().last_error, "");
   conf_.neighbors[0].bfd.reset();
   configure();
@@ -276,7 +277,10 @@ TEST_F(NeighborsTest, ADynamicNeighborIsWatchedWhileEstablishedAndAFailureEndsIt
     ASSERT_EQ(bfd_orders_.size(), 2U);
     EXPECT_TRUE(neighbors_->all().begin()->second->up) << "changed live";
     const BfdState down{.diagnostic = bfd::Diagnostic::ControlDetectionTimeExpired, .trouble = {}};
+    neighbors_->bfd_told(bfd_orders_[0].first, down, false);
+    EXPECT_TRUE(died_.empty()) << "down is no failure: the peer may have said so";
     neighbors_->bfd_told(bfd_orders_[0].first, down, true);
+    EXPECT_EQ(died_, (std::vector{std::pair{kHere, true}})) << "the next hop's death before the session's end";
     EXPECT_EQ(neighbors_->all().begin()->second->session->status().last_error,
               "BFD: control detection time expired; sent Cease/Hard Reset (Cease/BFD Down)");
   };

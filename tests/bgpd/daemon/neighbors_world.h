@@ -47,7 +47,12 @@ class NeighborsTest : public ::testing::Test {
                                            [this](PeerId peer, const std::optional<BfdOrder>& wanted) {
                                              bfd_orders_.emplace_back(peer, wanted);
                                            },
-                                       .discover = [this](const auto& interfaces) { looked_at_ = interfaces; }},
+                                       .discover = [this](const auto& interfaces) { looked_at_ = interfaces; },
+                                       .next_hop_died =
+                                           [this](const IpAddress& address, IfIndex) {
+                                             const auto up = only().up && only().session->status().last_error.empty();
+                                             died_.emplace_back(address, up);
+                                           }},
                        std::nullopt);
   }
   ~NeighborsTest() override { std::filesystem::remove_all(folder_); }
@@ -92,6 +97,7 @@ class NeighborsTest : public ::testing::Test {
   std::map<Prefix, std::string> keys_;
   std::vector<std::string> key_calls_;
   std::vector<std::pair<PeerId, std::optional<BfdOrder>>> bfd_orders_;
+  std::vector<std::pair<IpAddress, bool>> died_;  // next hops; whether the session was still there, as the RIB knows it
   std::set<std::string> looked_at_;
   bool takes_no_key_ = false;
   std::optional<Rib> rib_;
