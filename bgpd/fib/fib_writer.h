@@ -60,7 +60,10 @@ class FibWriter {
     netlink::RouteProtocol protocol;
     netlink::RouteType type;
   };
+  /// Sets, each with a user, and the groups of an earlier life that dumped routes of theirs refer to.
+  using Claims = std::map<SetId, netlink::NextHopId>;
   struct Dumped {
+    Claims claims;
     std::vector<FibSeen> seen;           // at our key and of our shape
     std::vector<netlink::Route> strays;  // ours by protocol, but with another metric or shape
   };
@@ -77,7 +80,7 @@ class FibWriter {
   static netlink::RouteType type_of(const Kind& kind, std::span<const netlink::NextHop> next_hops);
   const std::optional<IpAddress>& pref_src(AddressFamily family) const;
   bool has_our_shape(const Kind& kind, const netlink::Route& route) const;
-  FibSeen seen_as(const Kind& kind, const netlink::Route& route);
+  FibSeen seen_as(const Kind& kind, const netlink::Route& route, Claims& claims);
   void place_unusual(const Kind& kind, std::vector<netlink::Route>& unusual, std::size_t begin, Dumped& out);
   Result<Dumped> dump(const Kind& kind, std::optional<IfIndex> link);
   void drop(std::vector<FibSeen>& seen);
@@ -107,7 +110,9 @@ class FibWriter {
   void tend_objects();
   bool may_remove_unknown();
   netlink::Route with_next_hops(const netlink::Route& route) const;
-  bool is_exact(SetId set, const netlink::Route& route);
+  bool is_exact(SetId set, const netlink::Route& route, Claims& claims);
+  void take_claims(Claims& claims);
+  void drop_claims(Claims& claims, const Claims& kept);
 
   void inspect_conflicts();
   void inspect(Kind& kind, AddressFamily family, std::set<Prefix> prefixes);

@@ -76,7 +76,11 @@ void FibWriter::tend_objects() {
   };
   if (std::exchange(restore_when_idle_, false)) tried(objects_->restore());
   forget_vanished();
-  if (may_remove_unknown()) tried(objects_->remove_unknown(/*all=*/false));
+  if (may_remove_unknown()) {
+    tried(objects_->remove_unknown(/*all=*/false));
+    if (sets_.use_of_groups()) tried(objects_->look());  // a group may have had no other member
+    forget_vanished();
+  }
   objects_refused_ |= objects_->take_left_behind();
 }
 
@@ -109,18 +113,35 @@ netlink::Route FibWriter::with_next_hops(const netlink::Route& route) const {
   return out;
 }
 
-/// Whether the route is written as we would write it: by the group of its set, or without one.
-bool FibWriter::is_exact(SetId set, const netlink::Route& route) {
+/// Whether the route is written as we would write it: by the group of its set, or without one. A dump may have to be
+/// repeated: what it shows of an earlier life's groups counts when it is complete, by take_claims().
+bool FibWriter::is_exact(SetId set, const netlink::Route& route, Claims& claims) {
   const NextHopId object = route.next_hop_object;
   if (!sets_.wants_group(set)) return object == NextHopId{};
-  if (sets_.group(set) == NextHopId{} && object != NextHopId{} && !objects_->is_claimed(object)) {
-    const auto found = objects_->find(object);
-    if (found && found->whole) {
-      objects_->claim(object);
-      sets_.set_group(set, object);
-    }
+  if (sets_.group(set) != NextHopId{} || object == NextHopId{})
+    return object != NextHopId{} && sets_.group(set) == object;
+  if (const auto claim = claims.find(set); claim != claims.end()) return claim->second == object;
+  const auto found = objects_->is_claimed(object) ? std::nullopt : objects_->find(object);
+  if (!found || !found->whole) return false;
+  // Sets that differ in nothing but their metric cannot share one: the first has it.
+  if (std::ranges::any_of(claims, [&](const auto& claim) { return claim.second == object; })) return false;
+  sets_.hold(set);
+  claims.emplace(set, object);
+  return true;
+}
+
+void FibWriter::take_claims(Claims& claims) {
+  for (const auto& [set, group] : claims) {
+    objects_->claim(group);
+    sets_.set_group(set, group);
   }
-  return object != NextHopId{} && sets_.group(set) == object;
+  drop_claims(claims, {});
+}
+
+void FibWriter::drop_claims(Claims& claims, const Claims& kept) {
+  for (const auto& [set, group] : claims)
+    if (!kept.contains(set)) sets_.drop(set);
+  claims = kept;
 }
 
 }  // namespace slash32::bgp

@@ -92,7 +92,7 @@ bool FibWriter::has_our_shape(const Kind& kind, const netlink::Route& route) con
   });  // of any metric: policy may give one
 }
 
-FibSeen FibWriter::seen_as(const Kind& kind, const netlink::Route& route) {
+FibSeen FibWriter::seen_as(const Kind& kind, const netlink::Route& route, Claims& claims) {
   if (kind.type == RouteType::Blackhole) return {route.destination, kBlackhole, true};
   std::vector<FibNextHop> hops;
   bool plain = route.next_hops.empty() || route.preferred_source == pref_src(route.destination.family());
@@ -113,7 +113,7 @@ FibSeen FibWriter::seen_as(const Kind& kind, const netlink::Route& route) {
     sets_.hold(wanted);  // a backup that no group stands for
     sets_.drop(std::exchange(set, wanted));
   }
-  return {route.destination, set, plain && is_exact(set, route)};
+  return {route.destination, set, plain && is_exact(set, route, claims)};
 }
 
 /// Learned routes with another metric than the usual one: policy's, of this life or an earlier one, or left behind by
@@ -142,7 +142,7 @@ void FibWriter::place_unusual(const Kind& kind, std::vector<netlink::Route>& unu
     else
       best.erase(rival);
   }
-  for (const auto& [prefix, route] : best) out.seen.push_back(seen_as(kind, route));
+  for (const auto& [prefix, route] : best) out.seen.push_back(seen_as(kind, route, out.claims));
 }
 
 Result<FibWriter::Dumped> FibWriter::dump(const Kind& kind, std::optional<IfIndex> link) {
@@ -150,9 +150,11 @@ Result<FibWriter::Dumped> FibWriter::dump(const Kind& kind, std::optional<IfInde
   for (const AddressFamily family : kFamilies) {
     const auto begin = out.seen.size();
     const auto begin_strays = out.strays.size();
+    const Claims claims = out.claims;
     std::vector<netlink::Route> unusual;
     const auto restart = [&] {
       unusual.clear();
+      drop_claims(out.claims, claims);
       std::vector<FibSeen> again(out.seen.begin() + static_cast<std::ptrdiff_t>(begin), out.seen.end());
       drop(again);
       out.seen.resize(begin);
@@ -166,7 +168,7 @@ Result<FibWriter::Dumped> FibWriter::dump(const Kind& kind, std::optional<IfInde
       const netlink::Route& route = full ? *full : dumped;
       if (!has_our_shape(kind, route)) return out.strays.push_back(route);
       if (route.metric != metric_of(kind, kNoRoute)) return unusual.push_back(route);
-      out.seen.push_back(seen_as(kind, route));
+      out.seen.push_back(seen_as(kind, route, out.claims));
     };
     const auto done = bulk_.dump_routes(
         {.family = family, .table = settings_.table, .protocol = kind.protocol, .link = link}, restart, each);
@@ -174,9 +176,11 @@ Result<FibWriter::Dumped> FibWriter::dump(const Kind& kind, std::optional<IfInde
       place_unusual(kind, unusual, begin, out);
       continue;
     }
+    drop_claims(out.claims, {});
     drop(out.seen);
     return std::unexpected(done.error());
   }
+  take_claims(out.claims);
   return out;
 }
 
@@ -243,7 +247,9 @@ void FibWriter::adopt(Kind& kind, const netlink::Route& route) {
     strays_.push_back(as_route(kind, route.destination, known));
     remove_strays_when_idle_ |= swept_;
   }
-  const std::array seen{seen_as(kind, route)};
+  Claims claims;
+  const std::array seen{seen_as(kind, route, claims)};
+  take_claims(claims);
   kind.table.reconcile(seen, [](SetId) { return false; });
   if (&kind == &aggregates_) tell_ready_aggregates();
 }

@@ -249,8 +249,11 @@ Status NextHopObjects::remove_unknown(bool all) {
     if (member.stands) known.insert(member.id);
   const auto objects = TRY(dump());
   for (const bool groups : {true, false})
-    for (const auto& [id, object] : objects)
-      if (!known.contains(id) && object.members.empty() != groups) remove(id);
+    for (const auto& [id, object] : objects) {
+      if (known.contains(id) || object.members.empty() == groups) continue;
+      const int refused = TRY(bulk_.remove_object(id));
+      left_behind_ |= refused != 0 && refused != ENOENT;
+    }
   taken_ = std::move(known);
   std::erase_if(found_, [&](const auto& entry) { return !groups_.contains(entry.first); });
   return ok();
