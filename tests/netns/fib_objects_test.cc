@@ -88,15 +88,11 @@ TEST_F(FibGroups, CostNoSocketAndNoEventsWhereTheyAreNotUsed) {
   };
   const auto lines = [](const std::string& text) { return std::ranges::count(text, '\n'); };
   const auto before = lines(sockets());
-  std::string off, on;
-  {
-    auto fib = open();
-    off = sockets();
-  }
-  {
-    auto fib = open(kGroups);
-    on = sockets();
-  }
+  const auto with = [&](const FibSettings& settings) {
+    const auto fib = open(settings);
+    return sockets();
+  };
+  const std::string off = with({}), on = with(kGroups);
   EXPECT_EQ(lines(off), before + 2) << off;
   EXPECT_EQ(lines(on), before + 3) << on;
   EXPECT_THAT(off, testing::Not(testing::ContainsRegex("(^|\n)[89a-f]0000")));
@@ -321,6 +317,23 @@ TEST_F(FibGroups, TakeANextHopBackAlsoWhereTheKernelRefusesThatOfAnother) {
      " proto 134\\n' | ip -batch -");
   fib.revive();
   EXPECT_TRUE(eventually([] { return count("ip route show 10.2.0.0/24 | grep -w nexthop") == 2; })) << everything();
+}
+
+TEST_F(FibGroups, OfTwoRoutersOnOneLinkSurviveARoutersLossAndComeBackAfterTheCarriers) {
+  auto fib = open(kGroups);
+  fib.apply({{.prefix = prefix("10.1.0.0/24"), .next_hops = {hop4(1, 1)}, .backup = {hop4(1, 2)}}});
+  ASSERT_TRUE(settled(fib, 1));
+  ASSERT_TRUE(fib.lose(hop4(1, 1)));
+  EXPECT_THAT(sh("ip route get 10.1.0.9"), HasSubstr("via 192.0.1.2 "));
+  sh("ip link set far1 down");
+  EXPECT_TRUE(eventually([] { return routes("proto 134").empty(); })) << "the kernel took the last one away";
+  fib.heal({link_of(1)});
+  sh("ip link set far1 up");
+  fib.revive();
+  EXPECT_TRUE(eventually([&] {
+    fib.heal({link_of(1)});
+    return sh("ip route get 10.1.0.9 || true").find("via 192.0.1.1 ") != std::string::npos;
+  })) << everything();
 }
 
 TEST_F(FibGroups, CarryMetricsAndPreferredSources) {
