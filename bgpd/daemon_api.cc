@@ -192,8 +192,8 @@ std::vector<std::string> Daemon::conditions() const {
   if (fib.over_limit) out.push_back("kernel.maxRoutes is reached: further routes are not installed");
   if (fib.without_objects)
     out.push_back(
-        "kernel.nextHopObjects: all routes name their next hops themselves; this kernel has no such objects "
-        "(Linux 5.3), or kernel.table is above 65535");
+        "kernel.nextHopObjects: all routes name their next hops themselves; the kernel showed no such objects at "
+        "the start (before Linux 5.3 it has none; else restart slash32-bgpd), or kernel.table is above 65535");
   if (!fib.forward_drop_trouble.empty())
     out.push_back("packets for unused addresses (originate.prefixes[].dropForwarded) are not dropped: " +
                   fib.forward_drop_trouble);
