@@ -18,7 +18,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = HERE.parents[1] / "build/fuzz"
@@ -40,11 +39,12 @@ def fuzz(target, minutes, findings):
     with open(log, "w", encoding="utf-8") as out:
         process = subprocess.Popen([BUILD / f"bin/fuzz_{target}", found, HERE / "corpus" / target, "-timeout=60",
                                     "-print_final_stats=1", f"-artifact_prefix={findings}/{target}-"], stdout=out, stderr=out)
-        while process.poll() is None:
-            if cpu_seconds(process.pid) >= minutes * 60:
-                process.send_signal(signal.SIGINT)
-                process.wait()
-            time.sleep(1)
+        while process.returncode is None:
+            try:
+                process.wait(timeout=1)
+            except subprocess.TimeoutExpired:
+                if cpu_seconds(process.pid) >= minutes * 60:
+                    process.send_signal(signal.SIGINT)
     return process.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before, log
 
 
