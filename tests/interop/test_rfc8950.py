@@ -152,9 +152,8 @@ class Exabgp6(routers.Exabgp):
 EXABGPS = "20.8.0.0/16"
 
 
-@matrix.proves(matrix.OVER_V6)
-@pytest.mark.parametrize("kind", [Gobgp6, Exabgp6], ids=["gobgp", "exabgp"])
-def test_ipv4_goes_both_ways_without_ipv4_addresses_and_without_a_kernel_there(pair, kind):
+def meet_without_ipv4(pair, kind):
+    """A session where neither side has an IPv4 address; the other side."""
     if not kind.is_installed():
         pytest.skip(f"{kind.__name__} is not installed")
     pair.node.ip(f"addr del {ADDRESS}/16 dev up0")
@@ -165,6 +164,13 @@ def test_ipv4_goes_both_ways_without_ipv4_addresses_and_without_a_kernel_there(p
     made.start()
     pair.speaker.wait_established("router", 40)
     assert pair.speaker.neighbor("router")["capabilities"]["extendedNextHop"] is True
+    return made
+
+
+@matrix.proves(matrix.OVER_V6)
+@pytest.mark.parametrize("kind", [Gobgp6, Exabgp6], ids=["gobgp", "exabgp"])
+def test_ipv4_goes_both_ways_without_ipv4_addresses_and_without_a_kernel_there(pair, kind):
+    made = meet_without_ipv4(pair, kind)
     for prefix in (RANGE, RANGE6):
         wait_until(lambda prefix=prefix: made.has_route(prefix), 30, lambda: logs(pair))
         assert ADDRESS6 in shown(made, prefix), shown(made, prefix)
@@ -176,16 +182,7 @@ def test_ipv4_goes_both_ways_without_ipv4_addresses_and_without_a_kernel_there(p
 @matrix.proves(matrix.OVER_V6)
 @pytest.mark.parametrize("kind", [Bird6, Frr6], ids=["bird", "frr"])
 def test_ipv4_goes_both_ways_without_ipv4_addresses(pair, kind):
-    if not kind.is_installed():
-        pytest.skip(f"{kind.__name__} is not installed")
-    pair.node.ip(f"addr del {ADDRESS}/16 dev up0")
-    pair.outside.run("ip", "-4", "address", "flush", "dev", "down0")
-    made = kind(pair.outside, PEER_ASN)
-    pair.start(speaker.neighbor("router", SELF6, PEER_ASN, passive=False, holdTime=9),
-               originate={"prefixes": [RANGE, RANGE6]})
-    made.start()
-    pair.speaker.wait_established("router", 40)
-    assert pair.speaker.neighbor("router")["capabilities"]["extendedNextHop"] is True
+    made = meet_without_ipv4(pair, kind)
     for prefix in (RANGE, RANGE6):
         wait_until(lambda prefix=prefix: made.has_route(prefix), 30, lambda: logs(pair))
         wait_until(lambda prefix=prefix: made.kernel_has(prefix), 20, f"{prefix} in the kernel of {kind.__name__}")
