@@ -50,7 +50,7 @@ def second_interface(trial):
 
 
 @fact("add.net1-alone", "ADD", "it is content to make net1 where there is no eth0", "Multus and other secondary users",
-      kind=QUALITY, once=True)
+      kind=QUALITY)
 def net1_alone(trial):
     attachment = trial.add("p1", ifname="net1")
     trial.still_good(attachment)
@@ -66,7 +66,7 @@ def two_containers(trial):
 
 
 @fact("add.parallel", "ADD", "eight at once for different containers succeed with different addresses",
-      "1.1.0 §3 Lifecycle & Ordering", once=True)
+      "1.1.0 §3 Lifecycle & Ordering")
 def parallel(trial):
     pods = [f"p{i}" for i in range(8)]
     for pod in pods:
@@ -99,7 +99,7 @@ def prev_result(trial):
 
 
 @fact("add.failed-is-undone", "ADD", "an ADD whose IPAM plugin is missing fails and leaves nothing",
-      "runtimes whose DEL gets lost", kind=QUALITY, once=True)
+      "runtimes whose DEL gets lost", kind=QUALITY)
 def failed_is_undone(trial):
     trial.add("other")
     conf = trial.with_ipam(type="no-such-ipam")
@@ -111,7 +111,7 @@ def failed_is_undone(trial):
 
 
 @fact("add.foreign-untouched", "ADD", "ADD and DEL leave the node's own links, addresses, routes and rules alone",
-      "everybody else on the node", kind=QUALITY, once=True)
+      "everybody else on the node", kind=QUALITY)
 def foreign_untouched(trial):
     for words in ("link add mine0 type veth peer name mine0-b", "addr add 203.0.113.1/24 dev mine0", "link set mine0 up",
                   "link set mine0-b up",

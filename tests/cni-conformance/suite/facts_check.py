@@ -11,7 +11,7 @@ def after_add(trial):
     trial.check(trial.add("p1")).must_be_silent()
 
 
-@fact("check.repeated", "CHECK", "it changes nothing, and succeeds again", WHERE, kind=QUALITY, once=True)
+@fact("check.repeated", "CHECK", "it changes nothing, and succeeds again", WHERE, kind=QUALITY)
 def repeated(trial):
     attachment = trial.add("p1")
     before, inside = trial.node.snapshot(), trial.node.snapshot("p1")
@@ -35,7 +35,7 @@ def wrong_address(trial):
     trial.check(attachment).must_fail()
 
 
-@fact("check.never-added", "CHECK", "a container that was never added is an error", WHERE, once=True)
+@fact("check.never-added", "CHECK", "a container that was never added is an error", WHERE)
 def never_added(trial):
     attachment = trial.add("p1")
     netns = trial.node.pod("p2")
@@ -44,14 +44,14 @@ def never_added(trial):
     trial.call("CHECK", trial.conf(prevResult=result), container("p2"), netns, "eth0").must_fail()
 
 
-@fact("check.deleted", "CHECK", "a container that was deleted is an error", WHERE, once=True)
+@fact("check.deleted", "CHECK", "a container that was deleted is an error", WHERE)
 def deleted(trial):
     attachment = trial.add("p1")
     trial.delete(attachment)
     trial.check(attachment).must_fail()
 
 
-@fact("check.netns-gone", "CHECK", "a namespace that is gone is an error", WHERE, once=True)
+@fact("check.netns-gone", "CHECK", "a namespace that is gone is an error", WHERE)
 def netns_gone(trial):
     attachment = trial.add("p1")
     trial.node.ip("netns del p1")
@@ -85,7 +85,7 @@ def others_results(trial):
     trial.check(attachment).must_succeed()
 
 
-@fact("check.other-pods-damage", "CHECK", "another pod's damage is not this one's", WHERE, once=True)
+@fact("check.other-pods-damage", "CHECK", "another pod's damage is not this one's", WHERE)
 def other_pods_damage(trial):
     attachment = trial.add("p1")
     trial.add("p2")
@@ -93,7 +93,7 @@ def other_pods_damage(trial):
     trial.check(attachment).must_succeed()
 
 
-@fact("check.second-interface", "CHECK", "each of two interfaces of a container has its own verdict", WHERE, once=True)
+@fact("check.second-interface", "CHECK", "each of two interfaces of a container has its own verdict", WHERE)
 def second_interface(trial):
     first = trial.add("p1")
     second = trial.add("p1", ifname="net1", make=False)

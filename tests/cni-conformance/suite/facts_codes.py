@@ -18,7 +18,7 @@ def _code(answer):
 
 
 @fact("code.2-names-key-and-value", "ADD", "error 2, a field that is not supported, names the field's key and its value",
-      f"{WHERE} 2", once=True)
+      f"{WHERE} 2")
 def unsupported_field(trial):
     tried = []
     configurations = {key: trial.conf(**{key: value}) for key, value in ODD_FIELDS.items()}
@@ -46,7 +46,7 @@ def _without(trial, pod):
 
 
 @fact("code.3-needs-no-cleanup", "ADD", "error 3, a container that is not known, leaves nothing for a DEL to clean up",
-      f"{WHERE} 3", once=True)
+      f"{WHERE} 3", since="0.4.0")
 def unknown_container(trial):
     trial.add("other")
     before = trial.node.snapshot()
@@ -57,7 +57,7 @@ def unknown_container(trial):
 
 
 @fact("code.3-is-true", "CHECK", "where something of a container is left, an error is not 3, which tells the runtime that it "
-      "need not call DEL", f"{WHERE} 3", once=True)
+      "need not call DEL", f"{WHERE} 3", since="0.4.0")
 def known_container(trial):
     trial.add("other")
     before = trial.node.snapshot()
@@ -74,7 +74,8 @@ def known_container(trial):
     _gone(trial, attachment, before)
 
 
-@fact("code.11-passes", "ADD", "an ADD that error 11 puts off succeeds when what was in its way is gone", f"{WHERE} 11", once=True)
+@fact("code.11-passes", "ADD", "an ADD that error 11 puts off succeeds when what was in its way is gone", f"{WHERE} 11",
+      since="0.4.0")
 def try_again_later(trial):
     holder = trial.add("p1")
     if not holder.ips:
@@ -95,7 +96,7 @@ def try_again_later(trial):
 
 
 @fact("code.51-passes", "STATUS", "error 51, containers may be cut off, comes only while they are, and STATUS is well again "
-      "afterwards", f"{WHERE} 51; §2 STATUS", once=True)
+      "afterwards", f"{WHERE} 51; §2 STATUS")
 def limited(trial):
     trial.add("p1")
     trial.call("STATUS", trial.conf()).must_succeed()
@@ -139,11 +140,11 @@ def _is_passed_on(trial, verb, code):
 for command, codes in CODES.items():
     rows({str(code): (command, code) for code in codes}, f"delegation.code-{command}-{{row}}", command,
          f"the code of an IPAM plugin whose {command} fails reaches the runtime, with its message: {{row}}",
-         "1.1.0 §4, §5 Error: runtimes act on the number", kind=QUALITY, once=True)(_is_passed_on)
+         "1.1.0 §4, §5 Error: runtimes act on the number", kind=QUALITY)(_is_passed_on)
 
 
 @fact("delegation.try-again", "ADD", "an ADD that failed because the IPAM plugin said 11 succeeds when it is tried again",
-      f"{WHERE} 11: the runtime should re-try", kind=QUALITY, once=True)
+      f"{WHERE} 11: the runtime should re-try", kind=QUALITY)
 def delegate_tries_again(trial):
     delegate = Delegate(trial, 11)
     delegate.fail("ADD")

@@ -122,7 +122,7 @@ def host_link_down(trial):
 
 
 @fact("check.host-link-flapped", "CHECK", "the node's end down and up again, if routes were lost by it, is an error", UNREACHABLE,
-      kind=QUALITY, once=True)
+      kind=QUALITY)
 def host_link_flapped(trial):
     _, attachment, name = _with_host_link(trial)
     with_routes = trial.node.snapshot()["routes"]
@@ -145,7 +145,7 @@ def host_route_gone(trial, family):
     _must_see(trial, attachment, lambda: trial.node.ip(f"-{family} route del {routes[0]['dst']} dev {name}"))
 
 
-@fact("check.forwarding-off", "CHECK", "a node that forwards nothing any more is an error", UNREACHABLE, kind=QUALITY, once=True)
+@fact("check.forwarding-off", "CHECK", "a node that forwards nothing any more is an error", UNREACHABLE, kind=QUALITY)
 def forwarding_off(trial):
     attachment = trial.add("p1")
     switch = "/proc/sys/net/ipv4/ip_forward"

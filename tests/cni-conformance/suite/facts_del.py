@@ -41,7 +41,7 @@ def silent(trial):
     trial.call("DEL", trial.conf(prevResult=attachment.result), attachment.cid, attachment.netns, "eth0").must_be_silent()
 
 
-@fact("del.at-once", "DEL", "when it returns the interface's name is free in the pod, and ADD works again", WHERE, once=True)
+@fact("del.at-once", "DEL", "when it returns the interface's name is free in the pod, and ADD works again", WHERE)
 def at_once(trial):
     attachment = trial.add("p1")
     trial.delete(attachment)
@@ -50,7 +50,7 @@ def at_once(trial):
 
 
 @fact("del.first-pod-leaves-no-link", "DEL", "after the last pod's DEL the node has its links, addresses and routes of before",
-      "those who uninstall it", kind=QUALITY, once=True)
+      "those who uninstall it", kind=QUALITY)
 def first_pod(trial):
     before = trial.node.snapshot()
     trial.delete(trial.add("p1"))
@@ -82,7 +82,7 @@ def no_netns(trial):
     _gone(trial, attachment, before)
 
 
-@fact("del.netns-unset", "DEL", "the same when the variable is not set at all", WHERE, once=True)
+@fact("del.netns-unset", "DEL", "the same when the variable is not set at all", WHERE)
 def netns_unset(trial):
     _, before, attachment = _two(trial)
     trial.node.ip("netns del p1")
@@ -91,7 +91,7 @@ def netns_unset(trial):
 
 
 @fact("del.no-netns-while-it-lives", "DEL", "without CNI_NETNS, while the namespace still lives, the address is given back "
-      "and no route to it is left", WHERE, once=True)
+      "and no route to it is left", WHERE)
 def no_netns_while_it_lives(trial):
     _, before, attachment = _two(trial)
     trial.delete(attachment, netns="")
@@ -109,7 +109,7 @@ def dangling_netns(trial):
 
 
 @rows({"a-file": "/etc/passwd", "a-directory": "/run"}, "del.netns-{row}", "DEL",
-      "with a CNI_NETNS that is no namespace it succeeds: {row}", WHERE, kind=QUALITY, once=True)
+      "with a CNI_NETNS that is no namespace it succeeds: {row}", WHERE, kind=QUALITY)
 def netns_odd(trial, path):
     _, before, attachment = _two(trial)
     trial.node.ip("netns del p1")
@@ -149,7 +149,7 @@ def link_gone(trial):
     _gone(trial, attachment, before)
 
 
-@fact("del.host-link-gone", "DEL", "it succeeds when the node's end is gone already", WHERE, once=True)
+@fact("del.host-link-gone", "DEL", "it succeeds when the node's end is gone already", WHERE)
 def host_link_gone(trial):
     _, before, attachment = _two(trial)
     mine = [i["name"] for i in attachment.interfaces(host=True) if i["name"] not in [l[0] for l in before["links"]]]
@@ -160,8 +160,7 @@ def host_link_gone(trial):
     _gone(trial, attachment, before)
 
 
-@fact("del.after-failed-add", "DEL", "it succeeds after an ADD that failed, and leaves nothing", "1.1.0 §3 Lifecycle & Ordering",
-      once=True)
+@fact("del.after-failed-add", "DEL", "it succeeds after an ADD that failed, and leaves nothing", "1.1.0 §3 Lifecycle & Ordering")
 def after_failed_add(trial):
     trial.add("other")
     before = trial.node.snapshot()
@@ -193,8 +192,7 @@ def same_container(trial):
 
 
 @fact("del.same-interface-other-container", "DEL", "DEL of another container with this one's CNI_NETNS: a late call for a "
-      "process that is gone takes nothing from a container that is there", "runtimes with /proc/PID paths", kind=QUALITY,
-      once=True)
+      "process that is gone takes nothing from a container that is there", "runtimes with /proc/PID paths", kind=QUALITY)
 def other_container(trial):
     attachment = trial.add("p1")
     trial.delete(Attachment("p1", container("old"), attachment.netns, "eth0", {}), prev=False)
@@ -202,7 +200,7 @@ def other_container(trial):
 
 
 @fact("del.name-changed", "DEL", "it succeeds when the network has another name by now, and other pods stay",
-      "1.1.0 §2 DEL: best effort; edited files", once=True)
+      "1.1.0 §2 DEL: best effort; edited files")
 def name_changed(trial):
     other, before, attachment = _two(trial)
     trial.delete(attachment, name="renamed")
@@ -212,7 +210,7 @@ def name_changed(trial):
 
 
 @fact("del.data-dir-changed", "DEL", "it succeeds when the IPAM's dataDir is another by now; link and routes go",
-      "1.1.0 §2 DEL: best effort; edited files", once=True)
+      "1.1.0 §2 DEL: best effort; edited files")
 def data_dir_changed(trial):
     if "dataDir" not in trial.with_ipam()["ipam"]:
         raise NotApplicable("the configuration has no ipam.dataDir")
@@ -224,7 +222,7 @@ def data_dir_changed(trial):
 
 
 @fact("del.ipam-type-changed", "DEL", "it succeeds when ipam.type names a plugin that is not there; link and routes go",
-      "edited files; pods that cannot go", kind=QUALITY, once=True)
+      "edited files; pods that cannot go", kind=QUALITY)
 def ipam_type_changed(trial):
     conf = trial.with_ipam(type="no-such-ipam")
     _, before, attachment = _two(trial)
@@ -233,8 +231,7 @@ def ipam_type_changed(trial):
     expect(not trial.node.link("eth0", "p1"), "eth0 is still in the pod")
 
 
-@fact("del.foreign-pod", "DEL", "it succeeds for a container that another plugin wired", "nodes that change their plugin",
-      once=True)
+@fact("del.foreign-pod", "DEL", "it succeeds for a container that another plugin wired", "nodes that change their plugin")
 def foreign_pod(trial):
     trial.add("other")
     before = trial.node.snapshot()
@@ -247,8 +244,7 @@ def foreign_pod(trial):
     trial.must_become(before)
 
 
-@fact("del.parallel", "DEL", "eight at once for different containers succeed and leave nothing", "1.1.0 §3 Lifecycle & Ordering",
-      once=True)
+@fact("del.parallel", "DEL", "eight at once for different containers succeed and leave nothing", "1.1.0 §3 Lifecycle & Ordering")
 def parallel(trial):
     trial.add("other")
     before = trial.node.snapshot()

@@ -99,7 +99,7 @@ def failed_add(trial):
 
 
 @fact("delegation.failed-add-is-told", "ADD", "the IPAM plugin's code and message are the error's, and nothing is left",
-      "runtimes, which try again after 11", kind=QUALITY, once=True)
+      "runtimes, which try again after 11", kind=QUALITY)
 def failed_add_is_told(trial):
     trial.add("other")
     delegate = Delegate(trial)
@@ -156,15 +156,14 @@ def forwards_gc(trial):
     trial.call("GC", conf, env=delegate.env).must_fail()
 
 
-@fact("delegation.stderr", "ADD", "what the IPAM plugin says on stderr is passed on", WHERE, once=True)
+@fact("delegation.stderr", "ADD", "what the IPAM plugin says on stderr is passed on", WHERE)
 def stderr(trial):
     delegate = Delegate(trial)
     answer = delegate.call("ADD").must_succeed()
     expect("heard by the delegate" in answer.err, f"stderr was {answer.err.strip()!r}")
 
 
-@fact("delegation.nonsense", "ADD", "an IPAM plugin that prints no result makes ADD an error that is undone", WHERE, kind=QUALITY,
-      once=True)
+@fact("delegation.nonsense", "ADD", "an IPAM plugin that prints no result makes ADD an error that is undone", WHERE, kind=QUALITY)
 def nonsense(trial):
     trial.add("other")
     delegate = Delegate(trial)

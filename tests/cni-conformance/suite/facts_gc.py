@@ -140,7 +140,7 @@ def unknown_key(trial):
     trial.must_be_free(lost)
 
 
-@fact("gc.del-afterwards", "GC", "DEL of what GC released succeeds", "1.1.0 §2 DEL", once=True)
+@fact("gc.del-afterwards", "GC", "DEL of what GC released succeeds", "1.1.0 §2 DEL")
 def del_afterwards(trial):
     kept, lost = _pods(trial, "kept", "lost")
     _gc(trial, **{NOW: _entries(kept)}).must_succeed()

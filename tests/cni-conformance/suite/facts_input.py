@@ -17,7 +17,7 @@ def _arguments(trial, pod="p1"):
 
 
 @rows(GARBAGE, "input.garbage-{row}", "ADD", "what cannot be decoded is error 6, for ADD and DEL: {row}",
-      "1.1.0 §5 Error 6", once=True)
+      "1.1.0 §5 Error 6", since="1.0.0")
 def garbage(trial, text):
     before = trial.node.snapshot()
     arguments = _arguments(trial)
@@ -26,7 +26,7 @@ def garbage(trial, text):
     trial.must_become(before)
 
 
-@fact("input.unreadable", "ADD", "a standard input that cannot be read is error 5", "1.1.0 §5 Error 5", once=True)
+@fact("input.unreadable", "ADD", "a standard input that cannot be read is error 5", "1.1.0 §5 Error 5", since="1.0.0")
 def unreadable(trial):
     directory = os.open("/", os.O_RDONLY)
     try:
@@ -36,7 +36,7 @@ def unreadable(trial):
 
 
 @rows(NAMES, "input.name-{row}", "ADD", "a network name that may not be is error 7: {row}", "1.1.0 §1 name, §5 Error 7",
-      once=True)
+      since="1.0.0")
 def name(trial, text):
     conf = trial.conf()
     conf["name"] = text
@@ -48,7 +48,7 @@ def name(trial, text):
 
 
 @fact("input.unknown-key", "ADD", "an unknown key passes, or is error 2 or 7 that names it, and then nothing was done",
-      "1.1.0 §1, §5 Error 2, 7", once=True)
+      "1.1.0 §1, §5 Error 2, 7", since="1.0.0")
 def unknown_key(trial):
     before = trial.node.snapshot()
     answer = trial.call("ADD", trial.conf(fluxCapacitor="on"), *_arguments(trial))
@@ -70,13 +70,13 @@ def arbitrary_args(trial):
                                     "list": [1, None, True]}})
 
 
-@fact("input.reserved-keys", "ADD", "keys that begin with cni.dev/, reserved for the protocol, pass", "1.1.0 §1", once=True)
+@fact("input.reserved-keys", "ADD", "keys that begin with cni.dev/, reserved for the protocol, pass", "1.1.0 §1")
 def reserved_keys(trial):
     trial.add("p1", extra={"cni.dev/later": {"a": 1}})
 
 
 @fact("input.list-keys", "ADD", "keys of the list that runtimes leave in (cniVersions, disableCheck, disableGC) pass",
-      "1.1.0 §1; podman and old libcni", kind=QUALITY, once=True)
+      "1.1.0 §1; podman and old libcni", kind=QUALITY)
 def list_keys(trial):
     trial.add("p1", extra={"cniVersions": [trial.version], "disableCheck": False, "disableGC": "false",
                            "capabilities": {"portMappings": True}})
@@ -89,7 +89,7 @@ def error_version(trial):
 
 
 @fact("error.codes", "ADD", "an error's code is one of the specification's, 8 or 999 of the reference library, or 100 and "
-      "above", "1.1.0 §5 Error", once=True)
+      "above", "1.1.0 §5 Error")
 def codes(trial):
     arguments = _arguments(trial)
     for answer in (trial.call("ADD", trial.conf(), container("p9"), "/run/netns/nowhere", "eth0"),
@@ -100,14 +100,14 @@ def codes(trial):
 
 
 @fact("error.not-utf8", "ADD", "an argument that is no UTF-8 still gets an error that is JSON", "libcni, which parses it",
-      kind=QUALITY, once=True)
+      kind=QUALITY, since="1.0.0")
 def not_utf8(trial):
     answer = trial.call("ADD", trial.conf(), "caf\udce9", *_arguments(trial)[1:])
     answer.must_fail(4)
 
 
 @fact("output.lost", "ADD", "an ADD that cannot print its result fails and leaves nothing", "runtimes that died",
-      kind=QUALITY, once=True)
+      kind=QUALITY)
 def lost(trial):
     trial.add("other")
     before = trial.node.snapshot()
@@ -120,7 +120,7 @@ def lost(trial):
     expect(not trial.node.link("eth0", "p1"), "eth0 is still in the pod")
 
 
-@fact("input.slow", "ADD", "a configuration that comes in two pieces is read to its end", "pipes", kind=QUALITY, once=True)
+@fact("input.slow", "ADD", "a configuration that comes in two pieces is read to its end", "pipes", kind=QUALITY)
 def slow(trial):
     process = trial.start("ADD", b"", *_arguments(trial))
     text = json.dumps(trial.conf()).encode()

@@ -63,7 +63,7 @@ def container_side(trial):
         expect(trial.node.link(entry["name"], "p1"), f"{entry['name']} is not in the pod")
 
 
-@fact("result.proc-path", "ADD", "a /proc path as CNI_NETNS works and is the sandbox", "1.1.0 §2 Parameters; 0.4.0", once=True)
+@fact("result.proc-path", "ADD", "a /proc path as CNI_NETNS works and is the sandbox", "1.1.0 §2 Parameters; 0.4.0")
 def proc_path(trial):
     trial.node.pod("p1")
     holder = trial.node.run("sh", "-c", "ip netns exec p1 sleep 60 > /dev/null 2>&1 & echo $!").stdout.strip()
@@ -180,7 +180,7 @@ def dns(trial):
 
 
 @fact("result.up", "ADD", "when it returns the interface is up and its addresses can be used at once (no DAD pending)",
-      "1.1.0 §2 CHECK: right after ADD", kind=QUALITY, once=True)
+      "1.1.0 §2 CHECK: right after ADD", kind=QUALITY)
 def up(trial):
     attachment = trial.add("p1")
     expect("UP" in trial.node.link("eth0", "p1")["flags"], "eth0 is down")
@@ -191,13 +191,13 @@ def up(trial):
 
 
 @fact("result.reachable", "ADD", "the node reaches every address, as the kubelet's probes must", "Kubernetes' network model",
-      kind=QUALITY, once=True)
+      kind=QUALITY)
 def reachable(trial):
     for address, _ in trial.add("p1").ips:
         expect(trial.node.answers(address), f"{address} does not answer the node")
 
 
-@fact("result.neighbours", "ADD", "two pods of the node reach each other", "Kubernetes' network model", kind=QUALITY, once=True)
+@fact("result.neighbours", "ADD", "two pods of the node reach each other", "Kubernetes' network model", kind=QUALITY)
 def neighbours(trial):
     trial.add("p1")
     for address, _ in trial.add("p2").ips:

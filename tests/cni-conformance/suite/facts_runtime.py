@@ -16,7 +16,7 @@ CAPABILITIES = {  # CONVENTIONS.md, with the keys in the case that a runtime sen
 
 
 @fact("runtime.user-namespace", "ADD", "a network namespace that belongs to a user namespace works like any other",
-      "pods with user namespaces; rootless podman", kind=QUALITY, once=True)
+      "pods with user namespaces; rootless podman", kind=QUALITY)
 def user_namespace(trial):
     trial.add("other")
     before = trial.node.snapshot()
@@ -29,7 +29,7 @@ def user_namespace(trial):
 
 
 @fact("runtime.loopback", "ADD", "loopback's ADD may run at the same time in the same namespace", "containerd",
-      kind=QUALITY, once=True)
+      kind=QUALITY)
 def loopback(trial):
     program = trial.network.find("loopback")
     if not program:
@@ -51,7 +51,7 @@ def loopback(trial):
 
 
 @fact("runtime.capabilities", "ADD", "runtimeConfig of every capability that the configuration declares is taken, in "
-      "containerd's and in CRI-O's case of letters", "1.1.0 §3 Deriving runtimeConfig; CONVENTIONS.md", once=True)
+      "containerd's and in CRI-O's case of letters", "1.1.0 §3 Deriving runtimeConfig; CONVENTIONS.md")
 def capabilities(trial):
     declared = [c for p in trial.network.plugins for c, on in p.get("capabilities", {}).items() if on and c in CAPABILITIES]
     if not declared:
@@ -64,7 +64,7 @@ def capabilities(trial):
 
 
 @fact("runtime.chain", "ADD", "the list works as a whole: ADD, CHECK right after it, DEL, and nothing is left",
-      "1.1.0 §3", once=True)
+      "1.1.0 §3")
 def chain(trial):
     if len(trial.network.plugins) < 2:
         raise NotApplicable("the list has one plugin")
@@ -77,7 +77,7 @@ def chain(trial):
 
 
 @fact("runtime.cycles", "ADD", "twenty pods in a row come and go, and the last finds the node as the first did",
-      "nodes that live long", kind=QUALITY, once=True)
+      "nodes that live long", kind=QUALITY)
 def cycles(trial):
     trial.add("other")
     before = trial.node.snapshot()
@@ -87,7 +87,7 @@ def cycles(trial):
     trial.must_become(before)
 
 
-@fact("runtime.restart", "ADD", "the same container can be added again after its DEL", "1.1.0 §2 ADD", once=True)
+@fact("runtime.restart", "ADD", "the same container can be added again after its DEL", "1.1.0 §2 ADD")
 def restart(trial):
     attachment = trial.add("p1")
     trial.delete(attachment)
