@@ -34,3 +34,11 @@ function(slash32_small)
     target_compile_options(${target} PRIVATE "$<$<CONFIG:Release>:-Os;-ffunction-sections;-fdata-sections>")
   endforeach()
 endfunction()
+
+# slash32_static(TARGET): a program that is shipped fully static, and starts by common/start.
+function(slash32_static target)
+  if(SLASH32_STATIC)
+    target_link_libraries(${target} PRIVATE slash32_start)
+    target_link_options(${target} PRIVATE -static -Wl,--gc-sections)
+  endif()
+endfunction()

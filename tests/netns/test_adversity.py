@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from world import BIN, conf, ipam
+from world import BIN, conf, ipam, wait_until
 
 STORE = "/run/slash32/ipam"
 NETWORK = conf(section=ipam("10.244.1.0/29", "fd00:10:244:1::/125", coolDown=0))
@@ -58,13 +58,6 @@ def end_of(process, within):
         process.kill()
         process.wait()
         process.stdout.close()
-
-
-def wait_until(fact, within=10):
-    end = time.monotonic() + within
-    while not fact():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 @pytest.fixture

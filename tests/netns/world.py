@@ -7,6 +7,7 @@ namespace's own. The node goes away with the process that holds the namespaces, 
 import json
 import os
 import subprocess
+import time
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN = os.environ.get("SLASH32_BIN") or os.path.join(REPOSITORY, "build/release/bin")
@@ -17,6 +18,14 @@ CLOSED = "echo 0 > /proc/sys/net/ipv4/ip_forward && mount -t tmpfs t /run && mkd
          "mount -t tmpfs t /var/log && echo ready && exec cat"
 V4, V6 = "10.244.1.0/24", "fd00:10:244:1::/64"
 HOST4, HOST6 = "10.0.1.1", "fd00:1::1"
+
+
+def wait_until(fact, within=10):
+    """Looks every 10 ms, for so many seconds."""
+    end = time.monotonic() + within
+    while not fact():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def ipam(*subnets, **more):
