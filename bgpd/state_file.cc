@@ -20,10 +20,10 @@ Result<EarlierLife> read_life(const std::string& text, const std::string& boot_i
   for (const auto& family : TRY(root.required("learned", json::texts)))
     out.learned.push_back(family == "ipv6" ? AddressFamily::IPv6 : AddressFamily::IPv4);
   out.draining = TRY(root.optional("draining", json::boolean, false));
-  for (const auto& text : TRY(root.optional("drained", json::texts, std::vector<std::string>{}))) {
-    const auto percent = std::min(text.find('%'), text.size());
-    out.drained.push_back({.address = TRY(IpAddress::parse(text.substr(0, percent))),
-                           .link = text.substr(std::min(percent + 1, text.size()))});
+  for (const auto& drained : TRY(root.optional("drained", json::texts, std::vector<std::string>{}))) {
+    const auto percent = std::min(drained.find('%'), drained.size());
+    out.drained.push_back({.address = TRY(IpAddress::parse(drained.substr(0, percent))),
+                           .link = drained.substr(std::min(percent + 1, drained.size()))});
   }
   return out;
 }

@@ -92,9 +92,10 @@ Status run_ipam_release(const Options& options, const IpamReleaseQuery& query, s
   if (survey.state == ipam::Survey::State::Damaged)
     return fail(kRefused, "the store is damaged: " + survey.damage.front(), "run `slash32ctl ipam check --fix` first");
   const auto records = TRY(records_meant(query, survey));
-  if (!query.force)
-    TRY(check_dead(records, query,
-                   {.survey = std::move(survey), .node = TRY(look_at_node()), .now = ipam::boot_time()}));
+  if (!query.force) {
+    auto node = TRY(look_at_node());
+    TRY(check_dead(records, query, {.survey = std::move(survey), .node = std::move(node), .now = ipam::boot_time()}));
+  }
   TRY(release(records, query));
   const auto& key = records.front().key;
   if (!options.json) {

@@ -299,6 +299,7 @@ TEST_F(NeighborsTest, ADynamicNeighborIsWatchedWhileEstablishedAndAFailureEndsIt
                                      loop_.post(end);
                                    },
                                .stale_expired = [](const auto&) {},
+                               .long_lived_stale = [](const auto&) {},
                                .update = [](const Update&) {},
                                .refresh = [](const RouteRefresh&) {},
                                .output = [](std::size_t) { return SessionEvents::Output{}; }});
@@ -344,6 +345,7 @@ TEST_F(NeighborsTest, ADynamicNeighborThatSentTooManyPrefixesRests) {
                                      });
                                    },
                                .stale_expired = [](const auto&) {},
+                               .long_lived_stale = [](const auto&) {},
                                .update = [](const Update&) {},
                                .refresh = [](const RouteRefresh&) {},
                                .output =

@@ -102,7 +102,9 @@ TEST(CveGobgp2023_46565, EveryWayToFailAnUpdateLeavesASoundPeer) {
     const Actions actions = live.feed(message(MessageType::Update, hex(c.body)));
     EXPECT_EQ(live.up(), c.survives) << c.body;
     EXPECT_EQ(count<act::UpdateReceived>(actions), c.survives ? 1U : 0U) << c.body;
-    if (!c.survives) EXPECT_EQ(live.peer.status().last_sent->code, 3);
+    if (!c.survives) {
+      EXPECT_EQ(live.peer.status().last_sent->code, 3);
+    }
   }
 }
 

@@ -66,7 +66,8 @@ inline DecodeContext ebgp() {
           .external = true,
           .families = {AddressFamily::IPv4, AddressFamily::IPv6},
           .extended_next_hop = false,
-          .first_as = {}};
+          .first_as = {},
+          .add_path = {}};
 }
 inline DecodeContext ibgp() {
   DecodeContext c = ebgp();
