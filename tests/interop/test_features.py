@@ -3,6 +3,7 @@
 Over eBGP and iBGP where that makes a difference; both families' routes are looked for on both sides and in the kernel.
 """
 
+import contextlib
 import os
 
 import pytest
@@ -23,7 +24,7 @@ MD5 = {
     routers.Exabgp: {"session": f"md5-password '{KEY}';"},
 }
 GTSM = {
-    routers.Bird: {"session": "ttl security on;"},
+    routers.Bird: {"session": "direct; ttl security on;"},  # iBGP is multihop to it, where it would take any TTL
     routers.Frr: {"session": "neighbor 10.9.0.1 ttl-security hops 1"},
     routers.Gobgp: {"more": "\n[neighbors.ttl-security.config]\nenabled = true\nttl-min = 255\n"},
     routers.Openbgpd: {"session": "ttl-security yes"},
@@ -95,12 +96,47 @@ def write(path, key):
     os.rename(path + ".new", path)
 
 
+def too_far(host):
+    """How many segments a host's kernel dropped for a TTL, or hop limit, below a socket's minimum."""
+    lines = host.run("cat", "/proc/net/netstat").stdout.splitlines()
+    return dict(zip(lines[0].split()[1:], map(int, lines[1].split()[1:])))["TCPMinTTLDrop"]
+
+
+@contextlib.contextmanager
+def one_hop_further(host, transport):
+    """What a host sends of BGP arrives with 254."""
+    ttl = "ip ttl" if transport == 4 else "ip6 hoplimit"
+    host.run("nft", "add table inet afar; add chain inet afar out { type filter hook output priority mangle; };"
+             f" add rule inet afar out tcp sport 179 {ttl} set 254; add rule inet afar out tcp dport 179 {ttl} set 254")
+    try:
+        yield
+    finally:
+        host.run("nft", "delete table inet afar")
+
+
+def wants_255(other):
+    """Whether it drops what comes from further away: ExaBGP 4.2 only sends with 255, OpenBGPD 7.7 does either in eBGP alone."""
+    kind, is_internal = other
+    return kind is not routers.Exabgp and not (kind is routers.Openbgpd and is_internal)
+
+
+def assert_too_far_is_dropped(pair, other, transport):
+    """In an Established session each side in turn hears the other's keepalives from a hop further away."""
+    ways = [(pair.outside, pair.node)] + [(pair.node, pair.outside)] * wants_255(other)
+    for sender, receiver in ways:
+        before = too_far(receiver)
+        with one_hop_further(sender, transport):
+            wait_until(lambda receiver=receiver, before=before: too_far(receiver) > before, 15,
+                       f"a segment from afar that {receiver.name} drops")
+
+
 @matrix.proves(matrix.GTSM)
 @over(GTSM)
 def test_gtsm_on_both_sides(pair, other):
-    """RFC 5082: each drops what comes with less than 255."""
+    """RFC 5082: each sends with 255, and drops what comes with less."""
     made = start(pair, other, GTSM, ttlSecurity=1)
     wait_for_routes(pair, made)
+    assert_too_far_is_dropped(pair, other, 4)
 
 
 @matrix.proves(matrix.AS4)

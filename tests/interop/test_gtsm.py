@@ -5,17 +5,12 @@ import socket
 import pytest
 
 from bgp import wire
+from test_features import too_far
 from world.host import wait_until
 from world.pair import PEER_ASN, peer_address, peer_address6
 from world.speaker import neighbor
 
 IPV6_UNICAST_HOPS = 16  # linux/in6.h; Python has the name only on some builds
-
-
-def dropped(host):
-    """How many segments a host's kernel dropped for a TTL below the socket's minimum."""
-    lines = host.run("cat", "/proc/net/netstat").stdout.splitlines()
-    return dict(zip(lines[0].split()[1:], map(int, lines[1].split()[1:])))["TCPMinTTLDrop"]
 
 
 def send_with(peer, ttl, ipv6):
@@ -32,10 +27,10 @@ def test_a_caller_from_too_far_is_not_heard_and_one_from_near_enough_is(pair, ip
     pair.start(neighbor("p1", address, PEER_ASN, ttlSecurity=hops))
     peer = pair.peer(1, ipv6=ipv6)
     wait_until(lambda: pair.speaker.state("p1") == "OpenSent", 5, "the accepted connection")
-    before = dropped(pair.node)
+    before = too_far(pair.node)
     send_with(peer, 255 - hops, ipv6)
     peer.send_open()
-    wait_until(lambda: dropped(pair.node) > before, 5, "a dropped segment")
+    wait_until(lambda: too_far(pair.node) > before, 5, "a dropped segment")
     assert pair.speaker.state("p1") == "OpenSent"
     send_with(peer, 256 - hops, ipv6)  # what was dropped is sent again by TCP
     peer.expect(wire.OPEN)

@@ -1,7 +1,8 @@
 """Sessions over IPv6 with other people's speakers: routes of both families, TCP-MD5, GTSM. Each end has IPv4 addresses too,
 so IPv4 routes have IPv4 next hops; `test_rfc8950.py` is about who has none."""
 
-from test_features import GTSM, KEY, MD5, OTHER_KEY, md5_failures, over, start, wait_for_routes, write
+from test_features import (GTSM, KEY, MD5, OTHER_KEY, assert_too_far_is_dropped, md5_failures, over, start,
+                           wait_for_routes, write)
 from test_routers import RANGE, RANGE6, logs
 from world import matrix, routers
 from world.host import wait_until
@@ -79,3 +80,4 @@ def test_gtsm_over_ipv6_on_both_sides(pair, other):
     """RFC 5082, of the hop limit."""
     made = start(pair, other, with_ipv6(GTSM), transport=6, ttlSecurity=1)
     wait_for_routes(pair, made, usable(other))
+    assert_too_far_is_dropped(pair, other, 6)
