@@ -63,6 +63,7 @@ Daemon::Daemon(std::string conf_path, StartConf start, KernelWatch watch, FibSyn
       stop_timer_(loop_),
       files_timer_(loop_),
       conditions_timer_(loop_),
+      gateways_timer_(loop_),
       started_(loop_.now()) {
   router_id_ = choose_router_id();
   if (!start.passed_over.empty()) log::warn("what was PUT is not taken", {{"why", start.passed_over}});
@@ -109,11 +110,7 @@ void Daemon::start() {
                          {"restart", earlier ? "yes" : "no"},
                          {"routesFound", std::to_string(found4 + found6)}});
 
-  rib_.emplace(rib_settings(conf_, router_id_, draining()), [this](const NextHop& hop) {
-    const auto found = watch_.resolve(hop.address, hop.link, hop.how);
-    return NextHopState{
-        .resolved = found.resolved, .oif = found.oif, .igp_cost = found.metric, .gateway = found.gateway};
-  });
+  rib_.emplace(rib_settings(conf_, router_id_, draining()), [this](const NextHop& hop) { return resolve(hop); });
   deferring_ = warm;
   if (warm) rib_->set_deferral(true);
   if (!warm) fib_.sweep();  // there is nothing to keep; what turns up later is not an earlier life's
@@ -139,6 +136,7 @@ void Daemon::start() {
   neighbors_->set_drained(life_.drained);
   switch_mrt({});
   follow_routes();
+  switch_neighbors();
   read_kernel();
   set_guarded();
   set_aggregates();

@@ -20,6 +20,7 @@
 #include "bgpd/events.h"
 #include "bgpd/fib/fib_sync.h"
 #include "bgpd/fib/kernel_watch.h"
+#include "bgpd/fib/silent_gateways.h"
 #include "bgpd/listeners.h"
 #include "bgpd/mrt_file.h"
 #include "bgpd/neighbors.h"
@@ -88,14 +89,23 @@ class Daemon {
   void audit_later();
   void kernel_failed(const std::string& why);
   void read_fib();
-  void resolve_again();
-  void next_hop_died(const IpAddress& address, IfIndex link);
-  void revive_next_hops();
-  void follow_routes();
   void announce();
   void set_aggregates();
   void set_guarded();
   void note_state();
+
+  // ------------------------------------------------------------ next hops (daemon_next_hops.cc)
+  NextHopState resolve(const NextHop& hop) const;
+  bool heeds_neighbors() const { return conf_.kernel.next_hop_neighbors && conf_.kernel.install; }
+  void switch_neighbors();
+  void take_neighbors(const std::vector<netlink::NeighborEvent>& events);
+  void judge_gateways();
+  std::vector<std::string> silent_gateways() const;  // for people
+  void resolve_again();
+  void next_hop_died(const IpAddress& address, IfIndex link);
+  void take_out(const FibNextHop& next_hop);
+  void revive_next_hops();
+  void follow_routes();
 
   // ------------------------------------------------------------ life (daemon_life.cc)
   void open_listeners();
@@ -187,6 +197,7 @@ class Daemon {
   std::optional<BfdSessions> bfd_;      // once a neighbour wants it
   std::optional<Discovery> discovery_;  // once there is an unnumbered one
   Listeners listeners_;
+  SilentGateways silent_;
   UniqueFd table_lock_;  // while routes are installed
   std::optional<control::HttpServer> control_;
   std::optional<control::HttpServer> read_only_;  // where control.readOnlySocket says so
@@ -207,7 +218,7 @@ class Daemon {
   std::vector<FdWatch> watches_;
   std::optional<SignalWatch> signals_;
   LoopTimer meet_timer_, clock_timer_, audit_timer_, listen_timer_, restart_timer_, stop_timer_, files_timer_,
-      conditions_timer_;
+      conditions_timer_, gateways_timer_;
   Instant started_;
   bool work_posted_ = false;
   bool revive_due_ = false;  // a next hop was taken out of the kernel's groups, ahead of the RIB

@@ -187,6 +187,7 @@ std::vector<std::string> Daemon::conditions() const {
   if (watch_.too_many_routes())
     out.push_back("others have more than " + std::to_string(ForeignRoutes::kMost) +
                   " routes in the kernel: next hops are resolved on link only (nextHopResolution)");
+  for (auto& silent : silent_gateways()) out.push_back(std::move(silent));
   if (!kernel_trouble_.empty()) out.push_back("the kernel cannot be read: " + kernel_trouble_);
   const auto fib = fib_.status();
   if (fib.over_limit) out.push_back("kernel.maxRoutes is reached: further routes are not installed");

@@ -43,6 +43,7 @@ void Daemon::take_kernel(const KernelEvents& events) {
   const auto moved = [&](IfIndex link) {
     return std::ranges::find(events.links_changed, link) != events.links_changed.end();
   };
+  take_neighbors(events.neighbors);
   if (events.next_hops_may_have_changed) set_guarded();
   if (events.next_hops_may_have_changed || events.routes_changed ||
       std::ranges::any_of(rib_->next_hops(), [&](const NextHop& hop) { return moved(hop.link); }))
@@ -67,34 +68,6 @@ void Daemon::audit_kernel() {
 
 void Daemon::audit_later() {
   audit_timer_.after(kAudit, [this] { audit_kernel(); });
-}
-
-/// Of a neighbour on link that forwards no more: what has another way takes it now, from this very call on.
-void Daemon::next_hop_died(const IpAddress& address, IfIndex link) {
-  if (!conf_.kernel.next_hop_objects || !conf_.kernel.install) return;
-  const auto found = watch_.resolve(address, link);
-  if (!found.resolved || found.gateway) return;
-  if (const auto lost = fib_.lose({address, found.oif}); !lost)
-    log::warn("kernel routes", {{"why", lost.error().message}});
-  revive_due_ = true;
-  work();
-}
-
-/// The RIB has decided without what died, and the FIB got all of it: from here on what is desired counts again.
-void Daemon::revive_next_hops() {
-  if (std::exchange(revive_due_, false)) fib_.revive();
-}
-
-/// The RIB asks for those in use, and compares.
-void Daemon::resolve_again() {
-  rib_->next_hops_changed(rib_->next_hops());
-  work();
-}
-
-/// Others' routes are heard of where a neighbour's next hops are to be resolved through them.
-void Daemon::follow_routes() {
-  if (const auto good = watch_.follow(wants_recursion(conf_) ? Follow::All : Follow::Configured); !good)
-    kernel_failed(good.error().message);
 }
 
 void Daemon::announce() {

@@ -158,6 +158,7 @@ void Daemon::take_conf(config::BgpdConf conf) {
   if (conf_.originate != old.originate || conf_.drain != old.drain) set_aggregates();
   switch_mrt(old.mrt);
   follow_routes();
+  switch_neighbors();
   if (met_neighbors_) neighbors_->configure(conf_, router_id_);
   if (met_neighbors_ && neighbors_->drained() != life_.drained) note_state();
   refused_conf_.clear();
@@ -224,6 +225,7 @@ void Daemon::end() {
   stop_timer_.cancel();
   files_timer_.cancel();
   conditions_timer_.cancel();
+  gateways_timer_.cancel();
   loop_.post([this] {  // after what is being called right now; connections flush and close on their own
     neighbors_.reset();
     bfd_.reset();

@@ -235,6 +235,9 @@ void Daemon::put_table_metrics(MetricsText& out) const {
   out.family("aggregate_ready", Gauge, "1 when the aggregate's blackhole stands, so that it is announced.");
   for (const auto& one : conf_.originate.prefixes)
     out.sample({{"prefix", one.prefix.to_string()}}, !one.blackhole || aggregates_ready_.contains(one.prefix) ? 1 : 0);
+  out.family("silent_next_hops", Gauge,
+             "Gateways that answer no ARP or ND and are used last (kernel.nextHopNeighbors).");
+  out.sample({}, silent_.silent().size());
   out.family("fib_desired_routes", Gauge, "Learned routes that the kernel is to have.");
   out.sample({}, fib.desired);
   out.family("fib_installed_routes", Gauge, "Learned routes that the kernel has as desired.");

@@ -280,6 +280,7 @@ ordered_json route_view(const PathView& path, const RouteContext& context) {
     out["gateway"] = path.gateway->to_string();
     out["igpCost"] = path.igp_cost;
   }
+  if (path.silent) out["silent"] = true;
   if (path.long_lived_stale) out["longLivedStale"] = true;
   if (path.path_id != 0) out["pathId"] = path.path_id;
   if (path.attributes) {

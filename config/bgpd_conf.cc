@@ -134,6 +134,8 @@ Result<KernelConf> read_kernel(const JsonField& field) {
   out.max_routes = TRY(field.optional("maxRoutes", json::integer<std::uint32_t>(1), out.max_routes));
   out.next_hop_objects =
       TRY(field.optional("nextHopObjects", one_of<bool>({{"off", false}, {"auto", true}}), out.next_hop_objects));
+  out.next_hop_neighbors =
+      TRY(field.optional("nextHopNeighbors", one_of<bool>({{"off", false}, {"auto", true}}), out.next_hop_neighbors));
   out.pref_src4 = TRY(read_source(field, "prefSrc4", AddressFamily::IPv4));
   out.pref_src6 = TRY(read_source(field, "prefSrc6", AddressFamily::IPv6));
   return out;

@@ -195,7 +195,8 @@ struct KernelConf {
   std::uint16_t multipath = 16;
   bool multipath_relax = true;  // over AS_PATHs of one length; false: over equal ones only
   std::uint32_t max_routes = 100000;
-  bool next_hop_objects = false;  // "auto": where the kernel has them
+  bool next_hop_objects = false;   // "auto": where the kernel has them
+  bool next_hop_neighbors = true;  // "auto": next hops that answer no ARP or ND are used last
   std::optional<IpAddress> pref_src4;
   std::optional<IpAddress> pref_src6;
   bool operator==(const KernelConf&) const = default;

@@ -15,8 +15,8 @@ inline const List kTop = {"localAs",          "routerId",  "listen",   "originat
 inline const List kListen = {"address", "port"};
 inline const List kOriginate = {"prefixes", "podRoutes"};
 inline const List kOriginated = {"prefix", "blackhole", "communities", "localPref", "med", "onDrain", "dropForwarded"};
-inline const List kKernel = {"install",   "table",          "metric",   "multipath", "multipathRelax",
-                             "maxRoutes", "nextHopObjects", "prefSrc4", "prefSrc6"};
+inline const List kKernel = {"install",   "table",          "metric",           "multipath", "multipathRelax",
+                             "maxRoutes", "nextHopObjects", "nextHopNeighbors", "prefSrc4",  "prefSrc6"};
 inline const List kGuard = {"ranges"};
 inline const List kControl = {"socket", "group", "readOnlySocket", "readOnlyGroup", "readOnlyMode"};
 inline const List kMetrics = {"address"};

@@ -38,7 +38,8 @@ ordered_json print_kernel(const KernelConf& kernel) {
                       {"multipath", kernel.multipath},
                       {"multipathRelax", kernel.multipath_relax},
                       {"maxRoutes", kernel.max_routes},
-                      {"nextHopObjects", kernel.next_hop_objects ? "auto" : "off"}};
+                      {"nextHopObjects", kernel.next_hop_objects ? "auto" : "off"},
+                      {"nextHopNeighbors", kernel.next_hop_neighbors ? "auto" : "off"}};
   if (kernel.pref_src4) out["prefSrc4"] = kernel.pref_src4->to_string();
   if (kernel.pref_src6) out["prefSrc6"] = kernel.pref_src6->to_string();
   return out;

@@ -52,6 +52,9 @@ struct KernelWatch::Impl {
   UniqueFd bell;               // rung while read() has something although no event waits
   bool foreign_known = false;  // others' routes are as state has them
   bool too_many_routes = false;
+  netlink::HeardNeighbors heard = netlink::HeardNeighbors::None;
+  bool neighbors_doubtful = false;  // an answer may have been missed
+  std::vector<netlink::NeighborEvent> neighbors;
   bool dump_due = false;
   bool dump_failed = false;
 
@@ -63,6 +66,7 @@ struct KernelWatch::Impl {
   Status dump_foreign_routes(std::vector<netlink::Route>& out);
   Status load();
   Status load_doubtful();
+  Status load_neighbors();
   Status hear_routes(Follow what);
   Status bear_routes();
   void set_bell(bool on) const;
@@ -129,8 +133,19 @@ Status KernelWatch::Impl::load() {
   return load_doubtful();
 }
 
+/// What failed fails again, with who sends there; an answer that was missed comes no second time.
+Status KernelWatch::Impl::load_neighbors() {
+  if (!std::exchange(neighbors_doubtful, false) || heard != netlink::HeardNeighbors::All) return ok();
+  const auto before = neighbors.size();
+  return bulk.dump_neighbors([&] { neighbors.resize(before); },
+                             [&](const netlink::NeighborEntry& entry) {
+                               if (entry.answered) neighbors.push_back({.entry = entry});
+                             });
+}
+
 /// What events do not tell is dumped.
 Status KernelWatch::Impl::load_doubtful() {
+  TRY(load_neighbors());
   if (state.take_pod_routes_doubtful()) {
     std::vector<netlink::Route> routes;
     TRY(dump_pod_routes(routes));
@@ -161,6 +176,7 @@ void KernelWatch::Impl::set_bell(bool on) const {
 
 KernelEvents KernelWatch::Impl::take(bool overrun) {
   KernelEvents events = state.take();
+  events.neighbors = std::exchange(neighbors, {});
   events.overrun = overrun;
   return events;
 }
@@ -199,9 +215,11 @@ Result<KernelEvents> KernelWatch::read() {
       my.state.on_address(address->address, address->gone);
     if (const auto* route = std::get_if<netlink::RouteEvent>(&event))
       my.state.on_route(route->route, route->gone, route->replaces);
+    if (const auto* neighbor = std::get_if<netlink::NeighborEvent>(&event)) my.neighbors.push_back(*neighbor);
   });
   const bool overrun = !outcome || *outcome == netlink::Monitor::Outcome::Overrun;
   my.dump_due = my.dump_due || overrun;
+  my.neighbors_doubtful = my.neighbors_doubtful || overrun;
   if (my.dump_failed) return my.take(false);  // audit() is the caller's to ask again
   if (my.dump_due) return my.load_again();
   if (auto loaded = my.load_doubtful(); !loaded) {
@@ -223,6 +241,23 @@ Status KernelWatch::follow(Follow what) {
   impl_->set_bell(true);
   return impl_->hear_routes(what);
 }
+
+Status KernelWatch::hear_neighbors(netlink::HeardNeighbors which) {
+  if (impl_->heard == which) return ok();
+  TRY(impl_->monitor.hear_neighbors(which));
+  impl_->heard = which;
+  impl_->neighbors_doubtful = which == netlink::HeardNeighbors::All;
+  if (impl_->neighbors_doubtful) impl_->set_bell(true);
+  return ok();
+}
+
+Status KernelWatch::provoke(const FibNextHop& gateway) {
+  const int refused = TRY(impl_->bulk.provoke_neighbor(gateway.oif, gateway.gateway));
+  if (refused != 0) return sys_fail("have the kernel ask for " + gateway.gateway.to_string(), refused);
+  return ok();
+}
+
+bool KernelWatch::is_usable_link(IfIndex link) const { return impl_->state.is_usable_link(link); }
 
 bool KernelWatch::too_many_routes() const { return impl_->too_many_routes; }
 

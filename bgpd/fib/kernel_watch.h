@@ -13,6 +13,7 @@
 #include "bgpd/fib/foreign_routes.h"
 #include "common/clock.h"
 #include "common/ip.h"
+#include "common/netlink/monitor.h"
 #include "common/next_hop_resolution.h"
 #include "common/result.h"
 #include "common/strong.h"
@@ -30,7 +31,8 @@ struct KernelEvents {
   bool next_hops_may_have_changed = false;  // links or addresses moved: ask resolve() again
   std::vector<IfIndex> links_changed;  // up, down, gone: learned routes through them must be put back (FibSync::heal)
   bool routes_changed = false;         // of others, through which next hops are resolved: the same
-  bool overrun = false;                // a full dump was taken
+  std::vector<netlink::NeighborEvent> neighbors;  // as hear_neighbors() has it; of a dump those that answer alone
+  bool overrun = false;                           // a full dump was taken
 };
 
 struct Resolution {
@@ -70,6 +72,13 @@ class KernelWatch {
   Status follow(Follow what);
   /// There were more than follow() can bear: next hops are found on link only, until follow() is called again.
   bool too_many_routes() const;
+  /// Which events of neighbour entries (ARP, ND) are heard; none at first. With All, those that answer already come
+  /// with the next read(), and again after an overrun.
+  Status hear_neighbors(netlink::HeardNeighbors which);
+  /// Has the kernel ask for a gateway that nobody sends to. Error: why it would not.
+  Status provoke(const FibNextHop& gateway);
+  /// Whether the link is up with carrier.
+  bool is_usable_link(IfIndex link) const;
   /// Whether a packet with TTL 1 may come to `address` as things are: as resolve(), but also where it is a pod, one of
   /// our own (loopback's included), or the gateway of a configured route, which the kernel takes only on link.
   bool is_connected(const IpAddress& address, IfIndex link = {}) const;

@@ -54,6 +54,7 @@ class WatchState {
   std::optional<IpAddress> link_local_beside(const IpAddress& local, IfIndex link = {}) const;
   std::optional<IpAddress> own_v4(std::span<const IpAddress> neighbors) const;
   std::vector<Prefix> connected_subnets() const;
+  bool is_usable_link(IfIndex index) const;
   bool is_local(const IpAddress& address) const { return local_.contains(address); }
   std::size_t known_links() const { return links_.size(); }
   std::size_t known_pods() const { return pods_.size(); }
@@ -84,7 +85,6 @@ class WatchState {
   bool is_live(const Pod& pod) const;
   bool is_pod_route(const netlink::Route& route) const;
   Resolution resolve_on_link(const IpAddress& next_hop, IfIndex link) const;
-  bool is_usable_link(IfIndex index) const;
   std::optional<Resolution> route_to(const Prefix& subnet) const;
   std::optional<IfIndex> link_to(const Prefix& subnet, bool loopback_too) const;
   template <class Accept>

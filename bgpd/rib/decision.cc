@@ -21,6 +21,8 @@ constexpr std::array kSteps{
     StepText{DecisionStep::Won, "onlyPath", "best", "the only usable path"},
     StepText{DecisionStep::NotEligible, "notEligible", "not eligible", ""},
     StepText{DecisionStep::Local, "local", "a local route wins", "a route of our own"},
+    StepText{DecisionStep::NextHop, "nextHop", "its next hop answers no ARP or ND",
+             "the others' next hops answer no ARP or ND"},
     StepText{DecisionStep::LastResort, "lastResort", "long-lived stale: the last resort (RFC 9494)",
              "the others are long-lived stale (RFC 9494)"},
     StepText{DecisionStep::LocalPref, "localPref", "lower LOCAL_PREF", "higher LOCAL_PREF"},
@@ -107,6 +109,8 @@ std::optional<std::size_t> decide(Candidates candidates, MultipathAsPath as_path
     c.multipath = false;
   }
   keep(candidates, DecisionStep::Local, kHighest, [](const Candidate& c) { return c.local; });
+  if (std::ranges::any_of(candidates, &Candidate::silent))
+    keep(candidates, DecisionStep::NextHop, kLowest, [](const Candidate& c) { return c.silent; });
   keep(candidates, DecisionStep::LastResort, kLowest,
        [](const Candidate& c) { return c.attributes->marks.long_lived_stale; });  // RFC 9494 section 4.4
   keep(candidates, DecisionStep::LocalPref, kHighest,

@@ -3,6 +3,8 @@
 //
 // Where it goes beyond the RFC or chooses:
 //  - Our own routes win over all learned ones, whatever their attributes.
+//  - A route whose next hop answers no ARP or ND comes after all others: the kernel cannot forward there. It is no less
+//    eligible for that (section 9.1.2): where all next hops are silent, the routes are decided about as ever.
 //  - A route that is stale (RFC 4724) counts as any other; one that is long-lived stale (RFC 9494) comes after all of
 //    those.
 //  - Of RFC 4456 section 9: ORIGINATOR_ID stands for the BGP Identifier, then the shorter CLUSTER_LIST.
@@ -27,6 +29,7 @@ enum class DecisionStep : std::uint8_t {
   Won,
   NotEligible,  // refused, unresolved, or learned while selection is deferred: the caller knows why
   Local,
+  NextHop,            // its next hop answers no ARP or ND
   LastResort,         // RFC 9494 section 4.4: long-lived stale
   LocalPref,          // 9.1.1
   AsPathLength,       // 9.1.2.2 a)
@@ -56,6 +59,7 @@ struct Candidate {
   IpAddress peer_address;
   std::uint32_t path_id = 0;
   bool eligible = true;
+  bool silent = false;  // its next hop answers no ARP or ND
 
   // Set by decide():
   DecisionStep lost = DecisionStep::NotEligible;

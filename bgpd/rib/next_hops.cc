@@ -29,6 +29,7 @@ std::uint32_t NextHops::acquire(const NextHop& hop) {
   entries_[id].hop = hop;
   entries_[id].state = resolve_(hop);
   entries_[id].users = 1;
+  count(id, 1);
   by_hop_.emplace(hop, id);
   return id;
 }
@@ -36,6 +37,7 @@ std::uint32_t NextHops::acquire(const NextHop& hop) {
 void NextHops::release(std::uint32_t id) {
   if (id == 0 || --entries_[id].users != 0) return;
   by_hop_.erase(entries_[id].hop);
+  count(id, -1);
   entries_[id] = {};
   free_.push_back(id);
 }
@@ -46,8 +48,17 @@ std::uint32_t NextHops::ask_again(const NextHop& hop) {
   Entry& entry = entries_[found->second];
   const NextHopState state = resolve_(hop);
   if (state == entry.state) return 0;
+  count(found->second, -1);
   entry.state = state;
+  count(found->second, 1);
   return found->second;
+}
+
+void NextHops::count(std::uint32_t id, int by) {
+  if (!entries_[id].state.resolved) return;
+  auto& users = gateways_[in_kernel(id)];
+  users += static_cast<unsigned>(by);  // by -1 only where it was counted
+  if (users == 0) gateways_.erase(in_kernel(id));
 }
 
 std::vector<NextHop> NextHops::all() const {

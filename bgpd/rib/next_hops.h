@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <unordered_map>
 #include <vector>
 
@@ -34,6 +35,8 @@ class NextHops {
   /// Asks again. The number when something changed, 0 otherwise or when nobody uses it.
   std::uint32_t ask_again(const NextHop& hop);
   std::vector<NextHop> all() const;
+  /// Whether some next hop is reached by this gateway, or is it.
+  bool uses(const FibNextHop& gateway) const { return gateways_.contains(gateway); }
 
  private:
   struct Entry {
@@ -42,7 +45,10 @@ class NextHops {
     std::uint32_t users = 0;
     BlockIndex index[kFamilies];
   };
+  void count(std::uint32_t id, int by);
+
   NextHopResolver resolve_;
+  std::map<FibNextHop, unsigned> gateways_;  // and how many next hops they lead to
   std::vector<Entry> entries_;
   std::vector<std::uint32_t> free_;
   std::unordered_map<NextHop, std::uint32_t> by_hop_;

@@ -299,6 +299,7 @@ void Rib::peer_refreshes(PeerId id, const RouteRefresh& refresh) {
 }
 void Rib::next_hops_changed(const std::vector<NextHop>& next_hops) { impl_->next_hops_changed(next_hops); }
 std::vector<NextHop> Rib::next_hops() const { return impl_->next_hops.all(); }
+bool Rib::uses(const FibNextHop& gateway) const { return impl_->next_hops.uses(gateway); }
 
 bool Rib::run(std::size_t budget) { return impl_->run(budget); }
 std::vector<FibDelta> Rib::take_fib_deltas() { return impl_->take_fib_deltas(); }

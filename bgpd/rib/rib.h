@@ -90,6 +90,7 @@ struct NextHopState {
   IfIndex oif;
   std::uint32_t igp_cost = 0;
   std::optional<IpAddress> gateway{};
+  bool silent = false;  // the gateway answers no ARP or ND: used only where nothing else is (decision.h)
   bool operator==(const NextHopState&) const = default;
 };
 using NextHopResolver = std::function<NextHopState(const NextHop& next_hop)>;
@@ -117,6 +118,7 @@ struct PathView {
   bool stale = false;
   bool long_lived_stale = false;  // RFC 9494: of the neighbour's own telling or by the time it is away
   bool resolved = false;
+  bool silent = false;               // the next hop's gateway is
   std::optional<IpAddress> gateway;  // that leads to the next hop, where it is not on link; at this cost:
   std::uint32_t igp_cost = 0;
   std::string why_not;  // why it was refused or lost; empty for the best
@@ -219,6 +221,8 @@ class Rib {
   void next_hops_changed(const std::vector<NextHop>& next_hops);
   /// The next hops that some path uses, for tracking.
   std::vector<NextHop> next_hops() const;
+  /// Whether some path's next hop is reached by this gateway, or is it.
+  bool uses(const FibNextHop& gateway) const;
   /// While on, learned routes are neither selected, installed nor sent on, and no End-of-RIB is sent; local routes are
   /// selected and sent at once (RFC 4724 section 4.1's deferral; announcing local prefixes first deviates on purpose).
   void set_deferral(bool on);

@@ -51,6 +51,7 @@ Candidate Rib::Impl::candidate(const Path& path) const {
   c.igp_cost = hop.igp_cost;
   // RFC 4271 section 9.1.2: unresolvable routes are excluded. What is discarded needs no next hop.
   c.eligible = (hop.resolved || c.attributes->marks.blackhole) && !deferral;
+  c.silent = hop.silent && !c.attributes->marks.blackhole;
   return c;
 }
 
@@ -115,7 +116,7 @@ std::vector<FibNextHop> Rib::Impl::backup_of(const Node& node, const FibNextHop&
   scratch_others.clear();
   scratch_backups.clear();
   for (std::size_t i = 0; i < scratch.size(); ++i) {
-    if (!scratch[i].eligible || scratch[i].local) continue;
+    if (!scratch[i].eligible || scratch[i].local || scratch[i].silent) continue;
     const FibNextHop hop = next_hops.in_kernel(sets.tag(node.paths.all()[i].accepted));
     if (hop == first) continue;
     scratch_others.push_back(scratch[i]);

@@ -28,6 +28,7 @@ void Rib::Impl::visit_node(std::size_t family, PrefixId id, const std::function<
     if (!is_local && path.accepted != 0) {
       const NextHopState& hop = next_hops.state(sets.tag(path.accepted));
       view.gateway = hop.gateway;
+      view.silent = hop.silent;
       view.igp_cost = hop.igp_cost;
     }
     view.why_not = why_not(prefix, path, candidates[i]);

@@ -78,6 +78,9 @@ class Bulk {
   /// Removes one, whosever it is. Of a single next hop: from every group as well, whose routes leave it at once; what
   /// refers to nothing else goes with it.
   Result<int> remove_object(NextHopId id);
+  /// Has the kernel ask for a neighbour's link-layer address, as a packet to it would; an event tells what comes of it.
+  /// The errno value of a refusal (ENODEV: the link is gone), else 0.
+  Result<int> provoke_neighbor(IfIndex link, const IpAddress& address);
   /// Dumps. A dump that the kernel says changed meanwhile (NLM_F_DUMP_INTR) is asked again after `restart()`, at most
   /// ten times. The value given to `each` lives until it returns.
   /// Objects: those of this protocol.
@@ -86,6 +89,7 @@ class Bulk {
   Status dump_routes(const RouteQuery& query, const std::function<void()>& restart,
                      const std::function<void(const Route&)>& each);
   Status dump_links(const std::function<void()>& restart, const std::function<void(const Link&)>& each);
+  Status dump_neighbors(const std::function<void()>& restart, const std::function<void(const NeighborEntry&)>& each);
   Status dump_addresses(const std::function<void()>& restart, const std::function<void(const Address&)>& each);
 
  private:

@@ -62,6 +62,18 @@ Status Bulk::dump_addresses(const std::function<void()>& restart, const std::fun
   });
 }
 
+Status Bulk::dump_neighbors(const std::function<void()>& restart,
+                            const std::function<void(const NeighborEntry&)>& each) {
+  std::array<std::uint8_t, 64> request{};
+  ndmsg* header = nullptr;
+  const nlmsghdr* message = start(request, RTM_GETNEIGH, header);
+  NeighborEntry entry;
+  return dump({request.data(), message->nlmsg_len}, "dump neighbour entries", restart, [&](const void* m) {
+    const auto& one = *static_cast<const nlmsghdr*>(m);
+    if (one.nlmsg_type == RTM_NEWNEIGH && read_neighbor(one, entry)) each(entry);
+  });
+}
+
 Status Bulk::dump(std::span<const std::uint8_t> request, const std::string& what, const std::function<void()>& restart,
                   const EachMessage& each) {
   for (int attempt = 0; attempt < kDumpTries; ++attempt) {

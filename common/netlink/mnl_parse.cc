@@ -165,6 +165,21 @@ bool read_address(const nlmsghdr& message, Address& out) {
   return true;
 }
 
+bool read_neighbor(const nlmsghdr& message, NeighborEntry& out) {
+  constexpr unsigned kAnswered = NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE;
+  const auto* header = header_of<ndmsg>(message);
+  if (header == nullptr || (header->ndm_family != AF_INET && header->ndm_family != AF_INET6)) return false;
+  if ((header->ndm_flags & NTF_PROXY) != 0) return false;
+  const Table attributes(message, sizeof *header);
+  const auto address = attributes.address(NDA_DST);
+  if (!address) return false;
+  out.link = IfIndex{header->ndm_ifindex};
+  out.address = *address;
+  out.failed = (header->ndm_state & NUD_FAILED) != 0;
+  out.answered = (header->ndm_state & kAnswered) != 0;
+  return true;
+}
+
 bool read_route(const nlmsghdr& message, Route& out) {
   const auto* header = header_of<rtmsg>(message);
   if (header == nullptr || (header->rtm_family != AF_INET && header->rtm_family != AF_INET6)) return false;

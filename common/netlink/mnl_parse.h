@@ -12,6 +12,8 @@ namespace slash32::netlink {
 bool read_link(const nlmsghdr& message, Link& out);
 /// RTM_NEWADDR, RTM_DELADDR of IPv4 or IPv6.
 bool read_address(const nlmsghdr& message, Address& out);
+/// RTM_NEWNEIGH, RTM_DELNEIGH of IPv4 or IPv6; false for a bridge's, and for proxies.
+bool read_neighbor(const nlmsghdr& message, NeighborEntry& out);
 /// RTM_NEWROUTE, RTM_DELROUTE of IPv4 or IPv6. `out` is overwritten; its vector's storage is used again. False for
 /// cached clones and other families.
 bool read_route(const nlmsghdr& message, Route& out);

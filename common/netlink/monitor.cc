@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <libmnl/libmnl.h>
 #include <linux/filter.h>
+#include <linux/neighbour.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
@@ -22,6 +23,8 @@ constexpr std::uint32_t kTypeAt = offsetof(nlmsghdr, nlmsg_type);
 constexpr std::uint32_t kFlagsAt = offsetof(nlmsghdr, nlmsg_flags);
 constexpr std::uint32_t kPortAt = offsetof(nlmsghdr, nlmsg_pid);
 constexpr std::uint32_t kProtocolAt = sizeof(nlmsghdr) + offsetof(rtmsg, rtm_protocol);
+constexpr std::uint32_t kFamilyAt = sizeof(nlmsghdr) + offsetof(ndmsg, ndm_family);
+constexpr std::uint32_t kStateAt = sizeof(nlmsghdr) + offsetof(ndmsg, ndm_state);
 
 /// A socket filter under construction. Loads of a filter are in network byte order, netlink's fields in the host's:
 /// every constant is turned.
@@ -75,25 +78,50 @@ void add_rule(Filter& filter, const RouteRule& rule) {
   filter.end_rule();
 }
 
-std::vector<sock_filter> compile(const std::vector<RouteRule>& rules, bool other_routes) {
+/// A bridge's forwarding entries come by the same messages, in the family AF_BRIDGE.
+void add_neighbors(Filter& filter, std::uint16_t type, HeardNeighbors which) {
+  const auto of_type = [&] {
+    filter.load16(kTypeAt);
+    filter.unless_equal(htons(type), true);
+  };
+  const auto decide = [&](bool pass) {
+    filter.verdict(pass);
+    filter.end_rule();
+  };
+  of_type();
+  filter.load8(kFamilyAt);
+  filter.unless_equal(AF_BRIDGE, true);
+  decide(false);
+  if (which == HeardNeighbors::Failed) {
+    of_type();
+    filter.load16(kStateAt);
+    filter.unless_equal(htons(NUD_FAILED), true);
+    decide(true);
+  }
+  of_type();
+  decide(which == HeardNeighbors::All);
+}
+
+std::vector<sock_filter> compile(const MonitorOptions& options) {
   Filter filter;
+  for (const std::uint16_t type : {RTM_NEWNEIGH, RTM_DELNEIGH}) add_neighbors(filter, type, options.neighbors);
   filter.load16(kTypeAt);  // what is not a route passes
   filter.unless_equal(htons(RTM_NEWROUTE), false);
   filter.unless_equal(htons(RTM_DELROUTE), false);
   filter.verdict(true);
   filter.end_rule();
   // The two jumps above leave towards the rules; everything below is about routes only.
-  for (const RouteRule& rule : rules) add_rule(filter, rule);
-  filter.verdict(other_routes);
+  for (const RouteRule& rule : options.route_rules) add_rule(filter, rule);
+  filter.verdict(options.other_routes);
   return std::move(filter.code());
 }
 
-Status attach(int fd, const std::vector<RouteRule>& rules, bool other_routes) {
-  if (rules.size() > kRuleLimit) return fail(5, "more than 20 rules for route events");
-  auto code = compile(rules, other_routes);
+Status attach(int fd, const MonitorOptions& options) {
+  if (options.route_rules.size() > kRuleLimit) return fail(5, "more than 20 rules for route events");
+  auto code = compile(options);
   const sock_fprog program{.len = static_cast<std::uint16_t>(code.size()), .filter = code.data()};
   if (::setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0)
-    return sys_fail("attach the filter of route events");
+    return sys_fail("attach the filter of the kernel's events");
   return ok();
 }
 
@@ -102,6 +130,7 @@ Status join(int fd, const MonitorOptions& options) {
   if (options.links) groups.push_back(RTNLGRP_LINK);
   if (options.addresses) groups.insert(groups.end(), {RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR});
   if (options.routes) groups.insert(groups.end(), {RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE});
+  if (options.neighbors != HeardNeighbors::None) groups.push_back(RTNLGRP_NEIGH);
   for (const int group : groups)
     if (::setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0)
       return sys_fail("join the kernel's event group " + std::to_string(group));
@@ -137,6 +166,12 @@ bool decode(const nlmsghdr& message, Event& out) {
       event.replaces = !event.gone && (message.nlmsg_flags & NLM_F_REPLACE) != 0;
       return read_route(message, event.route);
     }
+    case RTM_NEWNEIGH:
+    case RTM_DELNEIGH: {
+      auto& event = as<NeighborEvent>(out);
+      event.gone = message.nlmsg_type == RTM_DELNEIGH;
+      return read_neighbor(message, event.entry);
+    }
     case RTM_DELNEXTHOP: {
       NextHopObject object;
       if (!read_object(message, object)) return false;
@@ -161,14 +196,26 @@ Result<Monitor> Monitor::open(const MonitorOptions& options) {
       ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &options.receive_buffer, sizeof options.receive_buffer) != 0)
     return sys_fail("size the socket of the kernel's events");
   // The filter first: no event may slip in between.
-  if (auto attached = attach(fd.get(), options.route_rules, options.other_routes); !attached)
-    return std::unexpected(attached.error());
+  if (auto attached = attach(fd.get(), options); !attached) return std::unexpected(attached.error());
   if (auto joined = join(fd.get(), options); !joined) return std::unexpected(joined.error());
-  return Monitor(std::move(fd));
+  return Monitor(std::move(fd), options);
 }
 
 Status Monitor::set_route_rules(const std::vector<RouteRule>& rules, bool other_routes) {
-  return attach(fd_.get(), rules, other_routes);
+  options_.route_rules = rules;
+  options_.other_routes = other_routes;
+  return attach(fd_.get(), options_);
+}
+
+/// The filter first, as in open(); membership is the kernel's to keep or to drop whatever was before.
+Status Monitor::hear_neighbors(HeardNeighbors which) {
+  options_.neighbors = which;
+  TRY(attach(fd_.get(), options_));
+  const int group = RTNLGRP_NEIGH;
+  const int verb = which == HeardNeighbors::None ? NETLINK_DROP_MEMBERSHIP : NETLINK_ADD_MEMBERSHIP;
+  if (::setsockopt(fd_.get(), SOL_NETLINK, verb, &group, sizeof group) != 0)
+    return sys_fail("join or leave the events of neighbour entries");
+  return ok();
 }
 
 Result<Monitor::Outcome> Monitor::read(std::size_t datagrams, const std::function<void(const Event&)>& each) {

@@ -1,5 +1,6 @@
-// The kernel's routing events as values: links, addresses, routes. A socket filter (classic BPF), built from rules over
-// the route's header, drops in the kernel what nobody wants, above all the echoes of our own writes.
+// The kernel's routing events as values: links, addresses, routes, neighbour entries. A socket filter (classic BPF),
+// built from rules over the message's header, drops in the kernel what nobody wants, above all the echoes of our own
+// writes.
 // Threading: one thread. Never blocks.
 #pragma once
 
@@ -31,7 +32,12 @@ struct RouteEvent {
 struct ObjectEvent {  // a next-hop object was removed, not by its link's fate: the kernel does not tell of that
   NextHopId id;
 };
-using Event = std::variant<LinkEvent, AddressEvent, RouteEvent, ObjectEvent>;
+struct NeighborEvent {
+  NeighborEntry entry;
+  bool gone = false;
+  bool operator==(const NeighborEvent&) const = default;
+};
+using Event = std::variant<LinkEvent, AddressEvent, RouteEvent, ObjectEvent, NeighborEvent>;
 
 /// What becomes of a route event for which every given condition holds; rules are asked in order.
 struct RouteRule {
@@ -42,11 +48,16 @@ struct RouteRule {
   std::optional<std::uint32_t> requested_by{};  // netlink port of who asked; 0: the kernel's own doing
 };
 
+/// Which events of the neighbour tables are heard. A node may have thousands of entries whose state changes all the
+/// time, and few that fail.
+enum class HeardNeighbors : std::uint8_t { None, Failed, All };
+
 struct MonitorOptions {
   bool links = false;
   bool addresses = false;
   bool routes = false;
-  bool objects = false;                  // where the kernel has them
+  bool objects = false;  // where the kernel has them
+  HeardNeighbors neighbors = HeardNeighbors::None;
   std::vector<RouteRule> route_rules{};  // at most 20
   bool other_routes = true;              // what no rule decided
   int receive_buffer = 8 * 1024 * 1024;  // bytes; beyond net.core.rmem_max with CAP_NET_ADMIN
@@ -59,6 +70,8 @@ class Monitor {
 
   /// Other rules for route events from here on; those that wait are as the old ones had them.
   Status set_route_rules(const std::vector<RouteRule>& rules, bool other_routes);
+  /// The same of neighbour entries. What was kept out until now has to be dumped by who wants to know it.
+  Status hear_neighbors(HeardNeighbors which);
 
   /// Readable when events wait.
   int fd() const { return fd_.get(); }
@@ -72,10 +85,11 @@ class Monitor {
   Result<Outcome> read(std::size_t datagrams, const std::function<void(const Event&)>& each);
 
  private:
-  explicit Monitor(UniqueFd fd) : fd_(std::move(fd)), in_(64UL * 1024) {}
+  Monitor(UniqueFd fd, MonitorOptions options) : fd_(std::move(fd)), options_(std::move(options)), in_(64UL * 1024) {}
   Status drain();
 
   UniqueFd fd_;
+  MonitorOptions options_;
   std::vector<std::uint8_t> in_;
   Event event_;
 };

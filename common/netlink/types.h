@@ -158,6 +158,15 @@ struct NextHopObject {
   bool operator==(const NextHopObject&) const = default;
 };
 
+/// What the kernel tells of an entry of its neighbour tables (ARP, ND). Neither: nobody has answered yet.
+struct NeighborEntry {
+  IfIndex link;
+  IpAddress address;
+  bool failed = false;    // NUD_FAILED: it was asked for, and nobody answered
+  bool answered = false;  // its link-layer address is known, from long ago perhaps, or the link needs none
+  bool operator==(const NeighborEntry&) const = default;
+};
+
 struct Neighbor {
   IfIndex link;
   IpAddress address;

@@ -95,6 +95,8 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"control_group", R"({"localAs": 1, "control": {"group": ""}})", "/control/group: "},
         Mistake{"multipath_relax", R"({"localAs": 1, "kernel": {"multipathRelax": 1}})",
                 "/kernel/multipathRelax: must be"},
+        Mistake{"next_hop_neighbors", R"({"localAs": 1, "kernel": {"nextHopNeighbors": "on"}})",
+                "/kernel/nextHopNeighbors: must be"},
         Mistake{"next_hop_objects", R"({"localAs": 1, "kernel": {"nextHopObjects": true}})",
                 "/kernel/nextHopObjects: must be"},
         Mistake{"metric_too_low", R"({"localAs": 1, "kernel": {"metric": 128}})", "/kernel/metric: must be above 128"},

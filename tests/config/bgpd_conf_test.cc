@@ -99,7 +99,7 @@ TEST(BgpdConf, ListenTakesTextsAndObjects) {
 
 TEST(BgpdConf, IsReadAgainAsItWasPrinted) {
   const auto conf = must_read(
-      R"({"localAs": 1, "clusterId": "1.2.3.4", "onStop": "final", "guard": {"ranges": ["10.96.0.0/12", "fd00:96::/108"]}, "listen": [], "metrics": {"address": "[fd00::1]:9179"}, "kernel": {"prefSrc6": "fd00::1", "multipathRelax": false, "nextHopObjects": "auto"},
+      R"({"localAs": 1, "clusterId": "1.2.3.4", "onStop": "final", "guard": {"ranges": ["10.96.0.0/12", "fd00:96::/108"]}, "listen": [], "metrics": {"address": "[fd00::1]:9179"}, "kernel": {"prefSrc6": "fd00::1", "multipathRelax": false, "nextHopObjects": "auto", "nextHopNeighbors": "off"},
           "control": {"group": "adm", "readOnlySocket": "/run/ro", "readOnlyGroup": "100", "readOnlyMode": "0666"},
           "mrt": {"updates": {"file": "/var/log/u.%Y%m%d.%H%M.mrt", "rotateSeconds": 900,
                               "rotateBytes": 8388608, "sent": true}},

@@ -52,6 +52,7 @@ class FibWatch : public FibWorld {
       all.pods.insert(all.pods.end(), events->pods.begin(), events->pods.end());
       all.links_changed.insert(all.links_changed.end(), events->links_changed.begin(), events->links_changed.end());
       all.next_hops_may_have_changed |= events->next_hops_may_have_changed;
+      all.neighbors.insert(all.neighbors.end(), events->neighbors.begin(), events->neighbors.end());
       all.overrun |= events->overrun;
     }
     return all;
@@ -233,6 +234,87 @@ TEST_F(FibWatch, ALinkInABridgeThatLeavesItIsNotGone) {
   sh("ip link set up1 nomaster");
   (void)read_all(watch);
   EXPECT_TRUE(watch.resolve(ip("192.0.1.1")).resolved);
+}
+
+class FibWatchNeighbors : public FibWatch {
+ protected:
+  static void set_entry(const FibNextHop& hop, const std::string& state) {
+    sh("ip neigh replace " + hop.gateway.to_string() + " dev up1 lladdr 02:00:00:00:00:01 nud " + state);
+  }
+  /// The addresses of entries that were told as failed, or as answering.
+  static std::vector<IpAddress> told(const KernelEvents& events, bool failed) {
+    std::vector<IpAddress> out;
+    for (const auto& event : events.neighbors)
+      if (!event.gone && event.entry.failed == failed && event.entry.answered != failed &&
+          event.entry.link == link_of(1))
+        out.push_back(event.entry.address);
+    return out;
+  }
+};
+
+TEST_F(FibWatchNeighbors, AreNotHeardUnlessAskedFor) {
+  auto watch = open_watch();
+  (void)read_all(watch);
+  set_entry(hop4(1, 7), "reachable");
+  set_entry(hop4(1, 7), "failed");
+  EXPECT_FALSE(readable(watch, 50));
+}
+
+TEST_F(FibWatchNeighbors, FailuresWakeWhoHearsFailuresAndNothingElseDoes) {
+  auto watch = open_watch();
+  (void)read_all(watch);
+  ASSERT_TRUE(watch.hear_neighbors(netlink::HeardNeighbors::Failed));
+  for (const auto& hop : {hop4(1, 7), hop6(1, 7)}) set_entry(hop, "reachable");
+  for (const auto& hop : {hop4(1, 7), hop6(1, 7)}) set_entry(hop, "stale");
+  sh("ip link add br0 type bridge; ip link set far2 master br0; bridge fdb add 02:00:00:00:00:09 dev far2 master");
+  (void)read_all(watch);  // of the bridge's link
+  sh("bridge fdb add 02:00:00:00:00:0a dev far2 master");
+  EXPECT_FALSE(readable(watch, 50));
+  for (const auto& hop : {hop4(1, 7), hop6(1, 7)}) set_entry(hop, "failed");
+  EXPECT_THAT(told(read_all(watch), true), UnorderedElementsAre(hop4(1, 7).gateway, hop6(1, 7).gateway));
+}
+
+TEST_F(FibWatchNeighbors, WhoAnswersAlreadyIsToldToWhoBeginsToHearAll) {
+  auto watch = open_watch();
+  (void)read_all(watch);
+  set_entry(hop4(1, 7), "reachable");
+  ASSERT_TRUE(watch.hear_neighbors(netlink::HeardNeighbors::All));
+  ASSERT_TRUE(readable(watch));
+  EXPECT_THAT(told(read_all(watch), false), testing::Contains(hop4(1, 7).gateway));
+  set_entry(hop6(1, 7), "reachable");
+  EXPECT_THAT(told(read_all(watch), false), ElementsAre(hop6(1, 7).gateway));
+  ASSERT_TRUE(watch.hear_neighbors(netlink::HeardNeighbors::None));
+  set_entry(hop6(1, 7), "stale");
+  EXPECT_FALSE(readable(watch, 50));
+}
+
+TEST_F(FibWatchNeighbors, AnAnswerThatWasLostInAnOverrunIsFoundAgain) {
+  auto watch = open_watch(/*receive_buffer=*/4096);
+  (void)read_all(watch);
+  ASSERT_TRUE(watch.hear_neighbors(netlink::HeardNeighbors::All));
+  (void)read_all(watch);
+  for (int i = 1; i <= 100; ++i) set_entry(hop4(1, i), "reachable");
+  const auto events = read_all(watch);
+  EXPECT_TRUE(events.overrun);
+  EXPECT_THAT(told(events, false), testing::Contains(hop4(1, 100).gateway));
+}
+
+TEST_F(FibWatchNeighbors, TheKernelAsksForWhomItIsMadeToAskFor) {
+  sh("sysctl -qw net.ipv4.neigh.up1.retrans_time_ms=50 net.ipv6.neigh.up1.retrans_time_ms=50");
+  auto watch = open_watch();
+  (void)read_all(watch);
+  ASSERT_TRUE(watch.hear_neighbors(netlink::HeardNeighbors::Failed));
+  for (const auto& hop : {hop4(1, 7), hop6(1, 7)}) {
+    const auto asked = watch.provoke(hop);
+    ASSERT_TRUE(asked) << asked.error().message;
+  }
+  std::vector<IpAddress> failed;
+  EXPECT_TRUE(eventually([&] {
+    for (const auto& one : told(read_all(watch, 0), true)) failed.push_back(one);
+    return failed.size() == 2;
+  }));
+  EXPECT_THAT(failed, UnorderedElementsAre(hop4(1, 7).gateway, hop6(1, 7).gateway));
+  EXPECT_FALSE(watch.provoke({hop4(1, 7).gateway, IfIndex{9999}})) << "no such link";
 }
 
 }  // namespace
