@@ -96,6 +96,13 @@ Result<BgpConfiguration> read_bgp_configuration(const nlohmann::json& object);
 enum class DefaultImport : std::uint8_t { Accept, Reject };
 enum class DefaultExport : std::uint8_t { Own, All, None };
 
+/// One of the keys of TCP-AO.
+struct TcpAoKey {
+  nlohmann::json settings = nlohmann::json::object();  // as in neighbors[].tcpAo.keys[] of bgpd.json, without keyFile
+  SecretRef secret;
+  bool operator==(const TcpAoKey&) const = default;
+};
+
 struct BgpPeer {
   Meta meta;
   Selector nodes;
@@ -103,6 +110,7 @@ struct BgpPeer {
   std::optional<std::string> interface;
   std::optional<AddressFamily> default_gateway;
   std::optional<SecretRef> password;
+  std::vector<TcpAoKey> tcp_ao;  // excludes password; empty: none
   bool source_node_address = false;
   std::vector<std::string> import_filters;
   std::vector<std::string> export_filters;

@@ -33,6 +33,31 @@ Result<std::string> file_name(const JsonField& field) {
   return text;
 }
 
+/// Identifiers and algorithm are bgpd's to check (neighbor_check.h); keys that it does not know are left out.
+Result<TcpAoKey> tcp_ao_key(const JsonField& field) {
+  TRY(field.is_object());
+  TcpAoKey out;
+  for (const char* key : {"id", "sendId", "receiveId", "algorithm"})
+    if (const auto value = find(field, key); value && !value->value().is_null()) out.settings[key] = value->value();
+  out.secret = TRY(field.required("secret", secret_ref));
+  return out;
+}
+
+Result<std::vector<TcpAoKey>> tcp_ao_keys(const JsonField& field) {
+  TRY(field.is_object());
+  auto keys = TRY(field.required("keys", json::array_of(tcp_ao_key)));
+  if (keys.empty()) return field.child("keys").bad("must have a key");
+  return keys;
+}
+
+Status read_keys(const JsonField& spec, BgpPeer& out) {
+  out.password = TRY(read_maybe(spec, "passwordSecret", secret_ref));
+  out.tcp_ao = TRY(read_or(spec, "tcpAo", tcp_ao_keys, out.tcp_ao));
+  if (out.password && !out.tcp_ao.empty())
+    return spec.child("tcpAo").bad("excludes passwordSecret: a connection is signed one way (RFC 5925 section 1)");
+  return ok();
+}
+
 Status read_filters(const JsonField& spec, BgpPeer& out) {
   out.import_filters = TRY(read_or(spec, "importFilters", names, out.import_filters));
   out.export_filters = TRY(read_or(spec, "exportFilters", names, out.export_filters));
@@ -64,7 +89,7 @@ Result<BgpPeer> read_bgp_peer(const nlohmann::json& object) {
   const auto spec = TRY(section(root, "spec"));
   out.nodes = TRY(read_or(spec, "nodeSelector", read_selector, Selector{}));
   TRY(read_target(spec, out));
-  out.password = TRY(read_maybe(spec, "passwordSecret", secret_ref));
+  TRY(read_keys(spec, out));
   const auto source = config::one_of<bool>({{"Auto", false}, {"NodeAddress", true}});
   out.source_node_address = TRY(read_or(spec, "sourceAddress", source, false));
   TRY(read_filters(spec, out));

@@ -99,16 +99,17 @@ std::vector<Target> targets_of(const BgpPeer& peer, const World& world, std::str
   return out;
 }
 
-void add_password(const model::SecretRef& ref, const World& world, const PlanOptions& options, ordered_json& neighbor,
-                  NeighborPlan& plan, std::string& problem) {
+/// The file of a Secret's entry. Where that is missing, so is the file, and bgpd holds the session down.
+std::string add_secret(const model::SecretRef& ref, const World& world, const PlanOptions& options, NeighborPlan& plan,
+                       std::string& problem) {
   const auto path = secret_path(ref, options);
-  neighbor["passwordFile"] = path;
   const auto secret = world.secrets.find(ref.name);
   const bool there = secret != world.secrets.end() && secret->second.data.contains(ref.key);
   if (there)
     plan.secret_files[path] = secret->second.data.at(ref.key);
   else
     say(problem, "Secret \"" + ref.name + "\" with the entry \"" + ref.key + "\" is missing: the session is held down");
+  return path;
 }
 
 class Planner {
@@ -184,7 +185,11 @@ class Planner {
     if (target.address && target.interface && !out.contains("bindInterface")) out["bindInterface"] = *target.interface;
     if (peer.source_node_address && target.address && !out.contains("localAddress"))
       if (const auto own = self_.node->address(target.address->family())) out["localAddress"] = own->to_string();
-    if (peer.password) add_password(*peer.password, world_, options_, out, plan_, problem);
+    if (peer.password) out["passwordFile"] = add_secret(*peer.password, world_, options_, plan_, problem);
+    for (const auto& key : peer.tcp_ao) {
+      auto& added = out["tcpAo"]["keys"].emplace_back(key.settings);
+      added["keyFile"] = add_secret(key.secret, world_, options_, plan_, problem);
+    }
     if (const auto import = import_of(peer, world_, self_.as, plan_, problem)) out["import"] = *import;
     out["export"] = export_of(peer, world_, plan_, problem);
     return out;
@@ -214,8 +219,10 @@ NeighborPlan plan_neighbors(const World& world, const BgpConfiguration& conf, co
 std::set<model::SecretRef> secrets_of(const World& world, const BgpConfiguration& conf, const model::Node& node) {
   std::set<model::SecretRef> out;
   if (conf.mesh.password) out.insert(*conf.mesh.password);
-  for (const auto* peer : peers_on(world, node))
+  for (const auto* peer : peers_on(world, node)) {
     if (peer->password) out.insert(*peer->password);
+    for (const auto& key : peer->tcp_ao) out.insert(key.secret);
+  }
   return out;
 }
 

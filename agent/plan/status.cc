@@ -52,10 +52,11 @@ json neighbors_json(const Desired& desired, const std::map<std::string, SessionV
 }
 
 /// A world in which `peer` is all there is for one of its nodes: what is wrong with it then is wrong everywhere. Not
-/// its password, which only the nodes that need it ask for, nor its gateway, which is each node's own.
+/// its keys, which only the nodes that need them ask for, nor its gateway, which is each node's own.
 Condition condition_of(const World& world, model::BgpPeer peer, const model::Node& node, std::size_t nodes) {
   World small;
   peer.password.reset();
+  for (const auto& key : peer.tcp_ao) small.secrets[key.secret.name].data[key.secret.key] = "any";
   if (peer.default_gateway && world.default_gateways.empty()) {
     peer.address = *IpAddress::parse(*peer.default_gateway == AddressFamily::IPv4 ? "192.0.2.1" : "2001:db8::1");
     peer.default_gateway.reset();

@@ -82,6 +82,18 @@ TEST(BgpPeer, KeepsBgpdsSettingsAsTheyAre) {
   EXPECT_THAT(peer->import_filters, ElementsAre("a"));
 }
 
+TEST(BgpPeer, HasKeysOfTcpAoInSecrets) {
+  const auto peer = read_bgp_peer(resource(R"({"address": "10.0.0.254", "remoteAs": 1, "tcpAo": {"keys": [
+    {"id": 3, "secret": {"name": "tor", "key": "new"}, "newer": 1},
+    {"sendId": 1, "receiveId": 2, "algorithm": "aes-128-cmac-96", "secret": {"name": "tor"}}]}})"));
+  ASSERT_TRUE(peer) << peer.error().message;
+  ASSERT_EQ(peer->tcp_ao.size(), 2U);
+  EXPECT_EQ(peer->tcp_ao[0], (TcpAoKey{json::parse(R"({"id": 3})"), {"tor", "new"}}));
+  EXPECT_EQ(peer->tcp_ao[1], (TcpAoKey{json::parse(R"({"sendId": 1, "receiveId": 2, "algorithm": "aes-128-cmac-96"})"),
+                                       {"tor", "password"}}));
+  EXPECT_FALSE(peer->settings.contains("tcpAo")) << "the plan's to write";
+}
+
 TEST(BgpPeer, NamesThePlaceOfAMistake) {
   const auto say = [](const char* spec) { return complaint(read_bgp_peer(resource(spec))); };
   EXPECT_EQ(say(R"({"address": "10.0.0.1"})"), "/spec/remoteAs: is missing");
@@ -93,6 +105,14 @@ TEST(BgpPeer, NamesThePlaceOfAMistake) {
               HasSubstr("/spec/nodeSelector/matchLabels: must be an object"));
   EXPECT_THAT(say(R"({"address": "10.0.0.1", "remoteAs": 1, "passwordSecret": {"name": "a", "key": "../../etc"}})"),
               HasSubstr("/spec/passwordSecret/key: must be letters"));
+  const auto say_of_keys = [&](const std::string& keys, const std::string& more = "") {
+    return say((R"({"address": "10.0.0.1", "remoteAs": 1, "tcpAo": {"keys": )" + keys + "}" + more + "}").c_str());
+  };
+  EXPECT_THAT(say_of_keys("[]"), HasSubstr("/spec/tcpAo/keys: must have a key"));
+  EXPECT_THAT(say_of_keys(R"([{"id": 1}])"), HasSubstr("/spec/tcpAo/keys/0/secret: is missing"));
+  EXPECT_THAT(say_of_keys(R"([{"id": 1, "secret": {"name": "../a"}}])"), HasSubstr("/spec/tcpAo/keys/0/secret/name: "));
+  EXPECT_THAT(say_of_keys(R"([{"id": 1, "secret": {"name": "a"}}])", R"(, "passwordSecret": {"name": "a"})"),
+              HasSubstr("/spec/tcpAo: excludes passwordSecret"));
 }
 
 TEST(BgpFilter, IsCheckedByConfigsReader) {

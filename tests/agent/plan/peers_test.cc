@@ -54,6 +54,36 @@ TEST(Peer, HasEverySettingThatBgpdHas) {
   EXPECT_EQ(plan.desired.secret_files.at(*n.password_file), "key");
 }
 
+TEST(Peer, HasAFileForEachKeyOfTcpAo) {
+  auto b = one_node();
+  b.secret("tor", "first");
+  b.peer("tor",
+         "{'address': '10.0.0.254', 'remoteAs': 1, 'tcpAo': {'keys': ["
+         " {'id': 1, 'secret': {'name': 'tor'}},"
+         " {'sendId': 2, 'receiveId': 3, 'algorithm': 'aes-128-cmac-96', 'secret': {'name': 'next'}}]}}");
+  const Planned plan(b.world);
+  const auto& keys = plan.neighbor("tor").tcp_ao;
+  ASSERT_EQ(keys.size(), 2U);
+  EXPECT_EQ(keys[0].send_id, 1);
+  EXPECT_EQ(keys[1].receive_id, 3);
+  EXPECT_EQ(keys[1].algorithm, TcpAoAlgorithm::AesCmac);
+  EXPECT_EQ(plan.desired.secret_files.at(keys[0].key_file), "first");
+  EXPECT_NE(keys[0].key_file, keys[1].key_file);
+  EXPECT_EQ(plan.desired.secret_files.size(), 1U);
+  EXPECT_THAT(plan.said_of("tor").problem, HasSubstr("Secret \"next\" with the entry \"password\" is missing"));
+  EXPECT_EQ(needs_of(b.world, "n1").secrets, (std::set<std::string>{"next", "tor"}));
+}
+
+TEST(Peer, WithOneIdentifierForTwoKeysIsLeftOutWithItsComplaint) {
+  auto b = one_node();
+  b.peer("tor",
+         "{'address': '10.0.0.254', 'remoteAs': 1, 'tcpAo': {'keys': ["
+         " {'id': 1, 'secret': {'name': 'a'}}, {'id': 1, 'secret': {'name': 'b'}}]}}");
+  const Planned plan(b.world);
+  EXPECT_TRUE(plan.conf.neighbors.empty());
+  EXPECT_THAT(plan.said_of("tor").problem, HasSubstr("/spec/tcpAo/keys/1: has an identifier of key 0"));
+}
+
 TEST(Peer, WithoutItsSecretIsHeldDownVisibly) {
   auto b = one_node();
   b.peer("tor", "{'address': '10.0.0.254', 'remoteAs': 1, 'passwordSecret': {'name': 'tor', 'key': 'md5'}}");

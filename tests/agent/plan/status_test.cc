@@ -48,6 +48,8 @@ TEST(PeerCondition, SaysWhatIsWrongOnEveryNode) {
   Builder b;
   b.node(1).node(2);
   b.peer("good", "{'address': '10.0.0.254', 'remoteAs': 65000, 'passwordSecret': {'name': 'x'}}");
+  b.peer("signed", "{'address': '10.0.0.253', 'remoteAs': 1, 'tcpAo': {'keys': [{'id': 1, 'secret': {'name': 'x'}}]}}");
+  b.peer("unsigned", "{'address': '10.0.0.252', 'remoteAs': 1, 'tcpAo': {'keys': [{'secret': {'name': 'x'}}]}}");
   b.peer("gateway", "{'defaultGateway': 'ipv4', 'remoteAs': 65000}");
   b.peer("nobody", "{'address': '10.0.0.254', 'remoteAs': 1, 'nodeSelector': {'matchLabels': {'x': 'y'}}}");
   b.peer("interface", "{'interface': 'eth0', 'remoteAs': 1}");
@@ -58,6 +60,8 @@ TEST(PeerCondition, SaysWhatIsWrongOnEveryNode) {
   const auto conditions = peer_conditions(b.world);
   EXPECT_TRUE(conditions.at("good").status) << conditions.at("good").message;
   EXPECT_EQ(conditions.at("good").message, "selects 2 nodes");
+  EXPECT_TRUE(conditions.at("signed").status) << conditions.at("signed").message;
+  EXPECT_EQ(conditions.at("unsigned").message, "/spec/tcpAo/keys/0/sendId: is missing");
   EXPECT_TRUE(conditions.at("gateway").status) << conditions.at("gateway").message;
   EXPECT_EQ(conditions.at("nobody").reason, "NoNodes");
   EXPECT_TRUE(conditions.at("interface").status) << conditions.at("interface").message;
