@@ -41,6 +41,7 @@ SessionEvents Neighbors::events_for(PeerId id) {
               },
           .output =
               [this, neighbor](std::size_t max_bytes) {
+                if (!deps_.rib->has_output(neighbor->id)) return SessionEvents::Output{};
                 auto out = deps_.rib->take_output(neighbor->id, max_bytes);
                 return SessionEvents::Output{std::move(out.bytes), out.messages};
               },

@@ -42,6 +42,7 @@ struct TcpConnection::Impl : std::enable_shared_from_this<Impl> {
   bool closing = false;  // close() was called: no callback any more
   bool resets = false;   // when the time for closing is over
   bool dead = false;
+  bool drained_posted = false;
 
   void open(UniqueFd fd) {
     error_code error;
@@ -93,7 +94,11 @@ struct TcpConnection::Impl : std::enable_shared_from_this<Impl> {
       if (self->dead) return;
       if (error) return self->finish(error == asio::error::eof ? "closed by the other side" : error.message());
       self->take(std::span{self->inbox}.first(count));
-      if (!self->dead) self->read();
+      if (self->dead) return;
+      // Behind what the bytes set off: a change goes out before anybody looks whether there is more to read.
+      asio::post(self->socket.get_executor(), [self] {
+        if (!self->dead) self->read();
+      });
     });
   }
 
@@ -114,6 +119,30 @@ struct TcpConnection::Impl : std::enable_shared_from_this<Impl> {
     events.bytes(all.first(bytes.size() + static_cast<std::size_t>(std::max<ssize_t>(got, 0))));
     // The kernel tells an error once. The end (0) it tells again.
     if (error != 0 && error != EAGAIN && error != EINTR) finish(std::strerror(error));
+  }
+
+  /// What the kernel takes at once needs no turn of the loop. How many octets; errors are found by write().
+  std::size_t send_now(std::span<const std::uint8_t> bytes) {
+    if (!established || !waiting.empty() || !writing.empty()) return 0;
+    const auto sent = ::send(socket.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    return sent > 0 ? static_cast<std::size_t>(sent) : 0;
+  }
+
+  void send(std::vector<std::uint8_t> bytes) {
+    const auto sent = send_now(bytes);
+    if (sent == bytes.size()) return tell_drained_later();
+    queued += bytes.size() - sent;
+    bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(sent));
+    waiting.push_back(std::move(bytes));
+    write();
+  }
+
+  void tell_drained_later() {
+    if (!events.drained || std::exchange(drained_posted, true)) return;
+    asio::post(socket.get_executor(), [self = shared_from_this()] {
+      self->drained_posted = false;
+      if (!self->dead && !self->closing && self->queued == 0 && self->events.drained) self->events.drained();
+    });
   }
 
   void write() {
@@ -199,9 +228,7 @@ TcpConnection& TcpConnection::operator=(TcpConnection&& other) noexcept {
 
 void TcpConnection::send(std::vector<std::uint8_t> bytes) {
   if (impl_->closing || impl_->dead || bytes.empty()) return;
-  impl_->queued += bytes.size();
-  impl_->waiting.push_back(std::move(bytes));
-  impl_->write();
+  impl_->send(std::move(bytes));
 }
 
 std::size_t TcpConnection::queued() const { return impl_->queued; }

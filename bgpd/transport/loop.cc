@@ -32,7 +32,23 @@ struct LoopTimer::Impl {
   explicit Impl(asio::io_context& context) : timer(context) {}
   asio::steady_timer timer;
   std::optional<Instant> due;
-  std::uint64_t generation = 0;  // a handler that was already queued when at() or cancel() came must not run
+  std::function<void()> work;     // at `due`
+  std::optional<Instant> waking;  // when the wait that is under way ends: at `due` or before
+  std::uint64_t generation = 0;   // of that wait; the handler of an earlier one may be queued already and must not run
+
+  static void wait(const std::shared_ptr<Impl>& self) {
+    const auto mine = ++self->generation;
+    self->waking = self->due;
+    self->timer.expires_at(*self->due);
+    self->timer.async_wait([self, mine](error_code error) {
+      if (error || self->generation != mine) return;
+      self->waking.reset();
+      if (std::chrono::steady_clock::now() < *self->due) return wait(self);  // it was put off
+      self->due.reset();
+      const auto work = std::exchange(self->work, nullptr);
+      work();
+    });
+  }
 };
 
 LoopTimer::LoopTimer(Loop& loop) : impl_(std::make_shared<Impl>(loop.context())) {}
@@ -46,15 +62,11 @@ LoopTimer& LoopTimer::operator=(LoopTimer&& other) noexcept {
   return *this;
 }
 
+/// A session's timers are put off by every message: that costs nothing but an early look at the clock now and then.
 void LoopTimer::at(Instant when, std::function<void()> work) {
-  const auto mine = ++impl_->generation;
   impl_->due = when;
-  impl_->timer.expires_at(when);
-  impl_->timer.async_wait([self = impl_, mine, work = std::move(work)](error_code error) {
-    if (error || self->generation != mine) return;
-    self->due.reset();
-    work();
-  });
+  impl_->work = std::move(work);
+  if (!impl_->waking || when < *impl_->waking) Impl::wait(impl_);
 }
 
 void LoopTimer::after(Duration delay, std::function<void()> work) {
@@ -62,8 +74,11 @@ void LoopTimer::after(Duration delay, std::function<void()> work) {
 }
 
 void LoopTimer::cancel() {
-  ++impl_->generation;
   impl_->due.reset();
+  impl_->work = nullptr;
+  if (!impl_->waking) return;
+  impl_->waking.reset();
+  ++impl_->generation;
   impl_->timer.cancel();
 }
 

@@ -117,6 +117,7 @@ void NeighborSession::pull() {
   found->second.send(std::move(output.bytes));
   peer_.note_update_sent(loop_.now(), output.messages);
   arm();
+  if (found->second.queued() == 0) return send_hold_.cancel();
   // RFC 9687: a peer that takes nothing while we have something to say is as good as gone.
   const auto session = peer_.status().session;
   const auto limit = std::max(peer_.settings().send_hold_time, session ? session->hold_time * 2 : Seconds{0});

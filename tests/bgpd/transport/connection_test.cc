@@ -28,6 +28,7 @@ struct World {
   std::string client_got, server_got, client_closed, server_closed;
   std::function<void()> on_connected = [] {};
   std::function<void()> on_server_bytes = [] {};
+  std::function<void()> on_client_drained = [] {};
 
   Endpoint listen() {
     auto opened = Listener::open(loop, {kHere, 0}, [this](UniqueFd fd, const Endpoint& remote, const Endpoint&) {
@@ -53,9 +54,55 @@ struct World {
         {.connected = [this] { on_connected(); },
          .bytes = [this](std::span<const std::uint8_t> got) { client_got.append(got.begin(), got.end()); },
          .closed = [this](const std::string& why) { client_closed = why; },
-         .drained = {}});
+         .drained = [this] { on_client_drained(); }});
   }
 };
+
+TEST(TcpConnection, WhatTheKernelTakesAtOnceIsNotQueuedAndIsToldOnceFromTheLoop) {
+  World world;
+  int drained = 0;
+  world.on_client_drained = [&] {
+    ++drained;
+    world.client->close();
+  };
+  world.on_connected = [&] {
+    world.client->send(bytes("one "));
+    world.client->send(bytes("two"));
+    EXPECT_EQ(world.client->queued(), 0U);
+    EXPECT_EQ(drained, 0) << "inside of send()";
+  };
+  world.connect(world.listen());
+  world.on_server_bytes = [&] {
+    if (world.server_got.size() == 7) world.server.reset();
+  };
+  world.loop.run();
+  EXPECT_EQ(world.server_got, "one two");
+  EXPECT_EQ(drained, 1);
+}
+
+TEST(TcpConnection, WhatTheKernelDoesNotTakeIsQueuedAndDrainsInOrder) {
+  World world;
+  std::string much;
+  for (int i = 0; much.size() < (8U << 20); ++i) much += std::to_string(i) + ' ';
+  std::size_t queued = 0;
+  world.on_client_drained = [&] {
+    EXPECT_EQ(world.client->queued(), 0U);
+    world.client->close();
+  };
+  world.on_connected = [&] {
+    world.client->send(bytes(much));
+    world.client->send(bytes("end"));
+    queued = world.client->queued();
+  };
+  world.connect(world.listen());
+  world.on_server_bytes = [&] {
+    if (world.server_got.ends_with("end")) world.server.reset();
+  };
+  world.loop.run();
+  EXPECT_GT(queued, 3U) << "the kernel took it all: nothing was tried";
+  EXPECT_LT(queued, much.size() + 3) << "the kernel took nothing at once";
+  EXPECT_EQ(world.server_got, much + "end");
+}
 
 TEST(TcpConnection, AClosingSideSendsAllItHasBeforeItsEnd) {
   World world;
@@ -207,18 +254,6 @@ TEST(Socket, AKeyOfMoreThan80OctetsIsRefused) {
   const auto got = set_md5_key(fd.get(), Prefix::host(kHere), std::string(81, 'k'));
   ASSERT_FALSE(got);
   EXPECT_THAT(got.error().message, testing::HasSubstr("at most 80"));
-}
-
-TEST(LoopTimer, ACancelledTimerDoesNotFire) {
-  Loop loop;
-  LoopTimer one(loop), two(loop);
-  int fired = 0;
-  one.after(Milliseconds{1}, [&] { ++fired; });
-  one.cancel();
-  two.after(Milliseconds{1}, [&] { fired += 10; });
-  two.after(Milliseconds{1}, [&] { fired += 100; });
-  loop.run();
-  EXPECT_EQ(fired, 100);
 }
 
 }  // namespace
