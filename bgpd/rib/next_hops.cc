@@ -3,6 +3,11 @@
 #include "bgpd/rib/id_map.h"
 
 namespace slash32::bgp {
+namespace {
+
+constexpr std::size_t kMostUnused = 16;  // whose last route may come back in a moment
+
+}  // namespace
 
 NextHop effective_next_hop(const PathAttributes& attributes) {
   const auto& global = attributes.next_hop;
@@ -15,7 +20,10 @@ NextHop effective_next_hop(const PathAttributes& attributes) {
 std::uint32_t NextHops::acquire(const NextHop& hop) {
   const auto found = by_hop_.find(hop);
   if (found != by_hop_.end()) {
-    ++entries_[found->second].users;
+    if (entries_[found->second].users++ == 0) {
+      std::erase(unused_, found->second);
+      count(found->second, 1);
+    }
     return found->second;
   }
   std::uint32_t id = 0;
@@ -36,8 +44,18 @@ std::uint32_t NextHops::acquire(const NextHop& hop) {
 
 void NextHops::release(std::uint32_t id) {
   if (id == 0 || --entries_[id].users != 0) return;
-  by_hop_.erase(entries_[id].hop);
   count(id, -1);
+  for (BlockIndex& index : entries_[id].index) index = {};
+  unused_.push_back(id);
+  // Whether a silent one answers again is only followed while it is used.
+  if (entries_[id].state.silent) forget(unused_.size() - 1);
+  if (unused_.size() > kMostUnused) forget(0);
+}
+
+void NextHops::forget(std::size_t at) {
+  const std::uint32_t id = unused_[at];
+  unused_.erase(unused_.begin() + static_cast<std::ptrdiff_t>(at));
+  by_hop_.erase(entries_[id].hop);
   entries_[id] = {};
   free_.push_back(id);
 }
@@ -48,9 +66,10 @@ std::uint32_t NextHops::ask_again(const NextHop& hop) {
   Entry& entry = entries_[found->second];
   const NextHopState state = resolve_(hop);
   if (state == entry.state) return 0;
-  count(found->second, -1);
+  const bool is_used = entry.users != 0;
+  if (is_used) count(found->second, -1);
   entry.state = state;
-  count(found->second, 1);
+  if (is_used) count(found->second, 1);
   return found->second;
 }
 

@@ -23,6 +23,7 @@ class NextHops {
 
   /// The number of a next hop with one more user; asks the resolver when it is new. 0 is never given.
   std::uint32_t acquire(const NextHop& hop);
+  /// One user less. The last ones that lost all users stay known, and are asked about again as the others are.
   void release(std::uint32_t id);
   const NextHopState& state(std::uint32_t id) const { return entries_[id].state; }
   const NextHop& hop(std::uint32_t id) const { return entries_[id].hop; }
@@ -34,8 +35,9 @@ class NextHops {
   BlockIndex& index(std::uint32_t id, std::size_t family) { return entries_[id].index[family]; }
   /// Asks again. The number when something changed, 0 otherwise or when nobody uses it.
   std::uint32_t ask_again(const NextHop& hop);
+  /// Those in use, and the last ones that were.
   std::vector<NextHop> all() const;
-  /// Whether some next hop is reached by this gateway, or is it.
+  /// Whether some next hop in use is reached by this gateway, or is it.
   bool uses(const FibNextHop& gateway) const { return gateways_.contains(gateway); }
 
  private:
@@ -46,11 +48,13 @@ class NextHops {
     BlockIndex index[kFamilies];
   };
   void count(std::uint32_t id, int by);
+  void forget(std::size_t at);  // of unused_
 
   NextHopResolver resolve_;
-  std::map<FibNextHop, unsigned> gateways_;  // and how many next hops they lead to
+  std::map<FibNextHop, unsigned> gateways_;  // and how many next hops in use they lead to
   std::vector<Entry> entries_;
   std::vector<std::uint32_t> free_;
+  std::vector<std::uint32_t> unused_;  // known still, so that the next route by it need not ask; oldest first
   std::unordered_map<NextHop, std::uint32_t> by_hop_;
 };
 

@@ -219,7 +219,7 @@ class Rib {
   std::uint64_t visits() const;
   /// These next hops resolve differently now; every route through them is evaluated again.
   void next_hops_changed(const std::vector<NextHop>& next_hops);
-  /// The next hops that some path uses, for tracking.
+  /// The next hops that some path uses, and the last few that some path used, for tracking.
   std::vector<NextHop> next_hops() const;
   /// Whether some path's next hop is reached by this gateway, or is it.
   bool uses(const FibNextHop& gateway) const;

@@ -50,6 +50,30 @@ TEST(NextHopResolution, ANewGatewayIsFollowedAndItsEndWithdraws) {
             "next hop 172.30.0.1 is unresolved: not connected, and no route of others leads there but a default route");
 }
 
+TEST(NextHopResolution, ANextHopWithoutRoutesIsKnownForAWhileAndFollowed) {
+  World w;
+  w.hops[ip(kLoopback)] = by("192.0.2.7");
+  w.up(1, recursive(ibgp(1)));
+  w.say(1, announce({"10.1.0.0/16"}, route({}, kLoopback)));
+  w.say(1, withdraw({"10.1.0.0/16"}));
+  w.settle();
+  ASSERT_EQ(w.rib.next_hops().size(), 1U);
+  w.hops[ip(kLoopback)] = by("192.0.2.8");
+  w.rib.next_hops_changed(w.rib.next_hops());
+  w.say(1, announce({"10.1.0.0/16"}, route({}, kLoopback)));
+  EXPECT_EQ(kernel(w, "10.1.0.0/16"), (std::vector<FibNextHop>{{ip("192.0.2.8"), IfIndex{2}}}));
+}
+
+TEST(NextHopResolution, OnlyAFewNextHopsWithoutRoutesAreKnown) {
+  World w;
+  w.up(1, ibgp(1));
+  for (int i = 1; i <= 100; ++i) {
+    w.say(1, announce({"10.1.0.0/16"}, route({}, "192.0.2." + std::to_string(i))));
+    w.settle();
+  }
+  EXPECT_EQ(w.rib.next_hops().size(), 17U) << "16, and the one in use";
+}
+
 TEST(NextHopResolution, TheLowerCostWins) {
   World w;
   w.hops[ip(kLoopback)] = by("192.0.2.7", 20);
@@ -90,7 +114,12 @@ TEST(NextHopResolution, IsEachNeighborsOwnAlsoForOneAddressAndIsChangedLive) {
   w.settle();
   const auto now = w.rib.next_hops();  // what the second one said is kept as it was said, and its next hop with it
   EXPECT_THAT(now, testing::Contains(NextHop{ip(kLoopback), {}, NextHopResolution::RecursiveViaDefault}));
-  EXPECT_THAT(now, testing::Not(testing::Contains(NextHop{ip(kLoopback), {}, NextHopResolution::Recursive})));
+  const auto before = kernel(w, "10.1.0.0/16");
+  w.hops[ip(kLoopback)] = by("192.0.2.8");
+  w.rib.next_hops_changed({{ip(kLoopback), {}, NextHopResolution::Recursive}});
+  EXPECT_EQ(kernel(w, "10.1.0.0/16"), before) << "the old one is not in use";
+  w.rib.next_hops_changed({{ip(kLoopback), {}, NextHopResolution::RecursiveViaDefault}});
+  EXPECT_EQ(kernel(w, "10.1.0.0/16"), (std::vector<FibNextHop>{{ip("192.0.2.8"), IfIndex{2}}}));
 }
 
 TEST(NextHopResolution, ALinkLocalOneIsOnItsLinkWhateverTheSettings) {
