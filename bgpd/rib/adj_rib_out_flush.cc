@@ -80,7 +80,8 @@ std::size_t AdjRibOut::waiting(const OutMember& member) const {
 void AdjRibOut::take(OutMember& member, std::size_t max_bytes, Rib::Output& out) {
   take_backlog(member, max_bytes, out);
   while (out.bytes.size() < max_bytes && member.backlog.empty()) {
-    const bool worked = flush(member, max_bytes - out.bytes.size(), out);
+    const bool idle = member.attached && queue_.empty();  // as a rule, after a single change
+    const bool worked = !idle && flush(member, max_bytes - out.bytes.size(), out);
     for (std::size_t family = 0; family < kFamilies; ++family) take_end_of_rib(member, family, out);
     if (!worked) break;
   }
@@ -112,11 +113,9 @@ void AdjRibOut::take_end_of_rib(OutMember& member, std::size_t family, Rib::Outp
 
 // False when there was nothing to do.
 bool AdjRibOut::flush(OutMember& member, std::size_t max_bytes, Rib::Output& out) {
-  if (member.attached) {
-    const auto members = members_;
-    for (OutMember* other : members)
+  if (member.attached)
+    for (OutMember* other : members_)
       if (other != &member && other->attached && other->backlog_bytes > kMaxBacklog) detach(*other);
-  }
   Batch batch;
   collect(member, max_bytes, batch);
   const bool worked = !batch.ops.empty() || !batch.held.empty();
