@@ -3,7 +3,7 @@
 import json
 import time
 
-from bgpbench import daemons, fleet, loaded, report
+from bgpbench import daemons, fleet, loaded, lost, report
 from bgpbench.report import Rounds, heading
 from bgpbench.tester import arguments
 from bgpbench.world import BARE, DIRECT, RELAY, Load, World
@@ -16,6 +16,13 @@ class Bench:
 
     def __init__(self, tester, binary, options):
         self.tester, self.binary, self.options = tester, binary, options
+        self.missed = []
+
+    def judge(self, bar, good):
+        """A bar that ours must reach, said in words; the program's exit status tells whether all were."""
+        print(f"{'reached' if good else 'MISSED'}: {bar}", flush=True)
+        if not good:
+            self.missed.append(bar)
 
     def run(self, host, part, **options):
         """A part of the tester, run to its end at a host; its answer."""
@@ -62,20 +69,6 @@ def bulk(bench):
                 withdraw.add(kind, world.measure("withdraw"))
         announce.print(OURS, DIRECT)
         withdraw.print(OURS, DIRECT)
-
-
-def reset(bench):
-    """(b) The source's connection closes: until the sink has nothing left."""
-    kinds = bench.options.speakers
-    for load in bench.loads([min(100_000, max(bench.options.sizes))], one_set_too=False):
-        heading(f"session reset: {load}; no FIB")
-        rounds = Rounds("reset", kinds)
-        for _, kind in bench.interleaved(kinds):
-            with World(bench, kind, load, sinks=1) as world:
-                world.connect()
-                world.measure("announce")
-                rounds.add(kind, world.measure("reset"))
-        rounds.print(OURS)
 
 
 # ---------------------------------------------------------------- one prefix
@@ -253,5 +246,5 @@ def idle(bench):
         rounds.print_ratios(OURS)
 
 
-ALL = {"bulk": bulk, "reset": reset, "latency": latency, "sinks": sinks, "fib": fib, "refresh": refresh, "policy": policy,
+ALL = {"bulk": bulk, "reset": lost.reset, "latency": latency, "sinks": sinks, "fib": fib, "refresh": refresh, "policy": policy,
        "idle": idle, "scale": fleet.scale, "loaded": loaded.loaded}

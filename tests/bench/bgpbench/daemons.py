@@ -63,6 +63,16 @@ class Loaded(Setting):
         return SINK_ASN if number in (2, 4) else SOURCE_ASN
 
 
+class Alternate(Setting):
+    """A source, a sink, and another source with the same routes."""
+
+    def __init__(self, family, fib):
+        super().__init__(family, 2, fib)
+
+    def remote_as(self, number):
+        return SINK_ASN if number == FIRST_SINK else SOURCE_ASN
+
+
 class Slash32:
     """slash32-bgpd."""
 

@@ -9,6 +9,8 @@ from world.speaker import ASN
 OURS = "slash32"
 PEERS, EACH = 1000, 10  # the fleet of the bars
 WINDOW = 10             # so many at a time in a rolling restart
+COLD, PEAK = 10, 64     # bars: seconds from the daemon's start until all have everything, and MB
+LINEAR = 1.5            # bar: ten times the routes told cost no more than this times ten in CPU
 MOST = 20_000_000       # routes told in one run of the growth table
 
 
@@ -75,6 +77,7 @@ def _start_and_roll(bench, peers):
             established[name].append(start.answers[name][-1]["established"])
             roll.add(name, world.roll(max(peers // (PEERS // WINDOW), 1)))
     start.print(OURS)
+    _judge(bench, start, roll)
     report.table(["Established s"], [(name, [report.median(seconds)]) for name, seconds in established.items()])
     roll.print(OURS)
 
@@ -87,20 +90,58 @@ def _reflect(bench, peers):
         with FleetWorld(bench, kind, daemons.Fleet(4, peers, reflect=True, paths=2), EACH) as world:
             start.add(kind, world.up())
     start.print(OURS)
+    _judge(bench, start)
+
+
+def _judge(bench, start, roll=None):
+    """The slowest and the largest of ours' rounds."""
+    for name in {OURS, "by range"} & set(start.answers):
+        seconds = max(answer["seconds"] for answer in start.answers[name])
+        peak = max(answer["peak"] for rounds in (start, roll) if rounds for answer in rounds.answers[name])
+        bench.judge(f"{name}, {start.step}: {seconds:.1f} s (at most {COLD})", seconds <= COLD)
+        bench.judge(f"{name}, {start.step}{' and rolling restart' if roll else ''}: {peak:.0f} MB (below {PEAK})", peak < PEAK)
 
 
 def _grow(bench, fleets, sizes):
     heading("how cost grows: cold start, IPv4, no FIB; µs of CPU are a route told to a peer, peak is the process")
     if OURS not in bench.options.speakers:
         return
-    rows = []
+    found = {}  # by peers and prefixes of each
     for peers in fleets:
         for size in sizes:
             if size < peers or size * peers > MOST:
                 continue
             with FleetWorld(bench, OURS, daemons.Fleet(4, peers), size // peers) as world:
                 answer = world.up()
-            told = (peers - 1) * size
-            rows.append((f"{peers} x {size // peers}", [answer["seconds"], answer["daemon_cpu"], answer["peak"],
-                                                        answer["daemon_cpu"] / told * 1e6]))
-    report.table(["s", "CPU s", "peak MB", "CPU us/route"], rows)
+            found[peers, size // peers] = answer
+    report.table(["s", "CPU s", "peak MB", "CPU us/route"],
+                 [(f"{peers} x {each}", [answer["seconds"], answer["daemon_cpu"], answer["peak"],
+                                         answer["daemon_cpu"] / ((peers - 1) * peers * each) * 1e6])
+                  for (peers, each), answer in found.items()])
+    _print_slopes(found)
+    if not bench.options.quick:  # a handful of routes cost less than the start
+        _judge_growth(bench, found)
+
+
+def _print_slopes(found):
+    """What one more costs in memory: between the runs with the fewest and the most of it, the other being the same."""
+    for name, same, count in (("a peer", lambda key: key[0] * key[1], lambda key: key[0]),
+                              ("a prefix", lambda key: key[0], lambda key: key[0] * key[1])):
+        for value in sorted({same(key) for key in found}):
+            keys = sorted((key for key in found if same(key) == value), key=count)
+            if len(keys) < 2:
+                continue
+            more = found[keys[-1]]["peak"] - found[keys[0]]["peak"]
+            print(f"{name}: {more * 2**20 / (count(keys[-1]) - count(keys[0])):,.0f} octets, from "
+                  f"{keys[0][0]} x {keys[0][1]} to {keys[-1][0]} x {keys[-1][1]}")
+
+
+def _judge_growth(bench, found):
+    """Ten times the prefixes for the same peers, or ten times the peers with the same prefixes in all: both are ten times the
+    routes told. Not where peers have fewer than ten: sessions cost more than routes there."""
+    for (peers, each), few in found.items():
+        for more in ((peers, each * 10), (peers * 10, each // 10)):
+            if more in found and each >= 10 and more[1] >= 10:
+                ratio = found[more]["daemon_cpu"] / few["daemon_cpu"]
+                bench.judge(f"CPU of {more[0]} x {more[1]} / {peers} x {each}: {ratio:.1f} (at most {10 * LINEAR:.0f})",
+                            ratio <= 10 * LINEAR)

@@ -14,7 +14,13 @@ namespace {
 
 constexpr std::uint32_t kSourceAsn = 65001;
 constexpr std::uint32_t kSinkAsn = 65002;
+constexpr std::uint32_t kFartherAsn = 65003;
 constexpr double kSettle = 0.5;  // seconds in which End-of-RIB should come; not everybody sends one for an empty table
+
+/// The paths of the source that loses: one AS more.
+void lengthen(Workload& workload) {
+  for (AttributeSet& set : workload.sets) set.path.push_back(kFartherAsn);
+}
 
 }  // namespace
 
@@ -31,6 +37,7 @@ Peers::Peers(const Options& options)
   raw_ = raw_ || direct_;
   if (!direct_) speaker_ = parse_address(options.text("speaker"));
   speaker_asn_ = raw_ ? 0 : static_cast<std::uint32_t>(options.number("speaker_asn"));
+  if (options.number("longer", 0) != 0) lengthen(workload_);
   const Address source = plus(base_, 1);
   announce_ = announcements(workload_, 0, workload_.prefixes.size(), kSourceAsn, source);
   withdraw_ = withdrawals(workload_, 0, workload_.prefixes.size());
@@ -89,7 +96,8 @@ void Peers::order(const std::string& line) {
   if (verb == "announce") return tell(announce_, true, timeout);
   if (verb == "withdraw") return tell(withdraw_, false, timeout);
   if (verb == "await") return print(measure([] {}, [this] { return all_right(); }, timeout));
-  if (verb == "reset") return reset(timeout);
+  if (verb == "reset") return lose_source(false, timeout);
+  if (verb == "replace") return lose_source(true, timeout);
   if (verb == "refresh") return refresh(timeout);
   die("what is '" + line + "'?");
 }
@@ -205,9 +213,10 @@ void Peers::tell(const Stream& stream, bool there, double timeout) {
   print(measure(deed, [this] { return all_right(); }, timeout));
 }
 
-/// The source's connection closes; everything must go.
-void Peers::reset(double timeout) {
-  expect(false);
+/// The source's connection closes: everything must go, or stay `there` as a source with longer paths has it.
+void Peers::lose_source(bool there, double timeout) {
+  if (there) lengthen(workload_);
+  expect(there);
   const auto deed = [this] {
     for (const auto& source : sources_) source->close();
   };

@@ -18,7 +18,7 @@ class Peers {
  public:
   /// Options: those of make_workload(); base: the address before the first peer's; speaker: an address, or "direct" for
   /// none; speaker_asn; port; sinks; raw=1: no BGP session, whoever is there passes bytes on;
-  /// hold: seconds.
+  /// hold: seconds; longer=1: paths with one AS more.
   explicit Peers(const Options& options);
   /// Until standard input ends or says "quit".
   void serve();
@@ -43,7 +43,7 @@ class Peers {
   Outcome measure(const std::function<void()>& deed, const Done& done, double timeout);
   void print(const Outcome& outcome) const;
   void tell(const Stream& stream, bool there, double timeout);
-  void reset(double timeout);
+  void lose_source(bool there, double timeout);
   void refresh(double timeout);
   void latency(std::istringstream& words);
   void listen(double seconds);
