@@ -163,7 +163,7 @@ Status Neighbors::key_range(const config::DynamicNeighborConf& dynamic) {
   range_keys_[dynamic.range] = keys;  // noted first: a listener may have it even where another refuses it
   TRY(deps_.set_listen_keys(dynamic.range, keys));
   for (const auto& [id, neighbor] : neighbors_)
-    if (neighbor->range == dynamic.range && neighbor->session) neighbor->session->set_keys(keys);
+    if (neighbor->range == dynamic.range && neighbor->session) neighbor->session->set_keys(keys, dynamic.range);
   return ok();
 }
 
@@ -244,12 +244,17 @@ void Neighbors::drop_key(const IpAddress& address) {
 // ---------------------------------------------------------------- starting and holding
 
 Status Neighbors::take_key(Neighbor& neighbor) {
-  if (!has_keys(neighbor.conf) || neighbor.range) return ok();  // a range's key stands on the listener
+  if (!has_keys(neighbor.conf)) return ok();
+  if (neighbor.range) {  // they stand on the listener, and the kernel gave them to the connection that was accepted
+    const auto known = range_keys_.find(*neighbor.range);
+    if (known != range_keys_.end()) neighbor.keys = known->second;
+    return ok();
+  }
   neighbor.keys = TRY(read_keys(neighbor.conf));
   // The kernel keeps one key an address, whatever link a link-local one is on.
   for (const auto& [id, other] : neighbors_)
-    if (other.get() != &neighbor && other->conf.address == neighbor.conf.address && !other->keys.empty() &&
-        other->keys != neighbor.keys &&
+    if (other.get() != &neighbor && !other->range && other->conf.address == neighbor.conf.address &&
+        !other->keys.empty() && other->keys != neighbor.keys &&
         (other->conf.password_file != neighbor.conf.password_file || other->conf.tcp_ao != neighbor.conf.tcp_ao))
       return fail(7, (neighbor.conf.password_file ? "passwordFile: " : "tcpAo: ") + other->conf.name +
                          " has the same address and another key");

@@ -32,12 +32,22 @@ bool in_socket(const Made& was, const Made& is) {
   return was.socket.*Member != is.socket.*Member;
 }
 
+/// Whether a connection can go from these keys of TCP-AO to those: it signs or it does not from its first segment on,
+/// and gives up no key that it signs with before it has another, of other identifiers (RFC 5925 sections 3.1 and 7.5).
+bool can_rotate(const std::vector<config::TcpAoKeyConf>& was, const std::vector<config::TcpAoKeyConf>& is) {
+  return was.empty() == is.empty() && std::ranges::none_of(is, [&](const auto& now) {
+           return std::ranges::any_of(was, [&](const auto& before) {
+             return before != now && (before.send_id == now.send_id || before.receive_id == now.receive_id);
+           });
+         });
+}
+
 constexpr std::array kRows{
     Row{"address", in_conf<&config::NeighborConf::address>},
     Row{"port", in_conf<&config::NeighborConf::port>},
     Row{"enabled", in_conf<&config::NeighborConf::enabled>},
     Row{"passwordFile", in_conf<&config::NeighborConf::password_file>},
-    Row{"tcpAo", in_conf<&config::NeighborConf::tcp_ao>},
+    Row{"tcpAo", [](const Made& was, const Made& is) { return !can_rotate(was.conf.tcp_ao, is.conf.tcp_ao); }},
     Row{"localAs", in_conf<&config::NeighborConf::local_as>},
     Row{"/localAs",  // where the neighbour does not have its own
         [](const Made& was, const Made& is) {
@@ -90,7 +100,8 @@ std::vector<std::string> reset_keys(const config::BgpdConf& old_conf, RouterId o
                 socket_options(new_conf, new_neighbor, {})};
   const bool same_session = was.peer == is.peer && was.socket == is.socket && was.conf.address == is.conf.address &&
                             was.conf.port == is.conf.port && was.conf.enabled == is.conf.enabled &&
-                            was.conf.password_file == is.conf.password_file && was.conf.tcp_ao == is.conf.tcp_ao;
+                            was.conf.password_file == is.conf.password_file &&
+                            can_rotate(was.conf.tcp_ao, is.conf.tcp_ao);
   std::vector<std::string> out;
   if (same_session) return out;  // as `multihop: 1` where that is what eBGP has anyway
   for (const auto& row : kRows)

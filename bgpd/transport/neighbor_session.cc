@@ -69,13 +69,13 @@ void NeighborSession::accept(UniqueFd fd) {
 
 void NeighborSession::request_refresh(AddressFamily family) { carry_out(peer_.request_refresh(family, loop_.now())); }
 void NeighborSession::note_end_of_rib(AddressFamily family) { peer_.note_end_of_rib(family); }
-void NeighborSession::set_keys(const TcpKeys& keys) {
+void NeighborSession::set_keys(const TcpKeys& keys, const std::optional<Prefix>& range) {
   if (options_.keys == keys) return;
   const auto before = std::exchange(options_.keys, keys);
   for (const auto& [id, connection] : connections_) {
     if (connection.fd() < 0) continue;
     auto known = before;
-    if (const auto good = change_tcp_keys(connection.fd(), Prefix::host(remote_.address), known, keys); !good)
+    if (const auto good = change_tcp_keys(connection.fd(), Prefix::host(remote_.address), known, keys, range); !good)
       log::warn("key not set on a connection", {{"why", good.error().message}});
   }
 }

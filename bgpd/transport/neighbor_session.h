@@ -72,8 +72,8 @@ class NeighborSession {
   void pull();
   void request_refresh(AddressFamily family);
   void note_end_of_rib(AddressFamily family);
-  /// Rotated keys: for what is connected now and for what comes.
-  void set_keys(const TcpKeys& keys);
+  /// Rotated keys: for what is connected now and for what comes. `range`: where the listeners have them for a range.
+  void set_keys(const TcpKeys& keys, const std::optional<Prefix>& range = std::nullopt);
   void set_restarting(bool restarting, std::vector<AddressFamily> preserved);
   /// `sent`: UPDATEs that we send are told as well.
   void set_recording(bool on, bool sent);

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -41,9 +42,12 @@ inline constexpr std::size_t kMaxTcpKey = 80;  // octets, of either kind
 Status tcp_ao_is_there();
 
 /// What `now` has in the place of `known` (which the socket has) for segments from `peer`. New keys of TCP-AO come
-/// first and old ones go then, so that a session goes on. Error: names the peer; some of it may be done, and `known` is
+/// first, then the neighbour is asked to sign with the first of `now` (RNextKeyID, RFC 5925 section 7.5.2), and old
+/// ones go last, so that a session goes on. `accepted_by`: the range whose keys of TCP-AO a listener had when it
+/// accepted this connection; the kernel knows them by it. Error: names the peer; some of it may be done, and `known` is
 /// what the socket has then.
-Status change_tcp_keys(int fd, const Prefix& peer, TcpKeys& known, const TcpKeys& now);
+Status change_tcp_keys(int fd, const Prefix& peer, TcpKeys& known, const TcpKeys& now,
+                       const std::optional<Prefix>& accepted_by = std::nullopt);
 
 // ---------------------------------------------------------------- as the kernel has it (linux/tcp.h, 6.7)
 namespace ao_abi {
@@ -68,11 +72,19 @@ struct alignas(8) DelKey {
   std::uint16_t reserved;
   std::uint8_t prefix, send_id, receive_id, current_key, rnext, key_flags;
 };
-static_assert(sizeof(AddKey) == 288 && sizeof(DelKey) == 144);
+struct alignas(8) Info {
+  std::uint32_t flags;
+  std::uint16_t reserved;
+  std::uint8_t current_key, rnext;
+  std::uint64_t good, bad, key_not_found, required, dropped_icmp;  // segments
+};
+static_assert(sizeof(AddKey) == 288 && sizeof(DelKey) == 144 && sizeof(Info) == 48);
 
 AddKey add_key(const Prefix& peer, const AoKey& key);
 /// `next` takes the place of the one that goes, where there is one.
 DelKey del_key(const Prefix& peer, const AoKey& key, const AoKey* next);
+/// RNextKeyID: the neighbour shall sign with this one.
+Info ask_for(const AoKey& key);
 }  // namespace ao_abi
 
 }  // namespace slash32::bgp

@@ -1,8 +1,10 @@
 """Fixtures: the binaries under test, and a pair of hosts a module or a test."""
 
+import errno
 import json
 import os
 import pathlib
+import socket
 
 import pytest
 
@@ -11,6 +13,26 @@ from world.pair import Pair
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEFAULT = ROOT / "build/release/bin"
+TCP_AO_INFO = 40  # linux/tcp.h, 6.7
+
+
+def kernel_has_tcp_ao():
+    """Whether the option is known: CONFIG_TCP_AO."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        try:
+            probe.getsockopt(socket.IPPROTO_TCP, TCP_AO_INFO, 48)
+        except OSError as error:
+            return error.errno != errno.ENOPROTOOPT
+    return True
+
+
+# What this kernel does is tested, and nothing is skipped: sessions where it has TCP-AO, else that it is missed by name.
+collect_ignore = ["test_tcp_ao_refused.py" if kernel_has_tcp_ao() else "test_tcp_ao.py"]
+
+
+def pytest_report_header():
+    """What the kernel decides of what is run."""
+    return f"TCP-AO: this kernel has {'it' if kernel_has_tcp_ao() else 'none'}; not run: {collect_ignore[0]}"
 
 
 def pytest_addoption(parser):

@@ -9,6 +9,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "bgpd/conf_changes.h"
 
@@ -132,6 +133,32 @@ TEST(CompareConfs, EveryKeyThatResetsIsNamed) {
     EXPECT_THAT(got.reset_by, ElementsAre(key));
     EXPECT_THAT(got.keys, ElementsAre(key)) << "as the configuration has it";
   }
+}
+
+TEST(CompareConfs, KeysOfTcpAoRotateLiveUnlessOneTakesAnothersIdentifier) {  // RFC 5925 section 3.1
+  const config::TcpAoKeyConf one{.send_id = 1, .receive_id = 1, .key_file = "/1"};
+  const config::TcpAoKeyConf two{.send_id = 2, .receive_id = 2, .key_file = "/2"};
+  auto other_file = one, shares_an_identifier = two;
+  other_file.key_file = "/other";
+  shares_an_identifier.receive_id = 1;
+  using Keys = std::vector<config::TcpAoKeyConf>;
+  const auto effect = [](const Keys& before, const Keys& now) {
+    config::BgpdConf was;
+    was.local_as = Asn{64512};
+    was.neighbors = {neighbor("tor", 1)};
+    was.neighbors[0].tcp_ao = before;
+    auto is = was;
+    is.neighbors[0].tcp_ao = now;
+    return only(compare_confs(was, kId, is, kId)).effect;
+  };
+  EXPECT_EQ(effect({one}, {one, two}), Effect::Live);
+  EXPECT_EQ(effect({one, two}, {two, one}), Effect::Live);
+  EXPECT_EQ(effect({one, two}, {two}), Effect::Live);
+  EXPECT_EQ(effect({one}, {two}), Effect::Live);
+  EXPECT_EQ(effect({}, {one}), Effect::Reset);
+  EXPECT_EQ(effect({one}, {}), Effect::Reset);
+  EXPECT_EQ(effect({one}, {other_file}), Effect::Reset);
+  EXPECT_EQ(effect({one}, {shares_an_identifier}), Effect::Reset);
 }
 
 /// What config/README.md says that a change of each key of a neighbour does: "live", "refresh", "reset", or more words.

@@ -1,5 +1,5 @@
 // TCP-AO (RFC 5925) as the kernel is asked for it: the layout of its interface, octet by octet, and what a kernel
-// without it says. TCP-MD5's options: connection_test.cc, listener_test.cc.
+// with it and one without it say. TCP-MD5's options: connection_test.cc, listener_test.cc.
 #include "bgpd/transport/tcp_keys.h"
 
 #include <gmock/gmock.h>
@@ -8,8 +8,11 @@
 
 #include <cstddef>
 #include <cstring>
+#include <utility>
+#include <vector>
 
 #include "bgpd/transport/socket.h"
+#include "common/fd.h"
 
 namespace slash32::bgp {
 namespace {
@@ -35,6 +38,15 @@ TEST(TcpAoAbi, EveryFieldStandsWhereTheKernelReadsIt) {
   EXPECT_EQ(offsetof(ao_abi::DelKey, prefix), 138U);
   EXPECT_EQ(offsetof(ao_abi::DelKey, current_key), 141U);
   EXPECT_EQ(offsetof(ao_abi::DelKey, rnext), 142U);
+  EXPECT_EQ(offsetof(ao_abi::Info, current_key), 6U);
+  EXPECT_EQ(offsetof(ao_abi::Info, rnext), 7U);
+  EXPECT_EQ(offsetof(ao_abi::Info, good), 8U);
+}
+
+TEST(TcpAoAbi, TheNeighborIsAskedForAKeyByTheIdentifierThatWeReceive) {  // RFC 5925 section 7.5.2
+  const auto out = ao_abi::ask_for(kKey);
+  EXPECT_EQ(out.flags, ao_abi::kSetRnext);
+  EXPECT_EQ(out.rnext, 9);
 }
 
 TEST(TcpAoAbi, AKeyHasPeerIdentifiersAlgorithmAndNinetySixBits) {  // RFC 5926 section 3.2
@@ -70,19 +82,57 @@ TEST(TcpAoAbi, AKeyThatGoesNamesTheOneThatTakesItsPlace) {
   EXPECT_EQ(replaced.rnext, 2);
 }
 
-TEST(TcpKeys, AKernelWithoutTcpAoIsToldByNameAndNoKeyIsTaken) {
-  const auto there = tcp_ao_is_there();
-  if (there) GTEST_SKIP() << "this kernel has TCP-AO";
-  EXPECT_THAT(there.error().message, HasSubstr("this kernel has no TCP-AO (CONFIG_TCP_AO, Linux 6.7)"));
-  const auto listener = bind_listener({IpAddress::v4(0x7F000001), 0});
-  ASSERT_TRUE(listener);
-  TcpKeys keys;
-  keys.ao = {kKey};
+/// A listener of this test's, and what it was given.
+struct KeyedListener {
+  Result<UniqueFd> socket = bind_listener({IpAddress::v4(0x7F000001), 0});
   TcpKeys known;
-  const auto got = change_tcp_keys(listener->get(), *Prefix::parse("10.1.0.1/32"), known, keys);
-  ASSERT_FALSE(got);
-  EXPECT_TRUE(known.empty()) << "what is not there is not taken for there by the next change";
+  Status change(std::vector<AoKey> ao, const char* peer = "10.1.0.1/32") {
+    TcpKeys keys;
+    keys.ao = std::move(ao);
+    return change_tcp_keys(socket->get(), *Prefix::parse(peer), known, keys);
+  }
+};
+
+TEST(TcpKeys, AKernelWithoutTcpAoIsToldByNameAndNoKeyIsTaken) {
+  KeyedListener listener;
+  ASSERT_TRUE(listener.socket);
+  const auto there = tcp_ao_is_there();
+  const auto got = listener.change({kKey});
+  ASSERT_EQ(there.has_value(), got.has_value()) << "what is said to be there can be had, and nothing else";
+  if (there) return;
+  EXPECT_THAT(there.error().message, HasSubstr("this kernel has no TCP-AO (CONFIG_TCP_AO, Linux 6.7)"));
+  EXPECT_TRUE(listener.known.empty()) << "what is not there is not taken for there by the next change";
   EXPECT_THAT(got.error().message, HasSubstr("add a TCP-AO key for 10.1.0.1/32: "));
+}
+
+// Where the kernel has none, the test above says what it must: each step fails alike.
+TEST(TcpKeys, AKeyTakesThePlaceOfAnotherThatSharesAnIdentifierWithIt) {  // RFC 5925 section 3.1
+  KeyedListener listener;
+  ASSERT_TRUE(listener.socket);
+  const bool there = tcp_ao_is_there().has_value();
+  auto key = kKey;
+  EXPECT_EQ(listener.change({key}).has_value(), there);
+  key.secret = "another";
+  EXPECT_EQ(listener.change({key}).has_value(), there);
+  key.receive_id = 10;
+  EXPECT_EQ(listener.change({key}).has_value(), there);
+  key.send_id = 8;
+  EXPECT_EQ(listener.change({key}).has_value(), there);
+  EXPECT_EQ(listener.known.ao.size(), there ? 1U : 0U);
+  EXPECT_TRUE(listener.change({})) << "nothing is left";
+}
+
+TEST(TcpKeys, AKeyOfARangeThatTakesTheIdentifiersIsNamedAsTheReason) {
+  KeyedListener listener;
+  ASSERT_TRUE(listener.socket);
+  const bool there = tcp_ao_is_there().has_value();
+  EXPECT_EQ(listener.change({kKey}, "10.1.0.0/16").has_value(), there);
+  listener.known = {};  // another peer's
+  const auto got = listener.change({kKey});
+  ASSERT_FALSE(got);
+  if (there)
+    EXPECT_THAT(got.error().message,
+                HasSubstr("sendId 7 or receiveId 9 is taken by a key of a prefix that overlaps it"));
 }
 
 TEST(TcpKeys, AnMd5KeyIsSetReplacedAndRemovedAsBefore) {
