@@ -75,6 +75,17 @@ TEST_F(SilentNextHop, IsNobodysBackup) {
   EXPECT_EQ(backups(), 0U);
 }
 
+TEST_F(SilentNextHop, IsAskedAboutAnewOnceNoPathFollowedItAnyMore) {
+  fall_silent("192.0.2.1");
+  w.say(1, withdraw({kPrefix}));
+  w.settle();
+  w.hops[ip("192.0.2.1")].silent = false;  // and nobody was told
+  w.say(1, announce({kPrefix}, route({65001}, "192.0.2.1")));
+  w.settle();
+  EXPECT_FALSE(view(1).silent);
+  EXPECT_EQ(w.gateways(kPrefix), std::vector{ip("192.0.2.1")});
+}
+
 TEST_F(SilentNextHop, IsKnownAsInUseAsLongAsAPathIs) {
   const FibNextHop hop{ip("192.0.2.1"), w.rib.fib().at(0).next_hops.at(0).oif};
   EXPECT_TRUE(w.rib.uses(hop));
