@@ -122,7 +122,7 @@ wants unit && stage "manifests" pytest manifests tests/manifests
 wants unit && stage "unit tests" ctest --test-dir build/dev -LE root -j2 --output-on-failure -Q --output-junit "$results/unit.xml"
 wants unit && stage "instruction counts" pytest counts tests/bench/test_hot_paths.py
 wants root && stage "root tests" ctest --test-dir build/dev -L root --output-on-failure -Q --output-junit "$results/root.xml"
-wants netns && stage "build what namespace tests run" build dev --target call_tracer kube_watch kube_lease bgp_bench_peers
+wants netns && stage "build what namespace tests run" build dev --target call_tracer kube_watch kube_lease kube_ask bgp_bench_peers
 wants netns && stage "namespace tests" pytest netns tests/netns tests/survival tests/agent
 wants netns && stage "CNI conformance" pytest conformance tests/cni-conformance
 if [ -n "$clusters" ]; then  # before what counts milliseconds

@@ -47,6 +47,15 @@ class Authority:
             "-out", certificate, "-days", days, "-extfile", extensions)
         return certificate, key
 
+    def kubeconfig(self, url, **user):
+        """A file that leads to a server of this authority's; `user`: by which credentials, a token if none."""
+        path = os.path.join(self.directory, "kubeconfig")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"current-context": "c", "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
+                       "clusters": [{"name": "k", "cluster": {"server": url, "certificate-authority": self.certificate}}],
+                       "users": [{"name": "u", "user": user or {"token": "t"}}]}, file)
+        return path
+
 
 def shut(stream):
     """Ends a connection without TLS's farewell; who waits for bytes on it is woken."""
@@ -102,6 +111,8 @@ class ScriptedServer:
         self.requests = queue.Queue()
         self.refused = queue.Queue()  # handshakes that failed, as texts
         self.connections = 0
+        self.greets = threading.Event()  # while it is not set, TLS's handshakes wait
+        self.greets.set()
         self.streams = []
         self.use(certificate, key)
         threading.Thread(target=self._accept, daemon=True).start()
@@ -125,6 +136,7 @@ class ScriptedServer:
             threading.Thread(target=self._serve, args=(raw, self.connections), daemon=True).start()
 
     def _serve(self, raw, number):
+        self.greets.wait()
         try:
             stream = self.context.wrap_socket(raw, server_side=True)
         except OSError as error:

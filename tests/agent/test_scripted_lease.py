@@ -105,12 +105,7 @@ class Candidate:
 def fixture_api(tmp_path):
     authority = Authority(tmp_path)
     made = Api(ScriptedServer(*authority.issue("server")))
-    made.kubeconfig = str(tmp_path / "kubeconfig")
-    with open(made.kubeconfig, "w", encoding="utf-8") as file:
-        json.dump({"current-context": "c", "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
-                   "clusters": [{"name": "k", "cluster": {"server": made.server.url,
-                                                          "certificate-authority": authority.certificate}}],
-                   "users": [{"name": "u", "user": {"token": "t"}}]}, file)
+    made.kubeconfig = authority.kubeconfig(made.server.url)
     yield made
     made.close()
     made.server.close()
