@@ -79,6 +79,14 @@ void Assigner::make_plan(const plan::World& world) {
   std::ranges::stable_sort(queue_, {}, [&](const auto& one) { return refused_at({Kind::Service, one.service}); });
 }
 
+void Assigner::service_changed(const plan::World& world) {
+  const auto found = asked_service_ ? world.services.find(asked_service_->meta.key) : world.services.end();
+  if (found != world.services.end() && found->second == *asked_service_)
+    asked_service_.reset();
+  else
+    stale_ = true;
+}
+
 /// When it was refused last; what was not comes first. Each refusal may hold up all for a while: what is always refused
 /// must not take each turn there is.
 Instant Assigner::refused_at(const Target& target) const {
@@ -98,16 +106,16 @@ void Assigner::end_waits(Instant now) {
   }
 }
 
-bool Assigner::must_plan(Instant now) const {
-  if (asked_ || now < pause_) return false;
-  return stale_ || std::ranges::any_of(
-                       wait_, [&](const auto& one) { return one.first.kind == Kind::Service && one.second <= now; });
-}
-
-std::optional<kube::Request> Assigner::next(const plan::World& world, Instant now, const std::string& wall) {
+std::optional<kube::Request> Assigner::next(const plan::World& world, const std::function<Instant()>& clock,
+                                            const std::string& wall) {
+  const auto now = clock();
   if (asked_ || now < pause_) return std::nullopt;
   end_waits(now);
-  if (stale_) make_plan(world);
+  if (stale_) {
+    if (now < pace_.rested()) return std::nullopt;
+    make_plan(world);
+    pace_.planned(now, clock());
+  }
   const auto* service = first_service(world);
   if (service != nullptr && refused_at({Kind::Service, service->service}) == Instant::min()) return ask_service(world);
   auto status = first_status(world, wall);
@@ -139,6 +147,8 @@ kube::Request Assigner::ask_service(const plan::World& world) {
   asked_ = Target{Kind::Service, assignment.service};
   asked_what_ = text_of(assignment.addresses);
   asked_version_ = service.version.value;
+  asked_service_ = service;
+  asked_service_->ingress = assignment.addresses;
   return write_ingress(service, assignment.addresses);
 }
 
@@ -188,6 +198,7 @@ Assigner::Answer Assigner::answered(const Result<kube::Response>& result, Instan
   if (!asked_) return out;
   out.target = *std::exchange(asked_, std::nullopt);
   out.what = asked_what_;
+  out.told = !std::exchange(asked_service_, std::nullopt);
   if (!result || !is_good(result->head.status)) {
     refused(out, result, now);
     return out;
@@ -224,8 +235,9 @@ void Assigner::refused(Answer& answer, const Result<kube::Response>& result, Ins
 std::optional<Instant> Assigner::again() const {
   if (asked_) return std::nullopt;
   std::optional<Instant> out;
+  if (stale_) return std::max(pause_, pace_.rested());
   for (const auto& [target, until] : wait_) out = out ? std::min(*out, until) : until;
-  if (!queue_.empty() || stale_ || out) out = std::max(out.value_or(pause_), pause_);
+  if (!queue_.empty() || out) out = std::max(out.value_or(pause_), pause_);
   return out;
 }
 

@@ -1,10 +1,11 @@
 // What the holder of the lease says to the API: addresses of Services of type LoadBalancer, and the status of IPPools
 // and BGPPeers. One request at a time, each made of the world as it then is; nothing is kept that the API does not
-// have. Pure: no socket, no clock.
+// have. Pure: no socket, and the clock is given.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -13,6 +14,7 @@
 
 #include "agent/kube/request.h"
 #include "agent/model/meta.h"
+#include "agent/pace.h"
 #include "agent/plan/lb_ipam.h"
 #include "agent/plan/plan.h"
 #include "agent/plan/world.h"
@@ -35,6 +37,7 @@ class Assigner {
     /// (WorldStore::put_answer). Of other kinds the watch tells.
     std::optional<nlohmann::json> object;
     std::string version;  // of the Service that the request was made of
+    bool told = false;    // the watch has told of it before
     /// Nobody knows whether the Service was changed. The next plan must be made of a list that was read after this.
     bool unknown = false;
     std::string what;  // what was written, for the log
@@ -42,10 +45,13 @@ class Assigner {
 
   /// The world has changed by somebody else: what was planned is planned anew.
   void changed() { stale_ = true; }
-  /// Whether next() would make a plan first, which takes time.
-  bool must_plan(Instant now) const;
-  /// What to ask now, if anything; the answer goes to answered(). `wall` (RFC 3339) is for conditions that change.
-  std::optional<kube::Request> next(const plan::World& world, Instant now, const std::string& wall);
+  /// A Service has: no news where that is what we have just asked for, told by the watch before the answer.
+  void service_changed(const plan::World& world);
+  /// What to ask now, if anything; the answer goes to answered(). Nothing while a plan is due and the last one took so
+  /// long that the next has to wait. `clock` is asked before a plan and after it; `wall` (RFC 3339) is for conditions
+  /// that change.
+  std::optional<kube::Request> next(const plan::World& world, const std::function<Instant()>& clock,
+                                    const std::string& wall);
   Answer answered(const Result<kube::Response>& result, Instant now);
   /// When next() may have something to ask though nothing has changed; nothing: never.
   std::optional<Instant> again() const;
@@ -85,6 +91,7 @@ class Assigner {
   void refused(Answer& answer, const Result<kube::Response>& result, Instant now);
 
   bool stale_ = true;
+  Pace pace_;  // of plans: one is due after every change there is, in a storm after every answer
   plan::LbPlan plan_;
   std::deque<plan::LbAssignment> queue_;
   std::map<Target, plan::Condition> conditions_;
@@ -93,6 +100,7 @@ class Assigner {
   std::optional<Target> asked_;
   std::string asked_what_;
   std::string asked_version_;
+  std::optional<model::Service> asked_service_;  // as it is to become; nothing: the world has it so
   Said asked_status_;
   Instant pause_{};                     // nothing is asked before
   std::map<Target, Instant> wait_;      // nor of these

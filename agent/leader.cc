@@ -42,7 +42,11 @@ Leader::Leader(boost::asio::io_context& context, const kube::Access& access, Wor
 
 void Leader::changed(Kind kind) {
   const bool nothing_to_us = kind == Kind::EndpointSlice || kind == Kind::Secret || kind == Kind::BgpAdvertisement;
-  if (desk_ && !nothing_to_us) desk_->assigner.changed();
+  if (!desk_ || nothing_to_us) return;
+  if (kind == Kind::Service)
+    desk_->assigner.service_changed(store_.world());
+  else
+    desk_->assigner.changed();
 }
 
 void Leader::follow() {
@@ -91,13 +95,9 @@ bool Leader::knows_enough() const {
 void Leader::work() {
   if (!desk_ || !knows_enough()) return;
   auto& assigner = desk_->assigner;
-  const auto began = now();
   const auto until = candidate_->may_act_until();
-  if (!until) return work_at(began + kUnsure);
-  const bool plans = assigner.must_plan(began);
-  if (plans && began < desk_->pace.rested()) return work_at(desk_->pace.rested());
-  auto request = assigner.next(store_.world(), began, rfc3339(static_cast<std::int64_t>(std::time(nullptr))));
-  if (plans) desk_->pace.planned(began, now());
+  if (!until) return work_at(now() + kUnsure);
+  auto request = assigner.next(store_.world(), now, rfc3339(static_cast<std::int64_t>(std::time(nullptr))));
   if (!request) {
     desk_->timer.cancel();
     if (const auto again = assigner.again()) work_at(*again);
@@ -115,7 +115,7 @@ void Leader::answered(const Result<kube::Response>& result) {
     log::info("LoadBalancer addresses written", {{"service", key.to_string()}, {"addresses", answer.what}});
     if (store_.put_answer(key.to_string(), answer.version, *answer.object))
       changed_();
-    else
+    else if (!answer.told)
       desk_->assigner.changed();  // the watch knows better
   }
   const auto trouble = desk_->assigner.trouble();

@@ -14,7 +14,6 @@
 #include "agent/candidate.h"
 #include "agent/kube/access.h"
 #include "agent/kube/client.h"
-#include "agent/pace.h"
 #include "agent/watches.h"
 #include "agent/world_store.h"
 
@@ -56,7 +55,6 @@ class Leader {
     Assigner assigner;
     kube::Client client;
     boost::asio::steady_timer timer;
-    Pace pace;  // of plans: one is due after every change there is, in a storm after every answer
   };
 
   void told(bool held);
