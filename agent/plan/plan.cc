@@ -7,6 +7,7 @@
 #include "agent/plan/neighbors.h"
 #include "agent/plan/node_file.h"
 #include "agent/plan/policies.h"
+#include "agent/plan/ranges.h"
 #include "agent/plan/service_routes.h"
 #include "config/bgpd_conf.h"
 #include "config/conf_readers.h"
@@ -47,6 +48,17 @@ void add_kernel(const BgpConfiguration& conf, const Node& node, ordered_json& ou
     if (const auto v6 = node.address(AddressFamily::IPv6)) kernel["prefSrc6"] = v6->to_string();
   }
   if (!kernel.empty()) out["kernel"] = std::move(kernel);
+}
+
+/// What no router outside may announce to us. For sure that holds of ClusterIPs alone, where their ranges are given and
+/// nodes do not tell each other of them: other nodes' pods and load balancers' addresses come by eBGP as well, from
+/// routers that pass them on.
+void add_guard(const BgpConfiguration& conf, const Announced& announced, ordered_json& out) {
+  if (announced.mesh_has_services) return;
+  ordered_json ranges = ordered_json::array();
+  for (const auto& range : joined(conf.services.cluster_ranges))
+    if (!range.is_default()) ranges.push_back(range.to_string());
+  if (!ranges.empty()) out["guard"] = {{"ranges", std::move(ranges)}};
 }
 
 void add_identity(const BgpConfiguration& conf, const Speaker& self, ordered_json& out) {
@@ -91,6 +103,7 @@ std::string bgpd_document(const World& world, const BgpConfiguration& conf, cons
   out["stateFile"] = options.bgpd_state_file;
   if (conf.metrics_address) out["metrics"] = {{"address", *conf.metrics_address}};
   add_kernel(conf, *self.node, out);
+  add_guard(conf, parts.announced, out);
   out["originate"] = originate_json(parts.announced);
   if (!parts.neighbors.groups.empty()) out["peerGroups"] = parts.neighbors.groups;
   out["neighbors"] = parts.neighbors.neighbors;

@@ -307,5 +307,27 @@ TEST(Needs, ThatWereNotHeardOfYetHoldBgpdBackButNotTheNode) {
   EXPECT_THAT(plan.all_waiting(), HasSubstr("has not said yet which EndpointSlices there are"));
 }
 
+TEST(Guard, KeepsRoutersFromAnnouncingClusterIpsOfKnownRanges) {
+  // The next cluster on the same routers has 10.96.0.0/12 as well, and announces addresses in it.
+  Builder b;
+  b.node(1).node(2).configuration(
+      "{'pods': {'ranges': ['10.244.0.0/16']}, 'services': {"
+      "'clusterIPRanges': ['10.96.0.0/12', '10.96.0.0/16', 'fd00:96::/108'],"
+      " 'externalIPRanges': ['203.0.113.0/24'], 'loadBalancerIPRanges': ['192.0.2.0/24']}}");
+  b.pool("public", "{'addresses': ['198.51.100.0/24']}");
+  EXPECT_EQ(Planned(b.world).conf.guard.ranges, (std::vector{net("10.96.0.0/12"), net("fd00:96::/108")}))
+      << "other nodes' pods and load balancers' addresses may come by way of a router";
+  b.advertisement("mesh", "{'advertise': ['ClusterIP'], 'toMesh': true}");
+  EXPECT_TRUE(Planned(b.world).conf.guard.ranges.empty()) << "nodes of another AS tell of them";
+}
+
+TEST(Guard, IsEmptyWhereNoRangeIsGiven) {
+  Builder b;
+  b.node(1);
+  EXPECT_TRUE(Planned(b.world).conf.guard.ranges.empty());
+  b.configuration("{'services': {'clusterIPRanges': ['0.0.0.0/0', '::/0']}}");
+  EXPECT_TRUE(Planned(b.world).conf.guard.ranges.empty()) << "a default route is no range to bgpd";
+}
+
 }  // namespace
 }  // namespace slash32::agent::plan
