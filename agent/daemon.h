@@ -74,6 +74,10 @@ class Daemon {
   void restore_copy();
   void reload_bgpd();
   void ask_bgpd();
+  void heard_ready(const Result<BgpdAnswer>& answer);
+  void ask_sessions();
+  void ask_conditions();
+  void heard_bgpd();
   void tell_api();
   void try_conflist();
   Result<bool> write_conflist();
@@ -118,7 +122,9 @@ class Daemon {
   std::string bgpd_says_;  // why it is not ready
   Instant bgpd_asked_{};
   ReadyWait bgpd_wait_;
+  bool bgpd_heard_ = false;  // it has answered everything once, or did not answer
   std::map<std::string, plan::SessionView> sessions_;
+  std::optional<std::vector<std::string>> speaker_conditions_;  // nothing: it did not answer
   std::uint64_t plans_ = 0, writes_ = 0, reloads_ = 0;
 };
 

@@ -137,24 +137,48 @@ void Daemon::ask_bgpd() {
   asking_bgpd_ = true;
   bgpd_asked_ = now();
   bgpd_.ask("GET", "/v1/ready", [this](const Result<BgpdAnswer>& answer) {
-    asking_bgpd_ = false;
-    const bool ready = answer && answer->status == kOk;
-    bgpd_says_ = ready ? "" : !answer ? answer.error().message : "slash32-bgpd is not ready: " + reasons_in(*answer);
-    if (bgpd_ready_ != ready) log::info(ready ? "bgpd is ready" : "bgpd is not ready", {{"says", bgpd_says_}});
-    bgpd_ready_ = ready;
-    bgpd_wait_.heard(answer && done_.bgpd_file && reload_.done(), now());
-    if (!answer) sessions_.clear();
-    if (desired_) {
-      try_conflist();
-      tell_api();
-    }
-    if (!answer) return;
-    bgpd_.ask("GET", "/v1/neighbors", [this](const Result<BgpdAnswer>& listed) {
-      if (!listed || listed->status != kOk) return;
-      auto sessions = read_sessions(listed->body, static_cast<std::int64_t>(std::time(nullptr)));
-      if (sessions) sessions_ = *std::move(sessions);
-    });
+    heard_ready(answer);
+    if (answer) return ask_sessions();
+    sessions_.clear();
+    speaker_conditions_.reset();
+    heard_bgpd();
   });
+}
+
+void Daemon::heard_ready(const Result<BgpdAnswer>& answer) {
+  const bool ready = answer && answer->status == kOk;
+  bgpd_says_ = ready ? "" : !answer ? answer.error().message : "slash32-bgpd is not ready: " + reasons_in(*answer);
+  if (bgpd_ready_ != ready) log::info(ready ? "bgpd is ready" : "bgpd is not ready", {{"says", bgpd_says_}});
+  bgpd_ready_ = ready;
+  bgpd_wait_.heard(answer && done_.bgpd_file && reload_.done(), now());
+  if (desired_) try_conflist();
+}
+
+/// What cannot be read leaves what was known: one that is ending, say, does not answer all.
+void Daemon::ask_sessions() {
+  bgpd_.ask("GET", "/v1/neighbors", [this](const Result<BgpdAnswer>& answer) {
+    if (answer && answer->status == kOk) {
+      auto sessions = read_sessions(answer->body, static_cast<std::int64_t>(std::time(nullptr)));
+      if (sessions) sessions_ = *std::move(sessions);
+    }
+    ask_conditions();
+  });
+}
+
+void Daemon::ask_conditions() {
+  bgpd_.ask("GET", "/v1/status", [this](const Result<BgpdAnswer>& answer) {
+    if (answer && answer->status == kOk) {
+      auto conditions = read_conditions(answer->body);
+      if (conditions) speaker_conditions_ = *std::move(conditions);
+    }
+    heard_bgpd();
+  });
+}
+
+void Daemon::heard_bgpd() {
+  asking_bgpd_ = false;
+  bgpd_heard_ = true;
+  if (desired_) tell_api();
 }
 
 // ---------------------------------------------------------------- the runtime and the API
@@ -195,7 +219,11 @@ void Daemon::tell_api() {
   std::ranges::copy(leader_.events(), std::back_inserter(events));
   feedback_.events(events, own->second.meta.uid);
   if (own->second.network_unavailable && unready().empty()) feedback_.clear_network_unavailable();
-  feedback_.status(*desired_, plan_options_, sessions_);
+  if (wants_bgpd() && !bgpd_heard_) return;  // a new agent's ignorance is no news of the node
+  plan::NodeView view{.uid = own->second.meta.uid, .sessions = sessions_, .conditions = {}};
+  view.conditions.push_back(plan::ready_condition(unready(), conditions()));
+  if (wants_bgpd()) view.conditions.push_back(plan::speaker_condition(speaker_conditions_));
+  feedback_.status(*desired_, plan_options_, std::move(view));
 }
 
 /// What keeps this node from having a pod network, in sentences.

@@ -22,14 +22,21 @@ std::int64_t unix_now() { return static_cast<std::int64_t>(std::time(nullptr)); 
 
 bool is_good(int status) { return status >= 200 && status < 300; }
 
-/// Without what changes with every prefix.
-nlohmann::json without_counters(nlohmann::json object) {
-  const auto status = object.find("status");
-  if (status == object.end() || !status->is_object() || !status->contains("neighbors")) return object;
-  for (auto& neighbor : (*status)["neighbors"])
-    if (neighbor.is_object())
-      for (const char* key : {"received", "announced"}) neighbor.erase(key);
-  return object;
+/// A status without what changes with every prefix, numbers in sentences included.
+nlohmann::json without_counters(nlohmann::json status) {
+  const auto each = [&](const char* list, auto change) {
+    if (!status.is_object() || !status.contains(list)) return;
+    for (auto& one : status[list])
+      if (one.is_object()) change(one);
+  };
+  each("neighbors", [](nlohmann::json& neighbor) {
+    for (const char* key : {"received", "announced"}) neighbor.erase(key);
+  });
+  each("conditions", [](nlohmann::json& condition) {
+    if (!condition.contains("message") || !condition["message"].is_string()) return;
+    std::erase_if(condition["message"].get_ref<std::string&>(), [](char c) { return c >= '0' && c <= '9'; });
+  });
+  return status;
 }
 
 /// `since` is worked out from an age in whole seconds, and would flicker.
@@ -117,19 +124,18 @@ void Feedback::clear_network_unavailable() {
 
 // ---------------------------------------------------------------- BGPNodeStatus
 
-void Feedback::status(const plan::Desired& desired, const plan::PlanOptions& options,
-                      std::map<std::string, plan::SessionView> sessions) {
+void Feedback::status(const plan::Desired& desired, const plan::PlanOptions& options, plan::NodeView view) {
   next_event();
   if (writing_ || now() < write_again_) return;
   if (known_ == Known::Nothing) return look_up();
-  steady(sessions, sessions_);
-  sessions_ = std::move(sessions);
+  steady(view.sessions, sessions_);
+  sessions_ = view.sessions;
   const auto object = plan::node_status_object(
-      desired, options, sessions_, known_ == Known::There ? object_ : nlohmann::json(), rfc3339(unix_now()));
+      desired, options, view, known_ == Known::There ? object_ : nlohmann::json(), rfc3339(unix_now()));
   if (known_ == Known::Absent) return create(object);
   const auto had = object_.value("status", nlohmann::json()), wanted = object.value("status", nlohmann::json());
   if (had == wanted) return;
-  if (now() < count_again_ && without_counters({{"status", had}}) == without_counters({{"status", wanted}})) return;
+  if (now() < count_again_ && without_counters(had) == without_counters(wanted)) return;
   patch(object);
 }
 

@@ -27,8 +27,7 @@ class Feedback {
   /// The network is up on this node, and the Node says otherwise.
   void clear_network_unavailable();
   /// BGPNodeStatus shall say this; written when it differs, at most every 10 s, and for counters alone every 5 minutes.
-  void status(const plan::Desired& desired, const plan::PlanOptions& options,
-              std::map<std::string, plan::SessionView> sessions);
+  void status(const plan::Desired& desired, const plan::PlanOptions& options, plan::NodeView view);
 
   /// What the API did not take, for the status; empty: nothing.
   const std::string& trouble() const { return trouble_; }

@@ -183,6 +183,11 @@ Result<std::map<std::string, plan::SessionView>> read_sessions(std::string_view 
   return out;
 }
 
+Result<std::vector<std::string>> read_conditions(std::string_view answer) {
+  const auto document = TRY(parse_json(answer));
+  return JsonField(document).required("conditions", slash32::json::array_of(slash32::json::text));
+}
+
 std::string rfc3339(std::int64_t seconds) {
   const auto when = static_cast<std::time_t>(seconds);
   std::tm parts{};

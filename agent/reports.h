@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "agent/kube/request.h"
 #include "agent/model/meta.h"
@@ -37,6 +38,9 @@ kube::Request patch_node_status(const std::string& node, const nlohmann::json& o
 
 /// The answer to bgpd's GET /v1/neighbors, by the neighbour's name. `now_seconds`: UNIX time, for when sessions began.
 Result<std::map<std::string, plan::SessionView>> read_sessions(std::string_view answer, std::int64_t now_seconds);
+
+/// The conditions in the answer to bgpd's GET /v1/status.
+Result<std::vector<std::string>> read_conditions(std::string_view answer);
 
 /// UNIX time as RFC 3339 in UTC, to the second.
 std::string rfc3339(std::int64_t seconds);

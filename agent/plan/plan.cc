@@ -22,14 +22,6 @@ using nlohmann::ordered_json;
 
 constexpr std::size_t kMaxTold = 10;  // problems in one condition's message
 
-/// Sentences with semicolons between them; of many, the first and how many more.
-std::string joined_text(const std::vector<std::string>& sentences) {
-  std::string out;
-  for (std::size_t i = 0; i < std::min(sentences.size(), kMaxTold); ++i) out += (i == 0 ? "" : "; ") + sentences[i];
-  if (sentences.size() > kMaxTold) out += "; and " + std::to_string(sentences.size() - kMaxTold) + " more";
-  return out;
-}
-
 std::string text_of(const model::Problem& problem) {
   return std::string(to_string(problem.kind)) + " " + problem.key.to_string() + ": " + problem.message;
 }
@@ -271,6 +263,13 @@ class Planner {
 };
 
 }  // namespace
+
+std::string joined_text(const std::vector<std::string>& sentences) {
+  std::string out;
+  for (std::size_t i = 0; i < std::min(sentences.size(), kMaxTold); ++i) out += (i == 0 ? "" : "; ") + sentences[i];
+  if (sentences.size() > kMaxTold) out += "; and " + std::to_string(sentences.size() - kMaxTold) + " more";
+  return out;
+}
 
 Desired make_plan(const World& world, const PlanOptions& options) { return Planner(world, options).make(); }
 

@@ -26,7 +26,7 @@ struct PlanOptions {
 
 /// A condition of BGPNodeStatus.
 struct Condition {
-  std::string type;  // "NodeConfigured", "BGPConfigured", "Accepted"
+  std::string type;  // "Ready", "NodeConfigured", "BGPConfigured", "SpeakerHealthy", "Accepted"
   bool status = false;
   std::string reason;   // one word
   std::string message;  // sentences for people
@@ -77,6 +77,9 @@ struct Desired {
   std::vector<Prefix> pod_cidrs;
   bool operator==(const Desired&) const = default;
 };
+
+/// Sentences with semicolons between them; of many, the first and how many more.
+std::string joined_text(const std::vector<std::string>& sentences);
 
 /// Never fails: what cannot be is left out and reported; what is left is complete in itself.
 Desired make_plan(const World& world, const PlanOptions& options);

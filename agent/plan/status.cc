@@ -94,8 +94,18 @@ json condition_json(const Condition& condition, const json& previous, const std:
   return out;
 }
 
-json node_status_object(const Desired& desired, const PlanOptions& options,
-                        const std::map<std::string, SessionView>& sessions, const json& previous,
+Condition ready_condition(const std::vector<std::string>& unready, const std::vector<std::string>& troubles) {
+  const auto* reason = !unready.empty() ? "NotReady" : troubles.empty() ? "Ready" : "ReadyWithTroubles";
+  return {"Ready", unready.empty(), reason, joined_text(troubles)};
+}
+
+Condition speaker_condition(const std::optional<std::vector<std::string>>& conditions) {
+  if (!conditions) return {"SpeakerHealthy", false, "NoAnswer", "slash32-bgpd does not answer"};
+  return {"SpeakerHealthy", conditions->empty(), conditions->empty() ? "Healthy" : "Conditions",
+          joined_text(*conditions)};
+}
+
+json node_status_object(const Desired& desired, const PlanOptions& options, const NodeView& view, const json& previous,
                         const std::string& now) {
   json status = json::object();
   if (desired.as) status["localAs"] = desired.as->value;
@@ -103,16 +113,20 @@ json node_status_object(const Desired& desired, const PlanOptions& options,
   for (const auto& prefix : desired.pod_cidrs) status["podCIDRs"].push_back(prefix.to_string());
   status["waiting"] = desired.waiting;
   std::uint32_t up = 0;
-  status["neighbors"] = neighbors_json(desired, sessions, up);
+  status["neighbors"] = neighbors_json(desired, view.sessions, up);
   status["sessions"] = {{"established", up},
                         {"configured", std::ranges::count(desired.neighbors, true, &PlannedNeighbor::configured)}};
   status["services"] = {{"announced", desired.services.announced}, {"withheld", desired.services.withheld}};
   status["conditions"] = json::array();
-  for (const auto& condition : desired.conditions)
-    status["conditions"].push_back(condition_json(condition, previous, now));
+  for (const auto* list : {&view.conditions, &desired.conditions})
+    for (const auto& condition : *list) status["conditions"].push_back(condition_json(condition, previous, now));
+  json metadata = {{"name", options.node_name}};
+  if (!view.uid.empty())
+    metadata["ownerReferences"] = {
+        {{"apiVersion", "v1"}, {"kind", "Node"}, {"name", options.node_name}, {"uid", view.uid}}};
   return {{"apiVersion", "slash32.io/v1alpha1"},
           {"kind", "BGPNodeStatus"},
-          {"metadata", {{"name", options.node_name}}},
+          {"metadata", std::move(metadata)},
           {"status", std::move(status)}};
 }
 

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,11 +23,23 @@ struct SessionView {
   bool operator==(const SessionView&) const = default;
 };
 
-/// The whole object BGPNodeStatus NODE with its status. `now` (RFC 3339) stands for the last transition of conditions
-/// that differ from those of `previous` (the object as it was, or null).
-nlohmann::json node_status_object(const Desired& desired, const PlanOptions& options,
-                                  const std::map<std::string, SessionView>& sessions, const nlohmann::json& previous,
-                                  const std::string& now);
+/// What is said of a node beside its plan.
+struct NodeView {
+  std::string uid;  // of the Node; empty: not known
+  std::map<std::string, SessionView> sessions;
+  std::vector<Condition> conditions;  // of agent and speaker, before those of the plan
+};
+
+/// Whether pods of the node can have a network: `unready` has what keeps them from it, `troubles` all that a person
+/// should know, that included.
+Condition ready_condition(const std::vector<std::string>& unready, const std::vector<std::string>& troubles);
+/// What bgpd says is wrong with itself; no list: it does not answer.
+Condition speaker_condition(const std::optional<std::vector<std::string>>& conditions);
+
+/// The whole object BGPNodeStatus NODE with its status, owned by the Node: it goes when the Node goes. `now` (RFC 3339)
+/// stands for the last transition of conditions that differ from those of `previous` (the object as it was, or null).
+nlohmann::json node_status_object(const Desired& desired, const PlanOptions& options, const NodeView& view,
+                                  const nlohmann::json& previous, const std::string& now);
 
 /// status.conditions of each BGPPeer, by name: whether it is accepted, and on how many nodes it is in use. For the
 /// holder of the lease.

@@ -209,3 +209,26 @@ def test_a_node_that_is_being_shut_down_drains(cluster, web):
     finally:
         node.join(cluster.plane, [cluster.plan.host_address(1, family) for family in cluster.plan.families])
     wait_announced(cluster, "192.0.2.10/32", ["n1", "n2"], 60)
+
+
+def test_a_nodes_status_says_what_its_speaker_complains_of_and_belongs_to_its_node(cluster):
+    """Without a look at the node: a session that is held down for want of its password."""
+    def status():
+        return cluster.api.get(f"{GROUP}/bgpnodestatuses/n1")
+
+    def said(kind):
+        found = [one for one in status()["status"]["conditions"] if one["type"] == kind]
+        return [(one["status"], one["reason"]) for one in found]
+    wait_until(lambda: said("Ready") == [("True", "Ready")] and said("SpeakerHealthy") == [("True", "Healthy")], 40,
+               lambda: status()["status"])
+    create_ours(cluster, "BGPPeer", "locked", address="192.0.2.77", remoteAs=65001, passwordSecret={"name": "missing"})
+    try:
+        wait_until(lambda: said("SpeakerHealthy") == [("False", "Conditions")], 40, lambda: status()["status"])
+        message, = (one["message"] for one in status()["status"]["conditions"] if one["type"] == "SpeakerHealthy")
+        assert "neighbor locked held down" in message
+    finally:
+        cluster.api.delete(f"{GROUP}/bgppeers/locked")
+    wait_until(lambda: said("SpeakerHealthy") == [("True", "Healthy")], 40, lambda: status()["status"])
+    owner, = status()["metadata"]["ownerReferences"]
+    node = cluster.api.get("/api/v1/nodes/n1")["metadata"]
+    assert (owner["kind"], owner["name"], owner["uid"]) == ("Node", "n1", node["uid"])

@@ -115,5 +115,13 @@ TEST(Sessions, AnAnswerThatIsNoneNamesThePlace) {
   EXPECT_FALSE(read_sessions("<html>", 0));
 }
 
+TEST(Conditions, OfTheSpeakerAreReadFromItsStatus) {
+  const auto read = read_conditions(R"({"version": "1", "conditions": ["a is held: x", "b"]})");
+  ASSERT_TRUE(read);
+  EXPECT_EQ(*read, (std::vector<std::string>{"a is held: x", "b"}));
+  for (const char* text : {"", "{}", R"({"conditions": "x"})", R"({"conditions": [1]})"})
+    EXPECT_FALSE(read_conditions(text)) << text;
+}
+
 }  // namespace
 }  // namespace slash32::agent

@@ -20,7 +20,8 @@ TEST(NodeStatus, HasPeersAlwaysAndNodesWhileTheyAreDown) {
   const std::map<std::string, SessionView> sessions = {{"tor", {"Established", "2026-01-01T00:00:00Z", "", 3, 1}},
                                                        {"node:n2", {"Established", "", "", 1, 1}},
                                                        {"node:n3", {"Connect", "", "hold timer", 0, 0}}};
-  const auto object = node_status_object(desired, options, sessions, nullptr, "2026-01-02T00:00:00Z");
+  const auto object = node_status_object(desired, options, {.uid = {}, .sessions = sessions, .conditions = {}}, nullptr,
+                                         "2026-01-02T00:00:00Z");
   EXPECT_EQ(object["metadata"]["name"], "n1");
   const auto& status = object["status"];
   EXPECT_EQ(status["sessions"], (nlohmann::json{{"established", 2}, {"configured", 3}}));
@@ -42,6 +43,40 @@ TEST(NodeStatus, KeepsTheTimeOfAConditionThatStands) {
   const auto third = node_status_object(make_plan(b.world, options), options, {}, second, "t3");
   for (const auto& condition : third["status"]["conditions"])
     EXPECT_EQ(condition["lastTransitionTime"], condition["type"] == "BGPConfigured" ? "t3" : "t1");
+}
+
+TEST(NodeStatus, SaysWhatAgentAndSpeakerKnowOfThemselves) {
+  Builder b;
+  b.node(1);
+  const PlanOptions options{.node_name = "n1"};
+  NodeView view{.uid = "u-1", .sessions = {}, .conditions = {}};
+  view.conditions = {ready_condition({"no conflist yet"}, {"no conflist yet", "not watching Node: HTTP 403"}),
+                     speaker_condition(std::vector<std::string>{"kernel.maxRoutes is reached", "no state file"})};
+  const auto object = node_status_object(make_plan(b.world, options), options, view, nullptr, "t1");
+  const auto& conditions = object["status"]["conditions"];
+  EXPECT_EQ(conditions[0],
+            quoted("{'type': 'Ready', 'status': 'False', 'reason': 'NotReady', 'lastTransitionTime': 't1',"
+                   " 'message': 'no conflist yet; not watching Node: HTTP 403'}"));
+  EXPECT_EQ(conditions[1],
+            quoted("{'type': 'SpeakerHealthy', 'status': 'False', 'reason': 'Conditions',"
+                   " 'lastTransitionTime': 't1', 'message': 'kernel.maxRoutes is reached; no state file'}"));
+  EXPECT_EQ(conditions[2]["type"], "NodeConfigured");
+  EXPECT_EQ(speaker_condition(std::nullopt).reason, "NoAnswer");
+  EXPECT_TRUE(speaker_condition(std::vector<std::string>{}).status);
+  EXPECT_EQ(ready_condition({}, {"10-other.conflist sorts before ours"}).reason, "ReadyWithTroubles");
+}
+
+TEST(NodeStatus, IsOwnedByItsNodeAndGoesWithIt) {
+  Builder b;
+  b.node(1);
+  const PlanOptions options{.node_name = "n1"};
+  const auto desired = make_plan(b.world, options);
+  const auto object =
+      node_status_object(desired, options, {.uid = "u-1", .sessions = {}, .conditions = {}}, nullptr, "");
+  EXPECT_EQ(object["metadata"]["ownerReferences"],
+            quoted("[{'apiVersion': 'v1', 'kind': 'Node', 'name': 'n1', 'uid': 'u-1'}]"));
+  EXPECT_FALSE(node_status_object(desired, options, {}, nullptr, "")["metadata"].contains("ownerReferences"))
+      << "one without a uid is refused";
 }
 
 TEST(PeerCondition, SaysWhatIsWrongOnEveryNode) {
