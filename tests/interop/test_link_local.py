@@ -184,10 +184,11 @@ def check_both_ways(pair, router, name, theirs=PEER):
     for prefix in (PREFIX, PREFIX6):
         wait_until(lambda prefix=prefix: hops(pair, prefix) == {(theirs, NODE_LINK)}, 20,
                    lambda prefix=prefix: f"{prefix} here: {hops(pair, prefix)}")
-    pair.node.ip("addr add 10.244.1.1/32 dev lo", "addr add fd00:10:244:1::1/128 dev lo nodad")
-    pair.outside.ip("addr add 20.1.0.1/32 dev lo", "addr add 2a00:1::1/128 dev lo nodad")
-    pair.node.run("ping", "-c", "1", "-W", "3", "-I", "10.244.1.1", "20.1.0.1")
-    pair.node.run("ping", "-c", "1", "-W", "3", "-I", "fd00:10:244:1::1", "2a00:1::1")
+    pair.node.ip("addr add 10.244.1.1/32 dev lo", "addr add fd00:10:244:1::1/128 dev lo")
+    pair.outside.ip("addr add 20.1.0.1/32 dev lo", "addr add 2a00:1::1/128 dev lo")
+    for source, target in (("10.244.1.1", "20.1.0.1"), ("fd00:10:244:1::1", "2a00:1::1")):
+        ping = ("ping", "-c", "1", "-W", "1", "-I", source, target)
+        wait_until(lambda ping=ping: pair.node.run(*ping, check=False).returncode == 0, 10, f"an answer to {ping}")
 
 
 def made(kind, pair, asn):
