@@ -3,7 +3,7 @@
 import json
 import time
 
-from bgpbench import daemons, fleet, loaded, lost, report
+from bgpbench import daemons, fleet, loaded, lost, report, restart
 from bgpbench.report import Rounds, heading
 from bgpbench.tester import arguments
 from bgpbench.world import BARE, DIRECT, RELAY, Load, World
@@ -247,4 +247,4 @@ def idle(bench):
 
 
 ALL = {"bulk": bulk, "reset": lost.reset, "latency": latency, "sinks": sinks, "fib": fib, "refresh": refresh, "policy": policy,
-       "idle": idle, "scale": fleet.scale, "loaded": loaded.loaded}
+       "idle": idle, "scale": fleet.scale, "loaded": loaded.loaded, "restart": restart.restart}

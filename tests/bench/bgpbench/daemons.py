@@ -111,6 +111,10 @@ class Slash32:
         document["policies"]["plain"] = [{"then": "accept"}]
         self._speaker.reload(document)
 
+    def has_reconciled(self):
+        """Whether every route of an earlier life is confirmed or removed."""
+        return self._speaker.get("/v1/status")["fib"]["stale"] == 0
+
     def check_routes(self, prefixes, count):
         """It must be able to say what it received, accepted and advertised."""
         for prefix in prefixes:
@@ -151,6 +155,11 @@ class Bird(routers.Router):
 
     def _birdc(self, *words):
         return self.host.run("birdc", "-s", "/run/bird.ctl", *words, check=False).stdout
+
+    @staticmethod
+    def has_reconciled():
+        """It does not say."""
+        return True
 
     def change_policy(self):
         """What it sends gets one community more from now on."""
@@ -196,6 +205,11 @@ class Frr(routers.Frr):
         self.host.spawn("/usr/lib/frr/bgpd", *shared, "-i", "/run/frr/bgpd.pid", "-l", self.setting.own(),
                         *([] if self.setting.fib else ["--no_kernel"]))
         wait_until(lambda: "bgp" in self.vtysh("show zebra client summary", daemon="zebra"), 20, "bgpd at zebra")
+
+    @staticmethod
+    def has_reconciled():
+        """It does not say."""
+        return True
 
     def change_policy(self):
         """What it sends gets one community more from now on."""
