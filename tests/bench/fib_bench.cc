@@ -1,5 +1,6 @@
 // How long FibSync takes to put routes into the kernel, beside bare netlink with the same routes in the same shape:
 // messages built beforehand, 256 a sendmsg, one acknowledgement a batch, the same filtered listener beside it.
+// And how long the loss of a next hop waits for the kernel meanwhile: ROUNDS 0 for that alone.
 // usage: fib_bench [ROUTES [ROUNDS]]      (as root; every run in a new network namespace)
 // The two take turns; read the ratios, not the seconds.
 #include <linux/netlink.h>
@@ -31,11 +32,14 @@ struct Shape {
   const char* name;
   AddressFamily family;
   int next_hops;
+  bool by_group = false;  // routes refer to a group of next-hop objects
 };
-constexpr Shape kShapes[] = {{"IPv4, one next hop", AddressFamily::IPv4, 1},
-                             {"IPv4, two next hops", AddressFamily::IPv4, 2},
-                             {"IPv6, one next hop", AddressFamily::IPv6, 1},
-                             {"IPv6, two next hops", AddressFamily::IPv6, 2}};
+constexpr Shape kShapes[] = {
+    {"IPv4, one next hop", AddressFamily::IPv4, 1},         {"IPv4, two next hops", AddressFamily::IPv4, 2},
+    {"IPv4, a group of two", AddressFamily::IPv4, 2, true}, {"IPv6, one next hop", AddressFamily::IPv6, 1},
+    {"IPv6, two next hops", AddressFamily::IPv6, 2},        {"IPv6, a group of two", AddressFamily::IPv6, 2, true}};
+constexpr std::uint32_t kMaxRoutes = 10'000'000;
+constexpr std::uint32_t kGroup = 3;  // bare netlink's, of the objects 1 and 2
 
 [[noreturn]] void die(const std::string& what) {
   std::fprintf(stderr, "%s: %s\n", what.c_str(), std::strerror(errno));
@@ -100,6 +104,14 @@ class Message {
   std::size_t begin_;
 };
 
+void make_group(const Shape& shape) {
+  sh(shape.family == AddressFamily::IPv4 ? "ip nexthop add id 1 via 192.0.1.1 dev up1 proto 134;"
+                                           "ip nexthop add id 2 via 192.0.2.1 dev up2 proto 134"
+                                         : "ip nexthop add id 1 via 2001:db8:1::1 dev up1 proto 134;"
+                                           "ip nexthop add id 2 via 2001:db8:2::1 dev up2 proto 134");
+  sh("ip nexthop add id 3 group 1/2 proto 134");
+}
+
 void put_next_hops(Message& m, const std::vector<bgp::FibNextHop>& hops) {
   if (hops.size() == 1) {
     m.attribute(RTA_GATEWAY, hops[0].gateway.bytes().data(), hops[0].gateway.bytes().size());
@@ -145,7 +157,10 @@ std::vector<std::vector<std::uint8_t>> build(const Shape& shape, std::uint32_t c
     m.attribute(RTA_DST, prefix.address().bytes().data(), prefix.address().bytes().size());
     const std::uint32_t metric = 512;
     m.attribute(RTA_PRIORITY, &metric, sizeof metric);
-    put_next_hops(m, hops);
+    if (shape.by_group)
+      m.attribute(RTA_NH_ID, &kGroup, sizeof kGroup);
+    else
+      put_next_hops(m, hops);
     m.at<nlmsghdr>(0)->nlmsg_len = static_cast<std::uint32_t>(m.size());
   }
   return batches;
@@ -178,6 +193,7 @@ Cost bare(const Shape& shape, std::uint32_t count) {
   new_namespace();
   const auto watch = bgp::KernelWatch::open(TableId{254});
   if (!watch) die(watch.error().message);
+  if (shape.by_group) make_group(shape);
   const auto batches = build(shape, count);
   const int fd = ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
   const int large = 4 * 1024 * 1024;
@@ -226,16 +242,49 @@ Ours ours(const Shape& shape, std::uint32_t count) {
   for (const bool restarted : {false, true}) {
     auto all = deltas(true);
     const Meter meter;
-    auto fib = bgp::FibSync::open({.max_routes = 10'000'000});
+    auto fib = bgp::FibSync::open({.max_routes = kMaxRoutes, .next_hop_objects = shape.by_group});
     if (!fib) die(fib.error().message);
     for (auto& some : all) fib->apply(std::move(some));
     (restarted ? out.restart : out.install) = wait_for(*fib, count, meter);
+    if ((fib->status().groups > 0) != shape.by_group) die("routes are not in the shape that was asked for");
     if (!restarted) continue;
     auto none = deltas(false);
     const Meter then;
     for (auto& some : none) fib->apply(std::move(some));
     out.withdraw = wait_for(*fib, 0, then);
   }
+  return out;
+}
+
+// ---------------------------------------------------------------- lose()
+
+/// How long FibSync::lose(), which is called on the daemon's thread, waits for the kernel while the worker writes:
+/// milliseconds, a call each millisecond, for one of `kLost` next hops, which have a group each.
+std::vector<double> lose_while_writing(std::uint32_t count) {
+  constexpr std::uint32_t kLost = 200;
+  new_namespace();
+  sh("ip addr add 198.18.0.10/16 dev up1");
+  const auto watch = bgp::KernelWatch::open(TableId{254});
+  if (!watch) die(watch.error().message);
+  auto fib = bgp::FibSync::open({.max_routes = kMaxRoutes, .next_hop_objects = true});
+  if (!fib) die(fib.error().message);
+  const auto stays = hops_of(kShapes[0]).front();
+  const auto lost = [&](std::uint32_t i) { return bgp::FibNextHop{IpAddress::v4(0xc6120100 + i % kLost), stays.oif}; };
+  for (std::uint32_t i = 0; i < count; i += 1000) {
+    std::vector<bgp::FibDelta> some;
+    for (std::uint32_t j = i; j < std::min(i + 1000, count); ++j)
+      some.push_back({prefix_of(kShapes[0], j), {stays, lost(j)}});
+    fib->apply(std::move(some));
+  }
+  std::vector<double> out;
+  while (fib->status().installed < count / 10) ::poll(nullptr, 0, 1);  // all have their group by then
+  for (std::uint32_t i = 0; i < kLost && fib->status().busy; ++i) {
+    ::poll(nullptr, 0, 1);
+    const Meter meter;
+    if (const auto good = fib->lose(lost(i)); !good) die(good.error().message);
+    out.push_back(meter.read().wall * 1e3);
+  }
+  if (out.size() < 20) die("too few calls while it was writing: give more routes");
   return out;
 }
 
@@ -251,6 +300,7 @@ int main(int argc, char** argv) {
   const int rounds = argc > 2 ? std::atoi(argv[2]) : 5;
   std::printf("%u routes, %d rounds, medians (smallest to largest ratio)\n", count, rounds);
   for (const Shape& shape : kShapes) {
+    if (rounds == 0) break;
     std::vector<double> floor, install, restart, withdraw, wall_ratio, cpu_ratio;
     for (int round = 0; round < rounds; ++round) {
       const Cost least = bare(shape, count);
@@ -269,6 +319,9 @@ int main(int argc, char** argv) {
         std::ranges::max(wall_ratio), median(cpu_ratio), median(restart), median(withdraw));
     std::fflush(stdout);
   }
+  const auto waits = lose_while_writing(count);
+  std::printf("a next hop lost while %u routes are written: median %.3f ms, longest %.3f ms of %zu calls\n", count,
+              median(waits), std::ranges::max(waits), waits.size());
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
   std::printf("peak memory %ld MB\n", usage.ru_maxrss / 1024);
