@@ -82,10 +82,16 @@ TEST(TcpAoAbi, AKeyThatGoesNamesTheOneThatTakesItsPlace) {
   EXPECT_EQ(replaced.rnext, 2);
 }
 
-/// A listener of this test's, and what it was given.
+/// A listener of this test's that listens, and what it was given.
 struct KeyedListener {
-  Result<UniqueFd> socket = bind_listener({IpAddress::v4(0x7F000001), 0});
+  Result<UniqueFd> socket = listening();
   TcpKeys known;
+  static Result<UniqueFd> listening() {
+    const Endpoint local{IpAddress::v4(0x7F000001), 0};
+    auto out = TRY(bind_listener(local));
+    TRY(start_listening(out.get(), local));
+    return out;
+  }
   Status change(std::vector<AoKey> ao, const char* peer = "10.1.0.1/32") {
     TcpKeys keys;
     keys.ao = std::move(ao);
