@@ -17,8 +17,13 @@ const IpAddress& outside(AddressFamily family) {
   return family == AddressFamily::IPv4 ? kV4 : kV6;
 }
 
+/// Links on which IPVS has the addresses of Services: kube-proxy's and kube-router's.
+bool has_service_addresses(const netlink::Link& link) {
+  return link.name == "kube-ipvs0" || link.name == "kube-dummy-if";
+}
+
 /// Without a default route: the first global address in the kernel's own order (loopback's first, then by index), but
-/// never a bridge's: docker's and its like are not the node.
+/// never a bridge's (docker's and its like are not the node) nor a Service's.
 Result<std::optional<IpAddress>> first_node_address(netlink::Socket& host, AddressFamily family) {
   std::multimap<int, netlink::Address> by_link;  // within a link in the kernel's order
   for (const auto& address : TRY(netlink::list_addresses(host, family))) by_link.emplace(address.link.value, address);
@@ -28,7 +33,8 @@ Result<std::optional<IpAddress>> first_node_address(netlink::Socket& host, Addre
         address.address.is_loopback() || passed_over.contains(index))
       continue;
     const auto link = TRY(netlink::find_link(host, address.link));
-    if (link && link->up && link->kind != "bridge" && !is_host_ifname(link->name)) return address.address;
+    if (link && link->up && link->kind != "bridge" && !has_service_addresses(*link) && !is_host_ifname(link->name))
+      return address.address;
     passed_over.insert(index);
   }
   return std::optional<IpAddress>{};

@@ -1,10 +1,27 @@
 """Namespace tests: real binaries in worlds of their own. They need root and say so instead of passing unseen."""
 
 import os
+import shutil
+import subprocess
 
 import pytest
 
 from world import BIN, World
+
+
+def kernel_has_ipvs():
+    """Built in, or as a module."""
+    if not os.path.exists("/proc/net/ip_vs") and shutil.which("modprobe"):
+        subprocess.run(["modprobe", "-q", "ip_vs_rr"], check=False)
+    return os.path.exists("/proc/net/ip_vs")
+
+
+collect_ignore = [] if kernel_has_ipvs() else ["test_ipvs.py"]
+
+
+def pytest_report_header():
+    """What the kernel decides of what is run."""
+    return "IPVS: this kernel has " + ("none; not run: test_ipvs.py" if collect_ignore else "it")
 
 
 def pytest_configure(config):

@@ -108,6 +108,18 @@ def test_a_bridge_that_is_the_kernels_first_choice_gets_the_nodes_address_pinned
         assert world.cni("CHECK", "c1", "p1", {**network, "prevResult": answer.json}).ok
 
 
+@pytest.mark.parametrize("name", ["kube-ipvs0", "kube-dummy-if"])
+def test_service_addresses_that_ipvs_has_on_a_link_are_not_the_nodes(name):
+    """Where the uplink was made anew, its index is the higher one. The name counts, not the kind."""
+    with World(uplink=False) as world:
+        world.sh(f"ip link add {name} type veth peer name other; ip link set {name} up; ip link set other up; "
+                 f"ip addr add 10.96.0.1/32 dev {name}; ip addr add fd96::1/128 dev {name} nodad; "
+                 "ip link add up0 type veth peer name up1; ip link set up0 up; ip link set up1 up; "
+                 f"ip addr add {HOST4}/24 dev up0; ip addr add {HOST6}/64 dev up0 nodad")
+        answer = world.add("c1", "p1")
+        assert [world.show(f"route get {a}")[0]["prefsrc"] for a in answer.addresses] == [HOST4, HOST6]
+
+
 def test_pod_routes_outlive_the_nodes_address(world):
     answer = world.add("c1", "p1")
     world.sh(f"ip addr del {HOST4}/24 dev up0; ip addr add {HOST4}/24 dev up0; "
