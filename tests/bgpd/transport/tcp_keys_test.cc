@@ -136,9 +136,10 @@ TEST(TcpKeys, AKeyOfARangeThatTakesTheIdentifiersIsNamedAsTheReason) {
   listener.known = {};  // another peer's
   const auto got = listener.change({kKey});
   ASSERT_FALSE(got);
-  if (there)
+  if (there) {
     EXPECT_THAT(got.error().message,
                 HasSubstr("sendId 7 or receiveId 9 is taken by a key of a prefix that overlaps it"));
+  }
 }
 
 TEST(TcpKeys, AnMd5KeyIsSetReplacedAndRemovedAsBefore) {
