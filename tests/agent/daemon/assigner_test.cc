@@ -1,95 +1,12 @@
 // What the holder of the lease writes, request by request, and what it makes of answers.
-#include "agent/assigner.h"
+#include "tests/agent/daemon/assigning.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include "agent/world_store.h"
-
-namespace slash32::agent {
+namespace slash32::agent::test {
 namespace {
 
-using model::Kind;
-using nlohmann::json;
-using std::chrono_literals::operator""s;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-json pool(const std::string& addresses) {
-  return {{"metadata", {{"name", "public"}, {"resourceVersion", "1"}}}, {"spec", {{"addresses", {addresses}}}}};
-}
-
-json service(const std::string& name, int version, const std::string& created = "2026-01-01T00:00:00Z") {
-  return {{"metadata",
-           {{"name", name},
-            {"namespace", "default"},
-            {"resourceVersion", std::to_string(version)},
-            {"creationTimestamp", created}}},
-          {"spec",
-           {{"type", "LoadBalancer"}, {"clusterIP", "10.96.0.9"}, {"ports", {{{"port", 80}, {"protocol", "TCP"}}}}}}};
-}
-
-class Assigning : public testing::Test {
- protected:
-  void put(Kind kind, const std::string& key, const json& object) {
-    objects_[key] = object;
-    if (!store_.put(kind, key, object)) return;
-    if (kind == Kind::Service)
-      assigner_.service_changed(store_.world());
-    else
-      assigner_.changed();
-  }
-  /// A plan takes `plan_takes_`.
-  std::optional<kube::Request> next() {
-    bool planned = false;
-    const auto clock = [&] {
-      if (std::exchange(planned, true)) {
-        ++plans_;
-        now_ += plan_takes_;
-      }
-      return now_;
-    };
-    return assigner_.next(store_.world(), clock, "2026-01-01T00:00:00Z");
-  }
-  Assigner::Answer refuse(int status, std::optional<Seconds> wait = {}) {
-    return assigner_.answered(kube::Response{{status, wait}, R"({"message": "no"})"}, now_);
-  }
-  /// Answers as the API does, and puts a Service into the world as the shell does; of a pool the watch tells.
-  void accept(const kube::Request& request) {
-    const auto patch = json::parse(request.body);
-    const bool of_pool = request.target.find("ippools") != std::string::npos;
-    const auto parts = request.target.substr(0, request.target.rfind('/'));
-    const auto key = of_pool ? "public" : "default/" + parts.substr(parts.rfind('/') + 1);
-    auto& object = objects_.at(key);
-    if (of_pool)
-      object["status"] = patch[0]["value"];
-    else
-      object.merge_patch(patch);
-    const auto answer = assigner_.answered(kube::Response{{200, {}}, object.dump()}, now_);
-    ASSERT_EQ(answer.object.has_value(), !of_pool);
-    if (of_pool)
-      store_.put(Kind::IpPool, key, object);
-    else
-      store_.put_answer(key, answer.version, *answer.object);
-  }
-  void settle() {
-    for (auto request = next(); request; request = next()) accept(*request);
-  }
-  std::vector<std::string> addresses(const std::string& name) {
-    std::vector<std::string> out;
-    for (const auto& address : store_.world().services.at({"default", name}).ingress)
-      out.push_back(address.to_string());
-    return out;
-  }
-
-  Instant now_{1000s};
-  Milliseconds plan_takes_{0};
-  int plans_ = 0;
-  WorldStore store_{"n1"};
-  Assigner assigner_;
-  std::map<std::string, json> objects_;
-};
 
 TEST_F(Assigning, AServiceGetsItsAddressByAPatchThatHoldsForThisVersionOnly) {
   put(Kind::IpPool, "public", pool("192.0.2.10-192.0.2.20"));
@@ -374,78 +291,5 @@ TEST_F(Assigning, WhoSharesAnAddressWithAServiceThatCannotBeReadKeepsIt) {
   EXPECT_THAT(addresses("web"), ElementsAre("192.0.2.10"));
 }
 
-TEST_F(Assigning, OnePlanIsEnoughThoughTheWatchTellsOfEachWriteBeforeItsAnswer) {
-  put(Kind::IpPool, "public", pool("192.0.2.0-192.0.2.255"));
-  for (const char* name : {"a", "b", "c"}) put(Kind::Service, std::string("default/") + name, service(name, 7));
-  for (const char* name : {"a", "b", "c"}) {
-    const auto request = next();
-    ASSERT_TRUE(request);
-    const auto key = std::string("default/") + name;
-    auto object = objects_.at(key);
-    object.merge_patch(json::parse(request->body));
-    object["metadata"]["resourceVersion"] = "8";
-    put(Kind::Service, key, object);
-    EXPECT_TRUE(assigner_.answered(kube::Response{{200, {}}, object.dump()}, now_).told);
-  }
-  EXPECT_EQ(plans_, 1);
-  EXPECT_THAT(addresses("c"), ElementsAre("192.0.2.2"));
-}
-
-TEST_F(Assigning, WhatElseChangesWhileAWriteIsOnItsWayIsPlannedAnew) {
-  put(Kind::IpPool, "public", pool("192.0.2.0-192.0.2.255"));
-  for (const char* name : {"a", "b", "c"}) put(Kind::Service, std::string("default/") + name, service(name, 7));
-  const auto first = next();
-  ASSERT_TRUE(first);
-  put(Kind::Service, "default/other", service("other", 7));
-  accept(*first);
-  const auto second = next();
-  ASSERT_TRUE(second);
-  EXPECT_EQ(plans_, 2) << "another Service came";
-  auto object = objects_.at("default/b");
-  object.merge_patch(json::parse(second->body));
-  object["spec"]["type"] = "ClusterIP";
-  put(Kind::Service, "default/b", object);
-  EXPECT_FALSE(assigner_.answered(kube::Response{{200, {}}, object.dump()}, now_).told);
-  ASSERT_TRUE(next());
-  EXPECT_EQ(plans_, 3) << "its owner changed it as well";
-}
-
-TEST_F(Assigning, InAStormOfChangesPlansTakeAQuarterOfTheTimeAndNothingStaleIsWritten) {
-  put(Kind::IpPool, "public", pool("192.0.2.0-192.0.2.255"));
-  plan_takes_ = Milliseconds{50};
-  const auto began = now_;
-  int changes = 0;
-  for (; changes < 200; ++changes, now_ += Milliseconds{10}) {
-    const auto name = "web" + std::to_string(changes);
-    put(Kind::Service, "default/" + name, service(name, 7));
-    const int before = plans_;
-    const auto request = next();
-    if (!request) continue;
-    EXPECT_GT(plans_, before) << "written as a plan had it that did not know of " << name;
-    accept(*request);
-  }
-  EXPECT_LE(plans_ * plan_takes_, (now_ - began) / 4 + plan_takes_);
-  EXPECT_LT(plans_, changes / 4);
-  while (assigner_.again() && *assigner_.again() > now_) {
-    now_ = *assigner_.again();
-    settle();
-  }
-  for (int i = 0; i < changes; ++i) EXPECT_FALSE(addresses("web" + std::to_string(i)).empty()) << i;
-}
-
-TEST_F(Assigning, WhatIsTriedAgainWaitsForItsPlanToo) {
-  put(Kind::IpPool, "public", pool("192.0.2.10-192.0.2.20"));
-  put(Kind::Service, "default/web", service("web", 7));
-  plan_takes_ = 1s;  // the next one 2 s later
-  ASSERT_TRUE(next());
-  refuse(409);  // tried again after a second
-  now_ += 1s;
-  EXPECT_FALSE(next());
-  ASSERT_TRUE(assigner_.again());
-  EXPECT_EQ(*assigner_.again(), now_ + 1s) << "neither at once nor never";
-  now_ += 1s;
-  EXPECT_TRUE(next());
-}
-
 }  // namespace
-}  // namespace slash32::agent
+}  // namespace slash32::agent::test
