@@ -190,8 +190,9 @@ void undo_as_trans(Collected& c) {
     c.common.partial |= c.as4_partial & partial::kAggregator;
   }
   if (c.as4_path) {
+    const bool counts = c.common.as_path.length() >= c.as4_path->length();
     c.common.as_path = merge_as4_path(c.common.as_path, *c.as4_path);
-    c.common.partial |= c.as4_partial & partial::kAs4Path;
+    if (counts && needs_four_octets(c.common.as_path)) c.common.partial |= c.as4_partial & partial::kAs4Path;
   }
 }
 

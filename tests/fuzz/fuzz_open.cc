@@ -21,9 +21,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   settings.external = true;
   settings.families = {AddressFamily::IPv4, AddressFamily::IPv6};
   (void)negotiate(settings, make_open(settings, {}, true), *open);
-  // What we can say ourselves comes back the same; a list of families longer than a capability cannot be said.
+  // What we can say ourselves comes back the same; two roles, and a list of families longer than a capability, cannot
+  // be said.
   Open said = *open;
   said.capabilities.unknown_codes.clear();
+  said.capabilities.roles_disagree = false;
   if (said.capabilities.families.empty()) said.capabilities.multiprotocol = false;
   if (said.capabilities.graceful_restart && said.capabilities.graceful_restart->families.size() > 63) return 0;
   if (said.asn.value > 0xffff && !said.capabilities.four_octet_as) std::abort();

@@ -115,6 +115,8 @@ TEST(Rfc4271_5, PartialOfAs4AttributesThatDoNotCountIsNotKept) {
   EXPECT_EQ(ignored.partial, 0);
   EXPECT_EQ(flags_of(written(ignored), attribute::kAggregator), 0xc0);
   EXPECT_EQ(read(hex("e0 12 08 00010001 0a000001"), false).partial, 0) << "AS4_AGGREGATOR without AGGREGATOR";
+  EXPECT_EQ(read(hex("e0 11 0e 02 03 00010001 00010002 00010003"), false).partial, 0) << "AS4_PATH longer than AS_PATH";
+  EXPECT_EQ(read(hex("e0 11 0a 02 02 0000fde9 0000fdea"), false).partial, 0) << "AS4_PATH that nobody needs";
 }
 
 TEST(Rfc5701_2, Ipv6ExtendedCommunitiesAreKnownAndGoOnWithThePartialTheyCameWith) {
