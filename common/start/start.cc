@@ -4,7 +4,7 @@
 // metal each takes some hundred cycles. In a virtual machine each is a way to the hypervisor and back: 8 us on a guest
 // of a guest, 0.6 ms of an ADD that takes 1.9. The plugin and the IPAM live for a millisecond or two and move a few
 // kilobytes: the string functions that every x86-64 has will do. So this stands in the place of __libc_start_main() and
-// takes the same steps in the same order, but for that one. The one of libc.a, with all that asks, is not linked.
+// takes its steps in their order, but for that one. The one of libc.a, with all that asks, is not linked.
 //
 // The steps are glibc's own and may change with any version: for any but the one that they were read from, and for
 // other processors, this file is empty, and glibc starts the program. A libc.a whose libc-start.o is needed for
@@ -20,6 +20,12 @@
 #include <cstdint>
 #include <cstdlib>
 #include <span>
+
+namespace {
+
+constexpr long kDataCache = 32 * 1024, kSharedCache = 1024 * 1024, kNonTemporal = kSharedCache / 4 * 3;  // octets
+
+}  // namespace
 
 // NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp,readability-identifier-naming): glibc's names.
 extern "C" {
@@ -46,16 +52,17 @@ extern const Constructor __preinit_array_start[], __preinit_array_end[], __init_
 extern const Destructor __fini_array_start[], __fini_array_end[];
 
 // What memcpy() and memset() of every x86-64 ask about caches: those of a small processor. The real sizes, which CPUID
-// would tell, only matter to copies of hundreds of kilobytes.
-long __x86_data_cache_size = 32 * 1024;
-long __x86_data_cache_size_half = __x86_data_cache_size / 2;
-long __x86_shared_cache_size = 1024 * 1024;
-long __x86_shared_cache_size_half = __x86_shared_cache_size / 2;
-long __x86_shared_non_temporal_threshold = __x86_shared_cache_size / 4 * 3;
-long __x86_rep_movsb_threshold = 2048;
-long __x86_rep_movsb_stop_threshold = __x86_shared_non_temporal_threshold;
-long __x86_rep_stosb_threshold = 2048;
-int __x86_string_control = 0;
+// would tell, only matter to copies of hundreds of kilobytes. They must be there before the first copy, which comes
+// before any constructor: constinit.
+constinit long __x86_data_cache_size = kDataCache;
+constinit long __x86_data_cache_size_half = kDataCache / 2;
+constinit long __x86_shared_cache_size = kSharedCache;
+constinit long __x86_shared_cache_size_half = kSharedCache / 2;
+constinit long __x86_shared_non_temporal_threshold = kNonTemporal;
+constinit long __x86_rep_movsb_threshold = 2048;
+constinit long __x86_rep_movsb_stop_threshold = kNonTemporal;
+constinit long __x86_rep_stosb_threshold = 2048;
+constinit int __x86_string_control = 0;
 
 }  // extern "C"
 

@@ -3,6 +3,7 @@
 import ctypes
 import os
 import re
+import shutil
 import struct
 import subprocess
 
@@ -22,13 +23,37 @@ def test_a_static_program_asks_the_processor_nothing_before_main(program):
     assert not re.findall(r"^.*\tcpuid\b.*$", code, re.MULTILINE)
 
 
-@PROGRAMS
-@pytest.mark.parametrize("environment", [{}, {"GLIBC_TUNABLES": "glibc.malloc.check=0"}, {f"V{i}": "x" * 1000 for i in range(500)}],
-                         ids=["nothing", "tunables", "half a megabyte"])
-def test_a_static_program_starts_with_any_environment(program, environment):
-    done = subprocess.run([f"{BIN}/{program}"], input='{"cniVersion": "1.1.0"}', env={**environment, "CNI_COMMAND": "VERSION"},
+def version(program, environment):
+    return subprocess.run([program], input='{"cniVersion": "1.1.0"}', env={**environment, "CNI_COMMAND": "VERSION"},
                           capture_output=True, text=True, check=False)
+
+
+@PROGRAMS
+@pytest.mark.parametrize("environment", [
+    {}, {"GLIBC_TUNABLES": "glibc.malloc.check=0"}, {f"V{i}": "x" * 1000 for i in range(500)},
+    {"LD_LIBRARY_PATH": "/" + "x" * 100}, {"LD_LIBRARY_PATH": "/" + "x" * 1000}, {"LD_LIBRARY_PATH": ":".join(["/x"] * 20000)},
+], ids=["nothing", "tunables", "half a megabyte", "a path", "a long path", "many paths"])
+def test_a_static_program_starts_with_any_environment(program, environment):
+    """LD_LIBRARY_PATH is copied before any constructor has run: what memcpy() asks about must be there by then."""
+    done = version(f"{BIN}/{program}", environment)
     assert done.returncode == 0 and '"1.1.0"' in done.stdout, done
+
+
+@PROGRAMS
+def test_a_static_program_starts_from_a_long_path(program, tmp_path):
+    """As is the directory it lies in."""
+    directory = tmp_path / ("x" * 200) / ("y" * 200)
+    directory.mkdir(parents=True)
+    done = version(shutil.copy(f"{BIN}/{program}", directory), {})
+    assert done.returncode == 0 and '"1.1.0"' in done.stdout, done
+
+
+@PROGRAMS
+def test_what_copying_asks_about_is_there_before_the_first_constructor(program):
+    """In the data, not made by a constructor."""
+    symbols = subprocess.run(["nm", f"{BIN}/{program}"], capture_output=True, text=True, check=True).stdout
+    assert re.search(r" D __x86_shared_non_temporal_threshold$", symbols, re.MULTILINE)
+    assert " __x86_rep_movsb_stop_threshold" in symbols and "_GLOBAL__sub_I___x86" not in symbols
 
 
 PTRACE_GETREGS, PTRACE_ATTACH = 12, 16
