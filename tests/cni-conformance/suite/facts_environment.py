@@ -1,12 +1,12 @@
 """The environment: which variables each verb must have, and what may stand in them."""
 
-from .facts import QUALITY, fact, number, rows
+from .facts import QUALITY, SINCE, fact, number, rows
 from .trial import container
 
 REQUIRED = "1.1.0 §2 CNI operations, §5 Error 4"
 MISSING = {"ADD": ("CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"), "DEL": ("CNI_CONTAINERID", "CNI_IFNAME"),
            "CHECK": ("CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME")}
-IDS = {"empty": "", "leading-dash": "-x", "leading-dot": ".x", "slash": "a/b", "dots": "../x", "space": "a b",
+IDS = {"leading-dash": "-x", "leading-dot": ".x", "slash": "a/b", "dots": "../x", "space": "a b",
        "newline": "a\nb", "colon": "a:b", "not-ASCII": "ä"}
 IFNAMES = {"empty": "", "16-bytes": "a" * 16, "dot": ".", "two-dots": "..", "slash": "a/b", "colon": "a:b", "space": "a b",
            "tab": "a\tb", "newline": "a\nb"}
@@ -39,7 +39,10 @@ def names(trial, verb, variable):
 
 for _verb, _variables in MISSING.items():
     _table = {variable: (_verb, variable) for variable in _variables}
-    rows(_table, f"environment.missing-{_verb}-{{row}}", _verb, "without {row} it is an error, 4 since 1.0.0", REQUIRED)(missing)
+    for _variable in _variables:  # the container ID was optional in 0.3.1
+        rows({_variable: (_verb, _variable)}, f"environment.missing-{_verb}-{{row}}", _verb,
+             "without {row} it is an error, 4 since 1.0.0", REQUIRED,
+             since=max("0.4.0" if _variable == "CNI_CONTAINERID" else "0.3.1", SINCE.get(_verb, "0.3.1")))(missing)
     rows(_table, f"environment.names-{_verb}-{{row}}", _verb, "the error names the variable that is missing: {row}",
          "1.1.0 §5 Error 4", since="1.0.0")(names)
 
@@ -61,12 +64,15 @@ def path_is_optional(trial):
             answer.must_fail(*_bad(trial), naming=("CNI_PATH",) if _bad(trial) else ())
 
 
-@rows(IDS, "environment.container-id-{row}", "ADD", "a container ID that may not be is an error, 4 since 1.0.0: {row}",
-      "1.1.0 §2 Parameters, §5 Error 4")
 def container_id(trial, text):
     before = trial.node.snapshot()
     trial.call("ADD", **{**_good(trial, "ADD"), "cid": text}).must_fail(*_bad(trial))
     trial.must_become(before)
+
+
+for _table, _since in (({"empty": ""}, "0.4.0"), (IDS, "1.0.0")):  # which characters it may have, 1.0.0 says first
+    rows(_table, "environment.container-id-{row}", "ADD", "a container ID that may not be is an error, 4 since 1.0.0: {row}",
+         "1.1.0 §2 Parameters, §5 Error 4", since=_since)(container_id)
 
 
 @rows(IFNAMES, "environment.ifname-{row}", "ADD", "an interface name that Linux does not allow is an error, 4 since 1.0.0: {row}",
