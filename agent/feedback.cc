@@ -13,6 +13,7 @@ namespace {
 constexpr Seconds kBetweenWrites{10};
 constexpr Seconds kBetweenCounts{300};
 constexpr Seconds kAfterRefusal{60};
+constexpr Seconds kBetweenLooks{300};
 constexpr std::size_t kMaxEvents = 100;  // waiting; more at once is a storm, and the status has them all
 constexpr int kNotFound = 404, kConflict = 409;
 constexpr std::int64_t kSameStart = 2;  // seconds by which a session's beginning may seem to move
@@ -37,6 +38,13 @@ nlohmann::json without_counters(nlohmann::json status) {
     std::erase_if(condition["message"].get_ref<std::string&>(), [](char c) { return c >= '0' && c <= '9'; });
   });
   return status;
+}
+
+/// Made for an earlier Node of this name: the collector removes it.
+bool is_of_another_node(const nlohmann::json& object, const std::string& uid) {
+  const auto owners = object.value(nlohmann::json::json_pointer("/metadata/ownerReferences"), nlohmann::json::array());
+  return !owners.empty() &&
+         std::ranges::none_of(owners, [&](const auto& owner) { return owner.value("uid", "") == uid; });
 }
 
 /// `since` is worked out from an age in whole seconds, and would flicker.
@@ -127,6 +135,11 @@ void Feedback::clear_network_unavailable() {
 void Feedback::status(const plan::Desired& desired, const plan::PlanOptions& options, plan::NodeView view) {
   next_event();
   if (writing_ || now() < write_again_) return;
+  if (known_ == Known::There && is_of_another_node(object_, view.uid)) {
+    known_ = Known::Nothing;
+    write_again_ = now() + kBetweenWrites;
+  }
+  if (known_ == Known::There && now() >= look_again_) known_ = Known::Nothing;  // somebody may have removed it
   if (known_ == Known::Nothing) return look_up();
   steady(view.sessions, sessions_);
   sessions_ = view.sessions;
@@ -150,6 +163,7 @@ void Feedback::look_up() {
                         } else if (auto object = taken("BGPNodeStatus", result)) {
                           known_ = Known::There;
                           object_ = *std::move(object);
+                          look_again_ = now() + kBetweenLooks;
                         } else {
                           write_again_ = now() + kAfterRefusal;
                         }
@@ -165,6 +179,7 @@ void Feedback::create(const nlohmann::json& object) {
                         if (auto made = taken("BGPNodeStatus", result)) {
                           known_ = Known::There;
                           object_ = *std::move(made);
+                          look_again_ = now() + kBetweenLooks;
                         } else {
                           known_ = Known::Nothing;
                           write_again_ = now() + kAfterRefusal;

@@ -59,6 +59,7 @@ class Feedback {
   bool writing_ = false;
   Instant write_again_{};
   Instant count_again_{};
+  Instant look_again_{};
   std::map<std::string, plan::SessionView> sessions_;
   std::string trouble_;
 };

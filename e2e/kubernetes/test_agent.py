@@ -238,6 +238,21 @@ def test_a_node_without_a_range_waits_and_says_for_what(apiserver, agent, crds):
     assert agent.has_range("10.244.2.0/24")
 
 
+def test_a_node_that_is_made_anew_has_a_report_again(apiserver, agent, crds):
+    """The collector removes the one that the old Node owned."""
+    report, node = f"{GROUP}/bgpnodestatuses/{agent.name}", f"{NODES}/{agent.name}"
+    make_node(apiserver, agent.name, ["10.244.5.0/24"], "192.0.2.5")
+    agent.start()
+    agent.waits_ready()
+    agent.waits(lambda: apiserver.api.request("GET", report)[0] == 200, "no report")
+    for path in (node, report):
+        assert apiserver.api.request("DELETE", path)[0] == 200
+    make_node(apiserver, agent.name, ["10.244.5.0/24"], "192.0.2.5")
+    uid = apiserver.api.get(node)["metadata"]["uid"]
+    agent.waits(lambda: apiserver.api.request("GET", report)[0] == 200, "no report of the new Node", 40)
+    assert [owner["uid"] for owner in apiserver.api.get(report)["metadata"]["ownerReferences"]] == [uid]
+
+
 def test_sigterm_ends_it_at_once_and_leaves_everything_in_place(apiserver, agent, crds):
     """The runtime goes on starting pods."""
     make_node(apiserver, agent.name, ["10.244.3.0/24"], "192.0.2.3")
