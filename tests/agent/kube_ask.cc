@@ -5,14 +5,13 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstdlib>
-#include <filesystem>
 #include <iostream>
 #include <string>
 #include <vector>
 
 #include "agent/kube/access.h"
 #include "agent/kube/client.h"
-#include "common/fd.h"
+#include "tests/agent/kubeconfig.h"
 
 namespace slash32::agent {
 namespace {
@@ -57,14 +56,8 @@ class Asking {
 };
 
 int ask(const std::vector<std::string>& arguments) {
-  const std::filesystem::path file = arguments[0];
-  const auto text = read_file(file);
-  const auto access =
-      text ? kube::parse_kubeconfig(*text, file.parent_path()) : Result<kube::Access>(std::unexpected(text.error()));
-  if (!access) {
-    std::cerr << access.error().message << "\n";
-    return 1;
-  }
+  const auto access = test::access_of(arguments[0]);
+  if (!access) return 1;
   std::vector<Milliseconds> limits;
   for (std::size_t i = 1; i < arguments.size(); ++i)
     limits.emplace_back(std::strtol(arguments[i].c_str(), nullptr, 10));

@@ -5,27 +5,20 @@
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <cstdlib>
-#include <filesystem>
 #include <iostream>
 #include <string>
 #include <vector>
 
 #include "agent/candidate.h"
 #include "agent/kube/access.h"
-#include "common/fd.h"
+#include "tests/agent/kubeconfig.h"
 
 namespace slash32::agent {
 namespace {
 
 int try_for(const std::vector<std::string>& arguments) {
-  const std::filesystem::path file = arguments[0];
-  const auto text = read_file(file);
-  const auto access =
-      text ? kube::parse_kubeconfig(*text, file.parent_path()) : Result<kube::Access>(std::unexpected(text.error()));
-  if (!access) {
-    std::cerr << access.error().message << "\n";
-    return 1;
-  }
+  const auto access = test::access_of(arguments[0]);
+  if (!access) return 1;
   const auto seconds = [&](std::size_t at) { return Seconds{std::strtol(arguments[at].c_str(), nullptr, 10)}; };
   boost::asio::io_context context;
   Candidate candidate(context, *access,

@@ -2,27 +2,20 @@
 // "synced". The log goes to standard error. Ends when killed.
 //   kube_watch KUBECONFIG PLURAL [GROUP VERSION [FIELD-SELECTOR]]
 #include <boost/asio/io_context.hpp>
-#include <filesystem>
 #include <iostream>
 #include <string>
 #include <vector>
 
 #include "agent/kube/access.h"
 #include "agent/kube/watcher.h"
-#include "common/fd.h"
+#include "tests/agent/kubeconfig.h"
 
 namespace slash32::agent::kube {
 namespace {
 
 int watch(const std::vector<std::string>& arguments) {
-  const std::filesystem::path file = arguments[0];
-  const auto text = read_file(file);
-  const auto access =
-      text ? parse_kubeconfig(*text, file.parent_path()) : Result<Access>(std::unexpected(text.error()));
-  if (!access) {
-    std::cerr << access.error().message << "\n";
-    return 1;
-  }
+  const auto access = test::access_of(arguments[0]);
+  if (!access) return 1;
   ReflectorSettings settings;
   settings.resource = {.group = "", .version = "v1", .plural = arguments[1]};
   if (arguments.size() > 3) settings.resource = {arguments[2], arguments[3], arguments[1]};
