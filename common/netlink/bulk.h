@@ -14,6 +14,8 @@
 #include "common/netlink/types.h"
 #include "common/result.h"
 
+struct nlmsghdr;  // the kernel's
+
 namespace slash32::netlink {
 
 enum class RouteVerb : std::uint8_t {
@@ -105,6 +107,10 @@ class Bulk {
   Result<std::size_t> receive();
   Status dump(std::span<const std::uint8_t> request, const std::string& what, const std::function<void()>& restart,
               const EachMessage& each);
+  /// Of a table without conditions: asked for by `get`, told in messages of `told`, which `read` takes.
+  template <class Header, class Value>
+  Status dump_all(std::uint16_t get, std::uint16_t told, bool (*read)(const nlmsghdr&, Value&), const std::string& what,
+                  const std::function<void()>& restart, const std::function<void(const Value&)>& each);
   enum class DumpEnd : std::uint8_t { Complete, Interrupted };
   Result<DumpEnd> dump_once(std::span<const std::uint8_t> request, const std::string& what, const EachMessage& each);
 

@@ -40,38 +40,32 @@ Status Bulk::dump_routes(const RouteQuery& query, const std::function<void()>& r
   });
 }
 
-Status Bulk::dump_links(const std::function<void()>& restart, const std::function<void(const Link&)>& each) {
+template <class Header, class Value>
+Status Bulk::dump_all(std::uint16_t get, std::uint16_t told, bool (*read)(const nlmsghdr&, Value&),
+                      const std::string& what, const std::function<void()>& restart,
+                      const std::function<void(const Value&)>& each) {
   std::array<std::uint8_t, 64> request{};
-  ifinfomsg* header = nullptr;
-  const nlmsghdr* message = start(request, RTM_GETLINK, header);
-  Link link;
-  return dump({request.data(), message->nlmsg_len}, "dump links", restart, [&](const void* m) {
+  Header* header = nullptr;
+  const nlmsghdr* message = start(request, get, header);
+  Value value;
+  return dump({request.data(), message->nlmsg_len}, what, restart, [&](const void* m) {
     const auto& one = *static_cast<const nlmsghdr*>(m);
-    if (one.nlmsg_type == RTM_NEWLINK && read_link(one, link)) each(link);
+    if (one.nlmsg_type == told && read(one, value)) each(value);
   });
 }
 
+Status Bulk::dump_links(const std::function<void()>& restart, const std::function<void(const Link&)>& each) {
+  return dump_all<ifinfomsg, Link>(RTM_GETLINK, RTM_NEWLINK, read_link, "dump links", restart, each);
+}
+
 Status Bulk::dump_addresses(const std::function<void()>& restart, const std::function<void(const Address&)>& each) {
-  std::array<std::uint8_t, 64> request{};
-  ifaddrmsg* header = nullptr;
-  const nlmsghdr* message = start(request, RTM_GETADDR, header);
-  Address address;
-  return dump({request.data(), message->nlmsg_len}, "dump addresses", restart, [&](const void* m) {
-    const auto& one = *static_cast<const nlmsghdr*>(m);
-    if (one.nlmsg_type == RTM_NEWADDR && read_address(one, address)) each(address);
-  });
+  return dump_all<ifaddrmsg, Address>(RTM_GETADDR, RTM_NEWADDR, read_address, "dump addresses", restart, each);
 }
 
 Status Bulk::dump_neighbors(const std::function<void()>& restart,
                             const std::function<void(const NeighborEntry&)>& each) {
-  std::array<std::uint8_t, 64> request{};
-  ndmsg* header = nullptr;
-  const nlmsghdr* message = start(request, RTM_GETNEIGH, header);
-  NeighborEntry entry;
-  return dump({request.data(), message->nlmsg_len}, "dump neighbour entries", restart, [&](const void* m) {
-    const auto& one = *static_cast<const nlmsghdr*>(m);
-    if (one.nlmsg_type == RTM_NEWNEIGH && read_neighbor(one, entry)) each(entry);
-  });
+  return dump_all<ndmsg, NeighborEntry>(RTM_GETNEIGH, RTM_NEWNEIGH, read_neighbor, "dump neighbour entries", restart,
+                                        each);
 }
 
 Status Bulk::dump(std::span<const std::uint8_t> request, const std::string& what, const std::function<void()>& restart,
