@@ -52,8 +52,10 @@ class LostWorld(World):
             self.wait_for_routes(base + self.load.prefixes)
 
     def _rest(self):
-        before = -1.0
+        before, deadline = -1.0, time.monotonic() + self.load.patience()
         while (now := self.cpu()) - before > REST / 100:
+            if time.monotonic() > deadline:
+                raise SystemExit(f"{self.kind}: it did not come to rest")
             before = now
             time.sleep(REST)
 
