@@ -20,8 +20,10 @@ NextHop effective_next_hop(const PathAttributes& attributes) {
 std::uint32_t NextHops::acquire(const NextHop& hop) {
   const auto found = by_hop_.find(hop);
   if (found != by_hop_.end()) {
-    if (entries_[found->second].users++ == 0) {
+    Entry& entry = entries_[found->second];
+    if (entry.users++ == 0) {
       std::erase(unused_, found->second);
+      if (entry.state.silent) entry.state = resolve_(hop);  // nobody followed its silence while it was not used
       count(found->second, 1);
     }
     return found->second;
@@ -47,17 +49,12 @@ void NextHops::release(std::uint32_t id) {
   count(id, -1);
   for (BlockIndex& index : entries_[id].index) index = {};
   unused_.push_back(id);
-  // Whether a silent one answers again is only followed while it is used.
-  if (entries_[id].state.silent) forget(unused_.size() - 1);
-  if (unused_.size() > kMostUnused) forget(0);
-}
-
-void NextHops::forget(std::size_t at) {
-  const std::uint32_t id = unused_[at];
-  unused_.erase(unused_.begin() + static_cast<std::ptrdiff_t>(at));
-  by_hop_.erase(entries_[id].hop);
-  entries_[id] = {};
-  free_.push_back(id);
+  if (unused_.size() <= kMostUnused) return;
+  const std::uint32_t oldest = unused_.front();
+  unused_.erase(unused_.begin());
+  by_hop_.erase(entries_[oldest].hop);
+  entries_[oldest] = {};
+  free_.push_back(oldest);
 }
 
 std::uint32_t NextHops::ask_again(const NextHop& hop) {

@@ -48,7 +48,6 @@ class NextHops {
     BlockIndex index[kFamilies];
   };
   void count(std::uint32_t id, int by);
-  void forget(std::size_t at);  // of unused_
 
   NextHopResolver resolve_;
   std::map<FibNextHop, unsigned> gateways_;  // and how many next hops in use they lead to

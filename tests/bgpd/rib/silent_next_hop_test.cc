@@ -86,6 +86,16 @@ TEST_F(SilentNextHop, IsAskedAboutAnewOnceNoPathFollowedItAnyMore) {
   EXPECT_EQ(w.gateways(kPrefix), std::vector{ip("192.0.2.1")});
 }
 
+TEST_F(SilentNextHop, IsAskedAboutAnewThoughItFellSilentWhileNoPathUsedIt) {
+  w.say(1, withdraw({kPrefix}));
+  w.settle();
+  fall_silent("192.0.2.1");  // as another next hop by the same gateway has it
+  w.hops[ip("192.0.2.1")].silent = false;
+  w.say(1, announce({kPrefix}, route({65001}, "192.0.2.1")));
+  w.settle();
+  EXPECT_FALSE(view(1).silent);
+}
+
 TEST_F(SilentNextHop, IsKnownAsInUseAsLongAsAPathIs) {
   const FibNextHop hop{ip("192.0.2.1"), w.rib.fib().at(0).next_hops.at(0).oif};
   EXPECT_TRUE(w.rib.uses(hop));
