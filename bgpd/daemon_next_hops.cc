@@ -106,8 +106,8 @@ void Daemon::judge_gateways() {
   for (const auto& gateway : due.lost)
     log::warn("a next hop answers no ARP or ND: used last", {{"gateway", gateway_text(gateway)}});
   for (const auto& gateway : due.found) log::info("a next hop answers again", {{"gateway", gateway_text(gateway)}});
-  // Several at once may be all that a group has: taken out, they would take its routes with them.
-  if (due.lost.size() == 1) take_out(due.lost.front());
+  // Taken out ahead of the RIB while a group may still have no other, it would take the routes with it.
+  if (due.only) take_out(*due.only);
   if (!due.lost.empty() || !due.found.empty()) resolve_again();
   for (const auto& gateway : due.probe)
     if (const auto asked = watch_.provoke(gateway); !asked) log::warn("next hops", {{"why", asked.error().message}});

@@ -79,6 +79,7 @@ SilentGateways::Orders SilentGateways::due(Instant now, const std::function<bool
     const bool is_over = !in_use(hop) || (gateway.state == State::Used && now >= gateway.until);
     at = is_over ? gateways_.erase(at) : std::next(at);
   }
+  if (out.lost.size() == 1 && silent().size() == 1) out.only = out.lost.front();
   return out;
 }
 

@@ -34,6 +34,8 @@ class SilentGateways {
     std::vector<FibNextHop> lost;   // silent from now on
     std::vector<FibNextHop> found;  // to be used again
     std::vector<FibNextHop> probe;  // make the kernel ask
+    /// Of `lost`, where no other is silent: what several have in common may be all that a group has.
+    std::optional<FibNextHop> only;
   };
   /// What is due. Who is not in use any more, or whose link is no way now, is forgotten: it begins anew as usable.
   Orders due(Instant now, const std::function<bool(const FibNextHop&)>& in_use);

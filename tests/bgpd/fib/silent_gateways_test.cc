@@ -137,5 +137,16 @@ TEST_F(SilentGatewaysTest, WhoIsNotInUseAnyMoreIsForgotten) {
   EXPECT_EQ(gateways.next_deadline(), std::nullopt);
 }
 
+TEST_F(SilentGatewaysTest, OnlyAGatewayThatIsSilentAloneMayBeTakenOutAtOnce) {
+  const FibNextHop other{*IpAddress::parse("10.0.0.2"), IfIndex{2}};
+  const auto fail = [&](const FibNextHop& hop) {
+    gateways.on_neighbor({.entry = {.link = hop.oif, .address = hop.gateway, .failed = true}}, now);
+    return wait(SilentGateways::kConfirm).only;
+  };
+  EXPECT_EQ(fail(kGateway), kGateway);
+  now += Seconds{1};
+  EXPECT_EQ(fail(other), std::nullopt) << "a group may have no other any more, whenever the first one failed";
+}
+
 }  // namespace
 }  // namespace slash32::bgp
