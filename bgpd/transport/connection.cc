@@ -121,18 +121,16 @@ struct TcpConnection::Impl : std::enable_shared_from_this<Impl> {
     if (error != 0 && error != EAGAIN && error != EINTR) finish(std::strerror(error));
   }
 
-  /// What the kernel takes at once needs no turn of the loop. How many octets; errors are found by write().
-  std::size_t send_now(std::span<const std::uint8_t> bytes) {
-    if (!established || !waiting.empty() || !writing.empty()) return 0;
-    const auto sent = ::send(socket.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
-    return sent > 0 ? static_cast<std::size_t>(sent) : 0;
-  }
-
+  /// What the kernel takes at once needs no turn of the loop.
   void send(std::vector<std::uint8_t> bytes) {
-    const auto sent = send_now(bytes);
-    if (sent == bytes.size()) return tell_drained_later();
-    queued += bytes.size() - sent;
-    bytes.erase(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(sent));
+    if (established && waiting.empty() && writing.empty()) {
+      const auto sent = ::send(socket.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+      // The kernel tells an error once.
+      if (sent < 0 && errno != EAGAIN && errno != EINTR) return fail_later(std::strerror(errno));
+      bytes.erase(bytes.begin(), bytes.begin() + std::max<ssize_t>(sent, 0));
+    }
+    if (bytes.empty()) return tell_drained_later();
+    queued += bytes.size();
     waiting.push_back(std::move(bytes));
     write();
   }

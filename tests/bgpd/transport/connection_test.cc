@@ -104,6 +104,18 @@ TEST(TcpConnection, WhatTheKernelDoesNotTakeIsQueuedAndDrainsInOrder) {
   EXPECT_EQ(world.server_got, much + "end");
 }
 
+TEST(TcpConnection, WhatEndsItIsToldAlsoWhereSendingFindsItFirst) {
+  World world;
+  world.on_connected = [&] { world.client->send(bytes("one")); };
+  world.on_server_bytes = [&] {
+    world.server->abort();  // its RST is there at once
+    world.client->send(bytes("two"));
+  };
+  world.connect(world.listen());
+  world.loop.run();
+  EXPECT_EQ(world.client_closed, "Connection reset by peer");
+}
+
 TEST(TcpConnection, AClosingSideSendsAllItHasBeforeItsEnd) {
   World world;
   const auto at = world.listen();
