@@ -178,6 +178,11 @@ std::vector<std::string> Daemon::conditions() const {
     if (!neighbor->held.empty() && neighbor->conf.enabled)
       out.push_back("neighbor " + neighbor->conf.name + " held down: " + neighbor->held);
   for (const auto& [id, neighbor] : neighbors_->all())
+    if (!neighbor->key_trouble.empty())
+      out.push_back("neighbor " + neighbor->conf.name +
+                    " goes on with other keys than are configured, which are tried " +
+                    "again every 5 s: " + neighbor->key_trouble);
+  for (const auto& [id, neighbor] : neighbors_->all())
     if (refused_for_identifier(*neighbor))
       out.push_back("neighbor " + neighbor->conf.name +
                     ": no session because of a BGP identifier that is 0 or ours; ours is " +

@@ -163,7 +163,9 @@ Status Neighbors::key_range(const config::DynamicNeighborConf& dynamic) {
   range_keys_[dynamic.range] = keys;  // noted first: a listener may have it even where another refuses it
   TRY(deps_.set_listen_keys(dynamic.range, keys));
   for (const auto& [id, neighbor] : neighbors_)
-    if (neighbor->range == dynamic.range && neighbor->session) neighbor->session->set_keys(keys, dynamic.range);
+    if (neighbor->range == dynamic.range && neighbor->session)
+      if (const auto good = neighbor->session->set_keys(keys, dynamic.range); !good)
+        log::error("keys are not as configured", {{"peer", neighbor->conf.name}, {"why", good.error().message}});
   return ok();
 }
 
@@ -180,26 +182,38 @@ void Neighbors::apply_live(Neighbor& neighbor, const config::NeighborConf& conf)
   deps_.work();
 }
 
-/// A new key in the same file: the listener and what is connected take it over; nobody else notices.
+/// New keys, or new ones in the same files: the listener and what is connected take them over; nobody else notices.
 void Neighbors::rotate_key(Neighbor& neighbor) {
   if (!neighbor.session) {
     start(neighbor);
     return;
   }
   const auto before = neighbor.keys;
-  if (const auto good = take_key(neighbor); !good) {
+  auto good = take_key(neighbor);
+  if (!good) {
     neighbor.keys = before;
     // A listener that is new must not be without it: anybody could call there in the neighbour's name.
     if (const auto set = deps_.set_listen_keys(Prefix::host(neighbor.conf.address), before); !set) {
       neighbor.session->stop(cease_with_text(cease::kOtherConfigurationChange, ""));
       return hold(neighbor, set.error().message, kKeyRetry);
     }
-    log::error("password kept as it was", {{"peer", neighbor.conf.name}, {"why", good.error().message}});
-    return;
+  } else {
+    if (neighbor.keys != before) log::info("keys changed", {{"peer", neighbor.conf.name}});
+    good = neighbor.session->set_keys(neighbor.keys);
   }
-  if (neighbor.keys == before) return;
-  neighbor.session->set_keys(neighbor.keys);
-  log::info("password changed", {{"peer", neighbor.conf.name}});
+  note_keys(neighbor, good ? "" : good.error().message);
+}
+
+/// The session that is up goes on, and what is configured is tried again until it is taken.
+void Neighbors::note_keys(Neighbor& neighbor, std::string trouble) {
+  if (!trouble.empty() && trouble != neighbor.key_trouble)
+    log::error("keys are not as configured", {{"peer", neighbor.conf.name}, {"why", trouble}});
+  neighbor.key_trouble = std::move(trouble);
+  if (neighbor.key_trouble.empty()) return neighbor.key_retry.cancel();
+  neighbor.key_retry.after(kKeyRetry, [this, id = neighbor.id] {
+    const auto found = neighbors_.find(id);
+    if (found != neighbors_.end() && found->second->session && !ending_) rotate_key(*found->second);
+  });
 }
 
 Neighbor& Neighbors::add(config::NeighborConf conf) {
@@ -285,6 +299,7 @@ void Neighbors::start(Neighbor& neighbor) {
   if (!found) return hold(neighbor, found.error().message, std::nullopt);
   if (!connected) return hold(neighbor, connected.error().message, std::nullopt);
   if (const auto good = take_key(neighbor); !good) return hold(neighbor, good.error().message, kKeyRetry);
+  note_keys(neighbor, "");
   neighbor.held.clear();
   neighbor.over_limit = false;
   if (!neighbor.session) {

@@ -25,7 +25,7 @@
 namespace slash32::bgp {
 
 struct Neighbor {
-  explicit Neighbor(Loop& loop) : retry(loop) {}
+  explicit Neighbor(Loop& loop) : retry(loop), key_retry(loop) {}
 
   PeerId id = 0;
   config::NeighborConf conf;
@@ -34,6 +34,8 @@ struct Neighbor {
   std::string held;                          // why there is no session, or why it rests; empty: it may run
   TcpKeys keys;                              // content of passwordFile, or of tcpAo's files
   LoopTimer retry;                           // while held for a reason that may pass
+  LoopTimer key_retry;                       // while there is key_trouble
+  std::string key_trouble;                   // why the session goes on with other keys than are configured
   std::optional<Session> up;                 // while Established
   Endpoint session_end;                      // our end of the session
   LocalAddresses local;                      // what stands beside it, for next hops
@@ -155,6 +157,7 @@ class Neighbors {
   Status take_key(Neighbor& neighbor);
   void apply_live(Neighbor& neighbor, const config::NeighborConf& conf);
   void rotate_key(Neighbor& neighbor);
+  void note_keys(Neighbor& neighbor, std::string trouble);
   void order_bfd(Neighbor& neighbor);
   void configure_ranges(const config::BgpdConf& old_conf, RouterId old_id);
   void forget_drained();

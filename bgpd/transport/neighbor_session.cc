@@ -63,21 +63,23 @@ void NeighborSession::accept(UniqueFd fd) {
     return carry_out(std::move(actions));
   }
   connections_.emplace(id, TcpConnection::adopt(loop_, std::move(fd), events_for(id)));
+  keys_[id] = options_.keys;  // the listener's
   connected_.insert(id);
   carry_out(std::move(actions));
 }
 
 void NeighborSession::request_refresh(AddressFamily family) { carry_out(peer_.request_refresh(family, loop_.now())); }
 void NeighborSession::note_end_of_rib(AddressFamily family) { peer_.note_end_of_rib(family); }
-void NeighborSession::set_keys(const TcpKeys& keys, const std::optional<Prefix>& range) {
-  if (options_.keys == keys) return;
-  const auto before = std::exchange(options_.keys, keys);
+Status NeighborSession::set_keys(const TcpKeys& keys, const std::optional<Prefix>& range) {
+  options_.keys = keys;
+  Status all = ok();
   for (const auto& [id, connection] : connections_) {
-    if (connection.fd() < 0) continue;
-    auto known = before;
-    if (const auto good = change_tcp_keys(connection.fd(), Prefix::host(remote_.address), known, keys, range); !good)
-      log::warn("key not set on a connection", {{"why", good.error().message}});
+    auto& known = keys_[id];
+    if (connection.fd() < 0 || known == keys) continue;
+    if (auto good = change_tcp_keys(connection.fd(), Prefix::host(remote_.address), known, keys, range); !good)
+      all = std::move(good);
   }
+  return all;
 }
 void NeighborSession::set_restarting(bool restarting, std::vector<AddressFamily> preserved) {
   peer_.set_restarting(restarting, std::move(preserved));
@@ -117,7 +119,6 @@ void NeighborSession::pull() {
   found->second.send(std::move(output.bytes));
   peer_.note_update_sent(loop_.now(), output.messages);
   arm();
-  if (found->second.queued() == 0) return send_hold_.cancel();
   // RFC 9687: a peer that takes nothing while we have something to say is as good as gone.
   const auto session = peer_.status().session;
   const auto limit = std::max(peer_.settings().send_hold_time, session ? session->hold_time * 2 : Seconds{0});
@@ -131,11 +132,16 @@ void NeighborSession::send_hold_expired() {
   carry_out(peer_.on_send_hold_expired(loop_.now()));
 }
 
+void NeighborSession::forget(ConnectionId id) {
+  connections_.erase(id);
+  connected_.erase(id);
+  keys_.erase(id);
+}
+
 void NeighborSession::abandon(ConnectionId id, const std::string& why) {
   if (const auto found = connections_.find(id); found != connections_.end()) {
     found->second.abort();
-    connections_.erase(found);
-    connected_.erase(id);
+    forget(id);
   }
   carry_out(peer_.on_closed(id, why, loop_.now()));
 }
@@ -152,8 +158,7 @@ TcpConnection::Events NeighborSession::events_for(ConnectionId id) {
           [this, id](const std::string& why) {
             const auto found = connections_.find(id);
             const bool was_up = found != connections_.end() && connected_.contains(id);
-            connected_.erase(id);
-            if (found != connections_.end()) connections_.erase(found);
+            forget(id);
             carry_out(was_up ? peer_.on_closed(id, why, loop_.now()) : peer_.on_connect_failed(id, why, loop_.now()));
           },
       .drained =
@@ -166,6 +171,7 @@ TcpConnection::Events NeighborSession::events_for(ConnectionId id) {
 void NeighborSession::connect(ConnectionId id) {
   log::debug("connecting", {{"to", to_string(remote_)}});
   connections_.emplace(id, TcpConnection::connect(loop_, remote_, options_, kConnectTimeout, events_for(id)));
+  keys_[id] = options_.keys;
 }
 
 void NeighborSession::session_up(const Session& session) {
@@ -190,8 +196,7 @@ void NeighborSession::run_one(Action action) {
                      found->second.send(std::move(a.bytes));
                  },
                  [&](act::Close& a) {
-                   connected_.erase(a.id);
-                   connections_.erase(a.id);  // flushes first
+                   forget(a.id);  // flushes first
                  },
                  [&](act::SessionUp& a) { session_up(a.session); },
                  [&](act::SessionDown& a) {

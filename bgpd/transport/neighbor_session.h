@@ -73,7 +73,8 @@ class NeighborSession {
   void request_refresh(AddressFamily family);
   void note_end_of_rib(AddressFamily family);
   /// Rotated keys: for what is connected now and for what comes. `range`: where the listeners have them for a range.
-  void set_keys(const TcpKeys& keys, const std::optional<Prefix>& range = std::nullopt);
+  /// Error: of one connection; it has what it had, or a part of it, and calling this again goes on from there.
+  Status set_keys(const TcpKeys& keys, const std::optional<Prefix>& range = std::nullopt);
   void set_restarting(bool restarting, std::vector<AddressFamily> preserved);
   /// `sent`: UPDATEs that we send are told as well.
   void set_recording(bool on, bool sent);
@@ -95,6 +96,7 @@ class NeighborSession {
   void session_up(const Session& session);
   void send_hold_expired();
   void record_sent(std::span<const std::uint8_t> messages);
+  void forget(ConnectionId id);
   /// We give a connection up as lost: it is reset, and Peer told that it closed.
   void abandon(ConnectionId id, const std::string& why);
   TcpConnection::Events events_for(ConnectionId id);
@@ -107,8 +109,9 @@ class NeighborSession {
   LoopTimer timer_;
   LoopTimer send_hold_;
   std::map<ConnectionId, TcpConnection> connections_;
-  std::set<ConnectionId> connected_;  // those of connections_ that were up
-  std::deque<Action> actions_;        // what is still to be carried out, in order
+  std::set<ConnectionId> connected_;      // those of connections_ that were up
+  std::map<ConnectionId, TcpKeys> keys_;  // what their sockets have
+  std::deque<Action> actions_;            // what is still to be carried out, in order
   bool carrying_out_ = false;
   bool recording_sent_ = false;
   SessionEvents::Noticed noticed_;
