@@ -174,14 +174,19 @@ class Host:
         return self.ip_json(*words)
 
     def monitor_routes(self):
-        """`ip monitor route`, once it hears: its log then has every change."""
-        probe = "blackhole 198.18.255.255/32 metric 9999".split()
+        """`ip monitor route`, once it hears: its log then has every change, and nothing of how that was found out is still
+        to come."""
         monitor = self.spawn("ip", "monitor", "route", name="monitor")
+        probes = []
 
         def hears():
-            self.run("ip", "route", "add", *probe)
-            self.run("ip", "route", "del", *probe)
-            return "198.18.255.255" in monitor.log()
+            if probes and f"Deleted blackhole {probes[-1]}" in monitor.log():
+                return True
+            if not probes or probes[-1] not in monitor.log():  # the last one came too early
+                probes.append(f"198.18.255.{len(probes)}")
+                for verb in ("add", "del"):
+                    self.run("ip", "route", verb, "blackhole", probes[-1], "metric", 9999)
+            return False
 
         wait_until(hears, 5, "ip monitor")
         return monitor
