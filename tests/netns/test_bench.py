@@ -32,7 +32,7 @@ def test_the_cni_bench_prints_no_ratio_where_the_bare_program_left_something_out
 BGP_BENCH = os.path.join(os.path.dirname(BENCH), "bgp-bench")
 PEERS = os.environ.get("BGP_BENCH_PEERS") or os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(BENCH))),
                                                           "build", "dev", "bin", "bgp_bench_peers")
-STEPS = {"announce": 10, "withdraw": 10, "reset": 4, "replace": 4, "install": 4, "remove": 2, "refresh": 1, "policy": 1, "rest": 1,
+STEPS = {"announce": 12, "withdraw": 12, "reset": 4, "replace": 4, "install": 4, "remove": 2, "refresh": 1, "policy": 1, "rest": 1,
          "cold start": 2, "rolling restart": 2, "reflect": 1, "restart": 2}
 
 

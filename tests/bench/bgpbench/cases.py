@@ -3,10 +3,10 @@
 import json
 import time
 
-from bgpbench import daemons, fleet, loaded, lost, report, restart
+from bgpbench import daemons, fleet, latency, loaded, lost, pods, report, restart
 from bgpbench.report import Rounds, heading
 from bgpbench.tester import arguments
-from bgpbench.world import BARE, DIRECT, RELAY, Load, World
+from bgpbench.world import BARE, DIRECT, Load, World
 
 OURS = "slash32"
 
@@ -69,51 +69,6 @@ def bulk(bench):
                 withdraw.add(kind, world.measure("withdraw"))
         announce.print(OURS, DIRECT)
         withdraw.print(OURS, DIRECT)
-
-
-# ---------------------------------------------------------------- one prefix
-
-def latency(bench):
-    """(c) One prefix at rest: announced, and withdrawn; blocks in turn, all speakers up all the time."""
-    kinds = bench.options.speakers + [RELAY]
-    for family in bench.options.families:
-        load = Load(family, 1000, 100, bench.options.seed)
-        heading(f"one prefix at rest: IPv{family}, blocks of {bench.options.block}, {bench.options.blocks} of each")
-        worlds = {}
-        try:
-            for kind in kinds:
-                worlds[kind] = World(bench, kind, load, sinks=1)
-                worlds[kind].__enter__()  # pylint: disable=unnecessary-dunder-call
-                worlds[kind].connect()
-            _latency_blocks(bench, kinds, worlds)
-        finally:
-            for world in worlds.values():
-                world.__exit__(None, None, None)
-
-
-def _latency_blocks(bench, kinds, worlds):
-    found = {step: {kind: [] for kind in kinds} for step in ("announce", "withdraw")}
-    for number in range(bench.options.blocks):
-        for k in range(len(kinds)):
-            kind = kinds[(number + k) % len(kinds)]
-            size = bench.options.block if "frr" not in kind else max(bench.options.block // 10, 2)  # 50 ms and more each
-            answer = worlds[kind].tester.order("latency", size, timeout=10)
-            for step in found:
-                if min(answer[f"{step}_us"]) < 0:
-                    raise SystemExit(f"{kind}: a prefix was not {step}d within 10 s")
-                found[step][kind].append(answer[f"{step}_us"])
-    for step, of in found.items():
-        everything = {kind: [one for block in blocks for one in block] for kind, blocks in of.items()}
-        print(f"-- {step}, microseconds")
-        report.table(["p50", "p99", "max"], [(kind, [report.median(all_of), report.percentile(all_of, .99), max(all_of)])
-                                             for kind, all_of in everything.items()])
-        p50 = {kind: [report.median(block) for block in blocks] for kind, blocks in of.items()}
-        for kind in kinds:
-            if kind in (OURS, RELAY) or OURS not in kinds:
-                continue
-            pairs = [(ours - floor, theirs - floor) for ours, theirs, floor in zip(p50[OURS], p50[kind], p50[RELAY])]
-            p99 = report.percentile(everything[OURS], .99) / report.percentile(everything[kind], .99)
-            print(f"{step}: {OURS} / {kind}: p50 less the relay's {report.spread(pairs)}, p99 {p99:.2f}", flush=True)
 
 
 # ---------------------------------------------------------------- many sinks
@@ -246,5 +201,5 @@ def idle(bench):
         rounds.print_ratios(OURS)
 
 
-ALL = {"bulk": bulk, "reset": lost.reset, "latency": latency, "sinks": sinks, "fib": fib, "refresh": refresh, "policy": policy,
+ALL = {"bulk": bulk, "reset": lost.reset, "latency": latency.latency, "pods": pods.pods, "sinks": sinks, "fib": fib, "refresh": refresh, "policy": policy,
        "idle": idle, "scale": fleet.scale, "loaded": loaded.loaded, "restart": restart.restart}

@@ -10,9 +10,19 @@ def median(values):
     return statistics.median(values)
 
 
+def _ratios(pairs):
+    return [ours / theirs for ours, theirs in pairs if theirs > 0]
+
+
+def middle(pairs):
+    """The median of paired ratios; None where there is none."""
+    ratios = _ratios(pairs)
+    return median(ratios) if ratios else None
+
+
 def spread(pairs):
     """ "0.71 (0.65 to 0.80)": median and extremes of paired ratios."""
-    ratios = [ours / theirs for ours, theirs in pairs if theirs > 0]
+    ratios = _ratios(pairs)
     if not ratios:
         return "n/a"
     return f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"

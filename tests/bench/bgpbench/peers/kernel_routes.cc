@@ -1,4 +1,3 @@
-// Routes as raw netlink messages (rtnetlink(7)): a floor must not have a library's cost in it.
 #include "tests/bench/bgpbench/peers/kernel_routes.h"
 
 #include <arpa/inet.h>
@@ -16,6 +15,7 @@
 #include <vector>
 
 #include "common/fd.h"
+#include "tests/bench/bgpbench/peers/netlink.h"
 #include "tests/bench/bgpbench/peers/table.h"
 #include "tests/bench/bgpbench/peers/workload.h"
 
@@ -25,17 +25,6 @@ namespace {
 constexpr std::uint8_t kProtocol = 134;  // as slash32-bgpd's own
 constexpr std::uint32_t kMetric = 512;
 constexpr std::size_t kBatch = 256;
-
-using Bytes = std::vector<std::uint8_t>;
-
-slash32::UniqueFd route_socket() {
-  slash32::UniqueFd fd{::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)};
-  if (!fd) die("netlink socket", errno);
-  const int large = 4 * 1024 * 1024;
-  (void)::setsockopt(fd.get(), SOL_SOCKET, SO_SNDBUFFORCE, &large, sizeof large);
-  (void)::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &large, sizeof large);
-  return fd;
-}
 
 /// What a routing daemon has beside it: a subscriber to routes, deaf to those it writes itself.
 slash32::UniqueFd listener(bool ipv6) {
@@ -51,21 +40,8 @@ slash32::UniqueFd listener(bool ipv6) {
                         BPF_STMT(BPF_RET | BPF_K, 0xffffffff)};
   const sock_fprog program{.len = static_cast<unsigned short>(std::size(code)), .filter = code};
   if (::setsockopt(fd.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0) die("filter", errno);
-  const int group = ipv6 ? RTNLGRP_IPV6_ROUTE : RTNLGRP_IPV4_ROUTE;
-  if (::setsockopt(fd.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0) die("group", errno);
+  subscribe(fd.get(), ipv6);
   return fd;
-}
-
-void append(Bytes& out, const void* data, std::size_t size) {
-  const auto* bytes = static_cast<const std::uint8_t*>(data);
-  out.insert(out.end(), bytes, bytes + size);
-  out.resize((out.size() + 3) / 4 * 4);
-}
-
-void attribute(Bytes& out, std::uint16_t type, const void* data, std::size_t size) {
-  const rtattr head{.rta_len = static_cast<unsigned short>(RTA_LENGTH(size)), .rta_type = type};
-  append(out, &head, sizeof head);
-  append(out, data, size);
 }
 
 struct Hop {
@@ -114,13 +90,9 @@ std::vector<Bytes> build(const Workload& workload, const Hop& hop) {
   return out;
 }
 
-void send_batch(int fd, const Bytes& batch, Bytes& answer) {
+void send_batch(int fd, const Bytes& batch) {
   if (::send(fd, batch.data(), batch.size(), 0) != static_cast<ssize_t>(batch.size())) die("send routes", errno);
-  const auto got = ::recv(fd, answer.data(), answer.size(), 0);
-  if (got < static_cast<ssize_t>(NLMSG_LENGTH(sizeof(nlmsgerr)))) die("no acknowledgement", got < 0 ? errno : 0);
-  const auto* head = reinterpret_cast<const nlmsghdr*>(answer.data());
-  const int error = static_cast<const nlmsgerr*>(NLMSG_DATA(head))->error;
-  if (error != 0) die("the kernel refused a route", -error);
+  take_acknowledgement(fd);
 }
 
 // ---------------------------------------------------------------- the dump
@@ -210,10 +182,9 @@ void fill_kernel(const Options& options) {
   const slash32::UniqueFd beside = listener(workload.ipv6);
   const auto batches = build(workload, hop_of(options));
   const slash32::UniqueFd fd = route_socket();
-  Bytes answer(65536);
   const double cpu = cpu_seconds();
   const double start = now();
-  for (const Bytes& batch : batches) send_batch(fd.get(), batch, answer);
+  for (const Bytes& batch : batches) send_batch(fd.get(), batch);
   std::printf("{\"start\": %.6f, \"cpu\": %.6f}\n", start, cpu_seconds() - cpu);
 }
 
