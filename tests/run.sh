@@ -125,16 +125,22 @@ static() {  # the plugin and the IPAM are dropped onto nodes of any distribution
   done
 }
 
-# What needs the sanitisers' build. `units` is empty once that has run, or where nobody wants it.
-units=
-if wants unit || wants root; then units=wanted; fi
-run_units() {
-  units=
-  stage "build dev" finish_dev
+# What needs the sanitisers' build, or programs of it that are large. `watched` is empty once that has run, or where nobody
+# wants it.
+watched=
+if wants unit || wants root || wants netns; then watched=wanted; fi
+run_watched() {
+  watched=
+  if wants unit || wants root; then
+    stage "build dev" finish_dev
+  else
+    stage "build what the agent's tests run" build dev --target slash32-agent kube_watch kube_lease kube_ask
+  fi
   wants unit && stage "manifests" pytest manifests tests/manifests
   wants unit && stage "unit tests" ctest --test-dir build/dev -LE root -j2 --output-on-failure -Q --output-junit "$results/unit.xml"
   wants unit && stage "instruction counts" pytest counts tests/bench/test_hot_paths.py
   wants root && stage "root tests" ctest --test-dir build/dev -L root --output-on-failure -Q --output-junit "$results/root.xml"
+  wants netns && stage "the agent against a scripted API" pytest agent tests/agent
 }
 
 say "packages"
@@ -150,20 +156,20 @@ if wants e2e || wants kubernetes; then
 fi
 wants format && stage "format" formatted
 helpers=()
-wants netns && helpers+=(call_tracer kube_watch kube_lease kube_ask bgp_bench_peers)
+wants netns && helpers+=(call_tracer bgp_bench_peers)
 wants interop && helpers+=(bfd_speaker)
 [ ${#helpers[@]} = 0 ] || stage "build what other tests run" build dev --target "${helpers[@]}"
-[ -z "$units" ] || start_dev || broke "configure dev"
-wants netns && stage "namespace tests" pytest netns tests/netns tests/survival tests/agent
+if wants unit || wants root; then start_dev || broke "configure dev"; fi
+wants netns && stage "namespace tests" pytest netns tests/netns tests/survival
 wants netns && stage "CNI conformance" pytest conformance tests/cni-conformance
 # A build from nothing takes longer than these: then interop comes first, beside it.
-if [ -n "$units" ] && ! { wants interop && dev_goes_on; }; then run_units; fi
+if [ -n "$watched" ] && ! { wants interop && dev_goes_on; }; then run_watched; fi
 if [ -n "$clusters" ]; then  # before what counts milliseconds; an idle build gives way at once
   say "end-to-end and Kubernetes tests, which ran beside the others"
   finish_clusters
 fi
 wants interop && stage "interoperation tests" pytest interop tests/interop
-[ -z "$units" ] || run_units
+[ -z "$watched" ] || run_watched
 
 say "summary"
 touch "$results/broken" || exit 1
