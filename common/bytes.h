@@ -54,6 +54,10 @@ class ByteReader {
 
 class ByteWriter {
  public:
+  ByteWriter() = default;
+  /// With room for so many bytes, which it may exceed: growing from nothing costs an allocation for each doubling.
+  explicit ByteWriter(std::size_t room) { out_.reserve(room); }
+
   void u8(std::uint8_t v) { out_.push_back(v); }
   void u16(std::uint16_t v) {
     u8(static_cast<std::uint8_t>(v >> 8));

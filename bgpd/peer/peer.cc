@@ -273,6 +273,10 @@ void Peer::note_end_of_rib(AddressFamily family) { impl_->retention.on_end_of_ri
 PeerStatus Peer::status() const { return impl_->show(); }
 PeerState Peer::state() const { return impl_->state(); }
 const LastErrors& Peer::last_errors() const { return impl_->status.errors; }
+Seconds Peer::hold_time() const {
+  const Connection* c = impl_->established();
+  return c == nullptr ? Seconds{0} : c->fsm.session->hold_time;
+}
 PeerTimers Peer::timers() const { return impl_->timers(); }
 const PeerSettings& Peer::settings() const { return impl_->settings; }
 

@@ -162,9 +162,10 @@ class Peer {
   void note_end_of_rib(AddressFamily family);
 
   PeerStatus status() const;
-  /// Two of status() that are asked for often.
+  /// Three of status() that are asked for often.
   PeerState state() const;
   const LastErrors& last_errors() const;
+  Seconds hold_time() const;  // of the session that is up; 0: neither side expects KEEPALIVEs, or none is up
   PeerTimers timers() const;
   const PeerSettings& settings() const;
 

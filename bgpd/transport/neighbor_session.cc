@@ -120,8 +120,7 @@ void NeighborSession::pull() {
   peer_.note_update_sent(loop_.now(), output.messages);
   arm();
   // RFC 9687: a peer that takes nothing while we have something to say is as good as gone.
-  const auto session = peer_.status().session;
-  const auto limit = std::max(peer_.settings().send_hold_time, session ? session->hold_time * 2 : Seconds{0});
+  const auto limit = std::max(peer_.settings().send_hold_time, peer_.hold_time() * 2);
   send_hold_.after(limit, [this] { send_hold_expired(); });
 }
 

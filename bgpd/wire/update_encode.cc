@@ -2,6 +2,7 @@
 // messages filled with as many prefixes as fit.
 #include "bgpd/wire/update_encode.h"
 
+#include <algorithm>
 #include <string>
 
 #include "bgpd/wire/as_path.h"
@@ -17,8 +18,9 @@ constexpr std::uint8_t kWellKnown = attribute_flag::kTransitive;
 constexpr std::uint8_t kOptional = attribute_flag::kOptional;
 constexpr std::uint8_t kOptionalTransitive = attribute_flag::kOptional | attribute_flag::kTransitive;
 constexpr std::uint32_t kDefaultLocalPref = 100;
-constexpr std::size_t kUpdateOverhead = kHeaderSize + 4;  // header and the two length fields
-constexpr std::size_t kMpReachOverhead = 4 + 5;           // attribute header; AFI, SAFI, next hop length, reserved
+constexpr std::size_t kUpdateOverhead = kHeaderSize + 4;   // header and the two length fields
+constexpr std::size_t kMpReachOverhead = 4 + 5;            // attribute header; AFI, SAFI, next hop length, reserved
+constexpr std::size_t kUsualBlock = 128, kUsualPath = 64;  // octets that most attribute sets, and AS_PATHs, stay below
 
 void write_attribute_header(ByteWriter& out, std::uint8_t flags, std::uint8_t type, std::size_t size) {
   const bool extended = size > 255;
@@ -34,14 +36,14 @@ void write_attribute_header(ByteWriter& out, std::uint8_t flags, std::uint8_t ty
 /// Writes attributes in the order it is told and slips the unknown ones in where their type belongs.
 class BlockWriter {
  public:
-  explicit BlockWriter(const std::vector<UnknownAttribute>& unknown) : unknown_(unknown) {}
+  explicit BlockWriter(const std::vector<UnknownAttribute>& unknown) : unknown_(unknown), out_(kUsualBlock) {}
 
   void put(std::uint8_t flags, std::uint8_t type, std::span<const std::uint8_t> value) {
     put_unknown_below(type);
     put_one(flags, type, value);
   }
   void put_u32(std::uint8_t flags, std::uint8_t type, std::uint32_t value) {
-    ByteWriter w;
+    ByteWriter w(sizeof value);
     w.u32(value);
     put(flags, type, w.data());
   }
@@ -81,7 +83,7 @@ std::uint8_t optional_transitive(const PathAttributes& a, std::uint8_t bit) {
 }
 
 std::vector<std::uint8_t> path_value(const AsPath& path, bool four_octet) {
-  ByteWriter w;
+  ByteWriter w(kUsualPath);
   encode_as_path(path, four_octet, w);
   return w.take();
 }
@@ -98,21 +100,21 @@ std::vector<std::uint8_t> aggregator_value(const Aggregator& a, bool four_octet)
 
 void put_communities(const PathAttributes& a, BlockWriter& out) {
   if (a.communities.empty()) return;
-  ByteWriter w;
+  ByteWriter w(a.communities.size() * sizeof(Community));
   for (const Community c : a.communities) w.u32(c);
   out.put(optional_transitive(a, partial::kCommunities), attribute::kCommunities, w.data());
 }
 
 void put_extended_communities(const PathAttributes& a, BlockWriter& out) {
   if (a.extended_communities.empty()) return;
-  ByteWriter w;
+  ByteWriter w(a.extended_communities.size() * sizeof(ExtendedCommunity));
   for (const ExtendedCommunity& c : a.extended_communities) w.bytes(c);
   out.put(optional_transitive(a, partial::kExtendedCommunities), attribute::kExtendedCommunities, w.data());
 }
 
 void put_large_communities(const PathAttributes& a, BlockWriter& out) {
   if (a.large_communities.empty()) return;
-  ByteWriter w;
+  ByteWriter w(a.large_communities.size() * sizeof(LargeCommunity));
   for (const LargeCommunity& c : a.large_communities) {
     w.u32(c.global);
     w.u32(c.local1);
@@ -151,6 +153,11 @@ Result<std::vector<std::uint8_t>> mp_next_hop(const PathAttributes& a, AddressFa
 
 void append(std::vector<std::uint8_t>& out, const std::vector<std::uint8_t>& bytes) {
   out.insert(out.end(), bytes.begin(), bytes.end());
+}
+
+/// What so many prefixes take at most.
+std::size_t most_octets(std::size_t prefixes, AddressFamily family) {
+  return prefixes * (kPathIdSize + 1 + (family == AddressFamily::IPv4 ? 4 : 16));
 }
 
 /// How many of `prefixes` fit into `room` octets.
@@ -248,7 +255,7 @@ Result<std::size_t> encode_announcements(const AttributeView& block, std::span<c
                                          std::optional<PathId> path_id) {
   const std::size_t overhead = kUpdateOverhead + block.bytes.size() +
                                (block.mp_next_hop.empty() ? 0 : kMpReachOverhead + block.mp_next_hop.size());
-  ByteWriter writer;
+  ByteWriter writer(std::min(max_size, overhead + most_octets(prefixes.size(), block.family)));
   std::size_t messages = 0;
   while (!prefixes.empty()) {
     const std::size_t count = overhead < max_size ? fitting(prefixes, max_size - overhead, path_id) : 0;
@@ -273,7 +280,7 @@ Result<std::size_t> encode_announcements(const AttributeBlock& block, std::span<
 std::size_t encode_withdrawals(std::span<const Prefix> prefixes, AddressFamily family, std::size_t max_size,
                                std::vector<std::uint8_t>& out, std::optional<PathId> path_id) {
   const std::size_t overhead = kUpdateOverhead + (family == AddressFamily::IPv4 ? 0 : 7);
-  ByteWriter writer;
+  ByteWriter writer(std::min(max_size, overhead + most_octets(prefixes.size(), family)));
   std::size_t messages = 0;
   for (; !prefixes.empty(); ++messages) {
     const std::size_t count = fitting(prefixes, max_size - overhead, path_id);
