@@ -42,7 +42,7 @@ void Daemon::follow_routes() {
 
 // ---------------------------------------------------------------- BFD
 
-/// Of a neighbour on link that forwards no more: what has another way takes it now, from this very call on.
+/// Of a neighbour on link that forwards no more: what has another way takes it now, ahead of all decisions.
 void Daemon::next_hop_died(const IpAddress& address, IfIndex link) {
   if (!conf_.kernel.next_hop_objects || !conf_.kernel.install) return;
   const auto found = watch_.resolve(address, link);
@@ -52,7 +52,7 @@ void Daemon::next_hop_died(const IpAddress& address, IfIndex link) {
 
 void Daemon::take_out(const FibNextHop& next_hop) {
   if (!conf_.kernel.next_hop_objects || !conf_.kernel.install) return;
-  if (const auto lost = fib_.lose(next_hop); !lost) log::warn("kernel routes", {{"why", lost.error().message}});
+  fib_.lose(next_hop);
   revive_due_ = true;
   work();
 }

@@ -14,6 +14,7 @@
 
 #include "bgpd/fib/fib_writer.h"
 #include "bgpd/fib/forward_drop.h"
+#include "bgpd/fib/loss_thread.h"
 #include "common/fd.h"
 
 namespace slash32::bgp {
@@ -28,7 +29,7 @@ struct Orders {
   std::optional<std::vector<Prefix>> forward_drops;
   std::optional<FibSettings> settings;
   std::vector<IfIndex> heal;
-  bool revive = false;
+  std::optional<std::uint64_t> revive;  // the last loss that is to end
   bool sweep = false;
   bool audit = false;
   bool remove_all = false;
@@ -78,6 +79,7 @@ struct FibSync::Impl {
   FibReport report;
   FibStatus status;
   bool working = false;
+  std::optional<LossThread> losses;  // with next-hop objects only
   std::thread thread;
 
   ~Impl() {
@@ -114,6 +116,7 @@ struct FibSync::Impl {
         working = true;
       }
       if (mine.stop) return;
+      if (losses) losses->wait_until_idle();  // also for what a revive among the orders is about
       obey(mine);
       writer->read_events();
       writer->on_time(std::chrono::steady_clock::now());
@@ -130,12 +133,23 @@ struct FibSync::Impl {
     if (mine.aggregates) writer->want_aggregates(*mine.aggregates);
     if (mine.sweep) writer->sweep();
     if (!mine.heal.empty()) writer->heal(mine.heal);
-    if (mine.revive) writer->revive();
+    if (mine.revive) writer->revive(*mine.revive);
     if (mine.audit) writer->audit();
     if (mine.forward_drops) forward_drop->want(*std::move(mine.forward_drops));
     if (!mine.remove_all) return;
     writer->remove_all();
     forward_drop->remove();
+  }
+
+  /// On the losses' thread.
+  void lose(const FibNextHop& next_hop, std::uint64_t loss) {
+    const auto lost = writer->lose(next_hop, loss);
+    if (!lost) {
+      const std::lock_guard lock(mutex);
+      report.problems.push_back(lost.error().message);
+      ring(report_bell);
+    }
+    order([&](Orders& o) { o.audit |= !lost; });  // the worker looks what became of the groups
   }
 
   void publish(bool removal, bool more) {
@@ -185,6 +199,8 @@ Result<FibSync> FibSync::open(FibSettings settings) {
   impl->writer = TRY(FibWriter::open(settings));
   impl->forward_drop.emplace(settings.table);
   impl->status = impl->writer->status();
+  if (settings.next_hop_objects)
+    impl->losses.emplace([&it = *impl](const FibNextHop& hop, std::uint64_t loss) { it.lose(hop, loss); });
   impl->start();
   return FibSync(std::move(impl));
 }
@@ -220,14 +236,13 @@ void FibSync::heal(const std::vector<IfIndex>& links) {
   });
 }
 
-Status FibSync::lose(const FibNextHop& next_hop) {
-  auto lost = impl_->writer->lose(next_hop);
-  impl_->order([&](Orders& o) { o.audit |= !lost; });  // the worker looks what became of the groups
-  return lost;
+void FibSync::lose(const FibNextHop& next_hop) {
+  if (impl_->losses) impl_->losses->order(next_hop);
 }
 
 void FibSync::revive() {
-  impl_->order([](Orders& o) { o.revive = true; });
+  if (!impl_->losses) return;
+  impl_->order([last = impl_->losses->ordered()](Orders& o) { o.revive = last; });
 }
 
 void FibSync::audit() {
@@ -251,7 +266,7 @@ FibReport FibSync::take_report() {
 FibStatus FibSync::status() const {
   const std::lock_guard lock(impl_->mutex);
   FibStatus now = impl_->status;
-  now.busy = impl_->working || impl_->orders.any();
+  now.busy = impl_->working || impl_->orders.any() || (impl_->losses && !impl_->losses->is_idle());
   return now;
 }
 

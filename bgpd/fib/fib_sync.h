@@ -1,5 +1,5 @@
 // Puts learned routes (protocol 134) and aggregates' blackholes (protocol 133) into the kernel: desired state in,
-// batched netlink out, from a worker thread of its own, so that keepalives never wait for the kernel. Of a prefix that
+// batched netlink out, from worker threads of its own, so that keepalives never wait for the kernel. Of a prefix that
 // was not yet written the last state wins. Ownership: the first install of a route is exclusive; only what we know is
 // ours is replaced or deleted; every delete carries table, protocol, metric and type; a foreign route in the same place
 // is a conflict, shown and retried, neither merged nor overwritten. The same worker keeps forward_drop.h's table.
@@ -78,11 +78,12 @@ class FibSync {
   void sweep();
   /// Routes through these interfaces may have vanished silently: the plan for them is derived again from a dump.
   void heal(const std::vector<IfIndex>& links);
-  /// A next hop is dead: routes with several, or with a backup, leave it at once, by one message to the kernel before
-  /// this returns, from the calling thread. It stays out until revive() is obeyed: when what is desired no longer
-  /// counts on its death, and all of that is written. Does nothing without next-hop objects.
-  /// Error: the kernel refused, or could not be asked; the worker takes it out then, group by group.
-  Status lose(const FibNextHop& next_hop);
+  /// A next hop is dead: routes with several, or with a backup, leave it at once, by one message to the kernel from a
+  /// thread of its own, ahead of all that waits to be written (loss_thread.h). Does nothing without next-hop objects.
+  /// Where the kernel refuses, which is reported, the worker takes it out, group by group.
+  void lose(const FibNextHop& next_hop);
+  /// What was lost before this call may come back, once all that was desired by then is written: what is desired no
+  /// longer counts on its death.
   void revive();
   /// The slow audit: the plan for everything is derived again from a dump (there should be nothing to do).
   void audit();

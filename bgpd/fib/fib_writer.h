@@ -34,8 +34,8 @@ class FibWriter {
   void sweep();
   void heal(const std::vector<IfIndex>& links);
   void audit();
-  Status lose(const FibNextHop& hop) { return objects_->lose(hop); }
-  void revive();
+  Status lose(const FibNextHop& hop, std::uint64_t loss) { return objects_->lose(hop, loss); }
+  void revive(std::uint64_t last_loss);
   void remove_all();
 
   /// Writes one batch. False: nothing is left to write.
@@ -131,7 +131,7 @@ class FibWriter {
   std::unique_ptr<NextHopObjects> objects_;
   bool look_at_objects_ = false;
   bool restore_when_idle_ = false;
-  bool revive_when_idle_ = false;
+  std::optional<std::uint64_t> revive_when_idle_;
   bool remove_unknown_when_idle_ = false;
   bool objects_refused_ = false;  // not all of them are as they should be: on_time() has them looked at again
   std::vector<netlink::Route> strays_;

@@ -59,14 +59,14 @@ void FibWriter::forget_vanished() {
   learned_.table.forget_kernel([&](SetId set) { return std::ranges::find(sets, set) != sets.end(); });
 }
 
-void FibWriter::revive() { revive_when_idle_ = true; }
+void FibWriter::revive(std::uint64_t last_loss) { revive_when_idle_ = last_loss; }
 
 /// When everything is written. A next hop goes back into its groups only then: whose routes were to leave it has left.
 void FibWriter::tend_objects() {
   objects_->release(sets_.take_unused_groups());
   if (learned_.table.has_work()) return;
-  if (std::exchange(revive_when_idle_, false)) {
-    objects_->revive();
+  if (const auto last_loss = std::exchange(revive_when_idle_, std::nullopt)) {
+    objects_->revive(*last_loss);
     restore_when_idle_ = true;
   }
   const auto tried = [&](const Status& done) {

@@ -128,7 +128,7 @@ std::expected<NextHopId, int> NextHopObjects::create(NextHopObject object) {
 
 int NextHopObjects::make_member(const FibNextHop& hop, Member& member) {
   if (member.stands) return 0;
-  if (member.lost) return EHOSTUNREACH;
+  if (member.lost > 0) return EHOSTUNREACH;
   const auto made = create({.id = {}, .gateway = hop.gateway, .link = hop.oif});
   if (!made) return made.error();
   member.id = *made;
@@ -206,7 +206,7 @@ void NextHopObjects::drop_idle_members() {
       remove(member.id);
       taken_.erase(member.id);
     }
-    if (!member.lost) members_.erase(one);
+    if (member.lost == 0) members_.erase(one);
   }
 }
 
@@ -241,7 +241,8 @@ Status NextHopObjects::remove_unknown(bool all) {
     const auto one = at++;
     if (all || !one->second.claimed) drop_group(one);
   }
-  std::erase_if(members_, [&](const auto& entry) { return all || entry.second.groups == 0; });
+  std::erase_if(members_,
+                [&](const auto& entry) { return all || (entry.second.groups == 0 && entry.second.lost == 0); });
   for (auto& [hop, member] : members_) member.adopted = false;
   std::set<NextHopId> known;
   for (const auto& [id, group] : groups_) known.insert(id);
@@ -261,12 +262,11 @@ Status NextHopObjects::remove_unknown(bool all) {
 
 // ---------------------------------------------------------------- death and return
 
-Status NextHopObjects::lose(const FibNextHop& hop) {
+Status NextHopObjects::lose(const FibNextHop& hop, std::uint64_t loss) {
   const std::lock_guard lock(mutex_);
-  const auto at = members_.find(hop);
-  if (at == members_.end() || !urgent_) return ok();
-  Member& member = at->second;
-  member.lost = true;
+  if (!usable_ || !urgent_) return ok();
+  Member& member = members_[hop];  // also of one without a group: who wants one with it may be waiting to be written
+  member.lost = loss;
   if (!std::exchange(member.stands, false)) return ok();
   const auto refused = urgent_->remove_object(member.id);
   if (!refused || (*refused != 0 && *refused != ENOENT)) {
@@ -285,9 +285,10 @@ Status NextHopObjects::lose(const FibNextHop& hop) {
   return ok();
 }
 
-void NextHopObjects::revive() {
+void NextHopObjects::revive(std::uint64_t last_loss) {
   const std::lock_guard lock(mutex_);
-  for (auto& [hop, member] : members_) member.lost = false;
+  for (auto& [hop, member] : members_)
+    if (member.lost <= last_loss) member.lost = 0;
   drop_idle_members();
 }
 

@@ -56,11 +56,12 @@ class NextHopObjects {
   /// What stands behind a number in a dumped route; nothing: no object of ours.
   std::optional<Found> find(netlink::NextHopId group) const;
 
-  /// Takes a next hop out of every group, now; it stays out until revive(). Error: the kernel refused, or was not to be
-  /// spoken to: look() and restore() take it out then.
-  Status lose(const FibNextHop& hop);
-  /// What was lost may be tried again, with the next restore().
-  void revive();
+  /// Takes a next hop out of every group, now, and keeps it out of those that are still to be made. Losses are numbered
+  /// upwards from 1; it stays out until this one is revived. Error: the kernel refused, or was not to be spoken to:
+  /// look() and restore() take it out then.
+  Status lose(const FibNextHop& hop, std::uint64_t loss);
+  /// What was lost by this loss or an earlier one, and by none since, may be tried again, with the next restore().
+  void revive(std::uint64_t last_loss);
 
   /// Looks what the kernel really has. Groups that are gone, and their routes with them, are told by take_vanished().
   Status look();
@@ -82,8 +83,8 @@ class NextHopObjects {
   struct Member {
     netlink::NextHopId id;
     bool stands = false;
-    bool lost = false;
-    bool adopted = false;  // what refers to it may be a group that is not in groups_: stays until remove_unknown()
+    std::uint64_t lost = 0;  // by which loss; 0: it is not
+    bool adopted = false;    // what refers to it may be a group that is not in groups_: stays until remove_unknown()
     std::size_t groups = 0;
   };
   struct Group {
