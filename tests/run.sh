@@ -19,11 +19,9 @@ fi
 
 results=$(mktemp -d)
 kubernetes_build=
-dev_build=
 clusters=
 clean_up() {
   [ -z "$kubernetes_build" ] || kill -- "-$kubernetes_build" 2> /dev/null
-  [ -z "$dev_build" ] || kill -- "-$dev_build" 2> /dev/null
   [ -z "$clusters" ] || end_clusters
   rm -rf "$results"
 }
@@ -41,10 +39,10 @@ stage() {
 }
 # In a file, for stages that run beside others; a disk that is full must not make a failure a success.
 broke() { echo "$1" >> "$results/broken" || { echo "tests/run.sh: $1 failed, and $results cannot be written" >&2; exit 1; }; }
-configure() { cmake --preset "$1" > "$results/configure-$1.log" 2>&1 || { cat "$results/configure-$1.log"; return 1; }; }
-build() {  # PRESET [OPTIONS]
-  configure "$1" || return 1
-  cmake --build --preset "$@" > "$results/build-$1.log" 2>&1 || { grep -B2 -A20 -E 'FAILED|error' "$results/build-$1.log" | head -80; return 1; }
+# Beside the clusters' tests a build has what they leave of the processors, which is most of it: they mostly wait.
+build() {  # PRESET [TARGETS]
+  cmake --preset "$1" > "$results/configure-$1.log" 2>&1 || { cat "$results/configure-$1.log"; return 1; }
+  ${clusters:+chrt --idle 0} cmake --build --preset "$@" > "$results/build-$1.log" 2>&1 || { grep -B2 -A20 -E 'FAILED|error' "$results/build-$1.log" | head -80; return 1; }
 }
 pytest() {
   local name=$1
@@ -52,40 +50,21 @@ pytest() {
   SLASH32_BIN="$PWD/build/release/bin" /usr/bin/python3 -m pytest -q -p no:cacheprovider --junitxml="$results/$name.xml" "$@"
 }
 formatted() { find . -path ./build -prune -o \( -name '*.h' -o -name '*.cc' \) -print0 | xargs -0 clang-format-19 --dry-run -Werror; }
-# Builds that only later stages need have what the others leave idle of the processors: most of it, for tests mostly wait.
-# One ninja at a time in a directory: nothing else is built there until this one is through.
-start_idle() {  # COMMAND...: what is set to $! runs in a process group of its own
-  setsid chrt --idle 0 "$@" &
-}
-finish_idle() {  # PROCESS: waited for, from now on with an equal share
-  local pid
-  for pid in $(pgrep -g "$1"); do
-    chrt --all-tasks --other --pid 0 "$pid" 2> /dev/null || true  # it may have ended meanwhile
-  done
-  tail --pid="$1" -f /dev/null
-}
-# Kubernetes takes five CPU minutes, once on a machine.
+# Building Kubernetes takes five CPU minutes, once on a machine. It has what the other stages leave idle of the processors,
+# which is more than enough, and is waited for only when its own stage has come.
 start_kubernetes() {
-  start_idle e2e/kubernetes/build.sh > "$results/kubernetes-directory" 2> "$results/build-kubernetes.log"
+  setsid chrt --idle 0 e2e/kubernetes/build.sh > "$results/kubernetes-directory" 2> "$results/build-kubernetes.log" &
   kubernetes_build=$!
 }
 finish_kubernetes() {
-  finish_idle "$kubernetes_build"
+  local pid
+  for pid in $(pgrep -g "$kubernetes_build"); do  # from now on with an equal share
+    chrt --all-tasks --other --pid 0 "$pid" 2> /dev/null || true  # it may have ended meanwhile
+  done
+  tail --pid="$kubernetes_build" -f /dev/null
   tail -n 40 "$results/build-kubernetes.log"
   kubernetes_build=
   [ -s "$results/kubernetes-directory" ]  # printed when all is there
-}
-# The sanitisers' build takes twenty CPU minutes where no cache helps.
-start_dev() {
-  configure dev || return 1
-  start_idle cmake --build --preset dev > "$results/build-dev.log" 2>&1
-  dev_build=$!
-}
-dev_goes_on() { [ -n "$dev_build" ] && kill -0 "$dev_build" 2> /dev/null; }
-finish_dev() {
-  [ -z "$dev_build" ] || finish_idle "$dev_build"
-  dev_build=
-  build dev  # nothing to do any more, or what failed once more, to tell
 }
 # What brings whole clusters up needs the release build alone, takes a third of the time, and mostly waits: it runs beside
 # everything that comes after that build. Its machines are in namespaces of their own and share nothing with other tests'.
@@ -125,24 +104,6 @@ static() {  # the plugin and the IPAM are dropped onto nodes of any distribution
   done
 }
 
-# What needs the sanitisers' build, or programs of it that are large. `watched` is empty once that has run, or where nobody
-# wants it.
-watched=
-if wants unit || wants root || wants netns; then watched=wanted; fi
-run_watched() {
-  watched=
-  if wants unit || wants root; then
-    stage "build dev" finish_dev
-  else
-    stage "build what the agent's tests run" build dev --target slash32-agent kube_watch kube_lease kube_ask
-  fi
-  wants unit && stage "manifests" pytest manifests tests/manifests
-  wants unit && stage "unit tests" ctest --test-dir build/dev -LE root -j2 --output-on-failure -Q --output-junit "$results/unit.xml"
-  wants unit && stage "instruction counts" pytest counts tests/bench/test_hot_paths.py
-  wants root && stage "root tests" ctest --test-dir build/dev -L root --output-on-failure -Q --output-junit "$results/root.xml"
-  wants netns && stage "the agent against a scripted API" pytest agent tests/agent
-}
-
 say "packages"
 tests/packages.sh || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
 
@@ -155,21 +116,20 @@ if wants e2e || wants kubernetes; then
   if [[ ${stages[*]} =~ format|unit|root|netns|interop ]]; then start_clusters; else run_clusters; fi
 fi
 wants format && stage "format" formatted
-helpers=()
-wants netns && helpers+=(call_tracer bgp_bench_peers)
-wants interop && helpers+=(bfd_speaker)
-[ ${#helpers[@]} = 0 ] || stage "build what other tests run" build dev --target "${helpers[@]}"
-if wants unit || wants root; then start_dev || broke "configure dev"; fi
-wants netns && stage "namespace tests" pytest netns tests/netns tests/survival
+if wants unit || wants root; then stage "build dev" build dev; fi
+if wants interop && ! wants unit && ! wants root; then stage "build bfd_speaker" build dev --target bfd_speaker; fi
+wants unit && stage "manifests" pytest manifests tests/manifests
+wants unit && stage "unit tests" ctest --test-dir build/dev -LE root -j2 --output-on-failure -Q --output-junit "$results/unit.xml"
+wants unit && stage "instruction counts" pytest counts tests/bench/test_hot_paths.py
+wants root && stage "root tests" ctest --test-dir build/dev -L root --output-on-failure -Q --output-junit "$results/root.xml"
+wants netns && stage "build what namespace tests run" build dev --target call_tracer kube_watch kube_lease kube_ask bgp_bench_peers
+wants netns && stage "namespace tests" pytest netns tests/netns tests/survival tests/agent
 wants netns && stage "CNI conformance" pytest conformance tests/cni-conformance
-# A build from nothing takes longer than these: then interop comes first, beside it.
-if [ -n "$watched" ] && ! { wants interop && dev_goes_on; }; then run_watched; fi
-if [ -n "$clusters" ]; then  # before what counts milliseconds; an idle build gives way at once
+if [ -n "$clusters" ]; then  # before what counts milliseconds
   say "end-to-end and Kubernetes tests, which ran beside the others"
   finish_clusters
 fi
 wants interop && stage "interoperation tests" pytest interop tests/interop
-[ -z "$watched" ] || run_watched
 
 say "summary"
 touch "$results/broken" || exit 1
