@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <ctime>
 
 #include "common/cni/error.h"
@@ -177,7 +178,10 @@ Status configure_pod_end(PodNamespace& ns, const PodLink& link, const PodPlan& p
 }
 
 Status await_addresses(PodNamespace& ns, const PodPlan& plan, const cni::Deadline& deadline) {
-  constexpr timespec kLook{.tv_sec = 0, .tv_nsec = 100'000};
+  using std::chrono::nanoseconds, std::chrono::microseconds, std::chrono::milliseconds;
+  constexpr nanoseconds kFirst = microseconds{100}, kLongest = milliseconds{5};
+  // A quarter longer each time: sixty-four that wait at once must leave the processors to what they wait for.
+  nanoseconds pause = kFirst;
   for (const auto& address : plan.addresses) {
     if (!address.is_v6()) continue;
     for (;;) {
@@ -186,7 +190,9 @@ Status await_addresses(PodNamespace& ns, const PodPlan& plan, const cni::Deadlin
       // 2.6.1). Live either way; the kernel shows the one it had first.
       if (route && (route->type == netlink::RouteType::Local || route->type == netlink::RouteType::Anycast)) break;
       TRY(deadline.check("the kernel to make " + address.to_string() + " an address of the pod"));
-      (void)::nanosleep(&kLook, nullptr);  // a signal is the deadline's
+      const timespec time{.tv_sec = 0, .tv_nsec = pause.count()};
+      (void)::nanosleep(&time, nullptr);  // a signal is the deadline's
+      pause = std::min(pause + pause / 4, kLongest);
     }
   }
   return ok();
