@@ -271,6 +271,7 @@ void Daemon::check_clocks(bool rib_is_idle) {
   const auto now = loop_.now();
   if (deferring_ && !clocks_->deferring(now)) {
     deferring_ = false;
+    recall_silence();
     rib_->set_deferral(false);
     log::info("selecting learned routes", {{"waited", "End-of-RIB or the limit"}});
     return work();

@@ -100,6 +100,7 @@ class Daemon {
   void switch_neighbors();
   void take_neighbors(const std::vector<netlink::NeighborEvent>& events);
   void judge_gateways();
+  void recall_silence();
   std::vector<std::string> silent_gateways() const;  // for people
   void resolve_again();
   void next_hop_died(const IpAddress& address, IfIndex link);

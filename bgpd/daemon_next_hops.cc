@@ -98,6 +98,24 @@ std::vector<std::string> Daemon::silent_gateways() const {
   return out;
 }
 
+/// Who was silent in an earlier life is so still, as the kernel's entries have it: the routes that are about to be
+/// selected would lead there again until the kernel had asked once more.
+void Daemon::recall_silence() {
+  if (!heeds_neighbors()) return;
+  const auto failed = watch_.failed_neighbors();
+  if (!failed) return log::warn("next hops", {{"why", failed.error().message}});
+  bool any = false;
+  for (const auto& gateway : *failed) {
+    if (!rib_->uses(gateway)) continue;
+    log::warn("a next hop answered no ARP or ND before the restart: used last", {{"gateway", gateway_text(gateway)}});
+    silent_.found_failed(gateway, loop_.now());
+    any = true;
+  }
+  if (!any) return;
+  judge_gateways();
+  resolve_again();
+}
+
 void Daemon::judge_gateways() {
   if (ended_) return;
   const auto due = silent_.due(loop_.now(), [this](const FibNextHop& gateway) {

@@ -251,6 +251,15 @@ Status KernelWatch::hear_neighbors(netlink::HeardNeighbors which) {
   return ok();
 }
 
+Result<std::vector<FibNextHop>> KernelWatch::failed_neighbors() const {
+  std::vector<FibNextHop> out;
+  TRY(impl_->bulk.dump_neighbors([&] { out.clear(); },
+                                 [&](const netlink::NeighborEntry& entry) {
+                                   if (entry.failed) out.push_back({entry.address, entry.link});
+                                 }));
+  return out;
+}
+
 Status KernelWatch::provoke(const FibNextHop& gateway) {
   const int refused = TRY(impl_->bulk.provoke_neighbor(gateway.oif, gateway.gateway));
   if (refused != 0) return sys_fail("have the kernel ask for " + gateway.gateway.to_string(), refused);

@@ -75,6 +75,8 @@ class KernelWatch {
   /// Which events of neighbour entries (ARP, ND) are heard; none at first. With All, those that answer already come
   /// with the next read(), and again after an overrun.
   Status hear_neighbors(netlink::HeardNeighbors which);
+  /// Whose entries have failed as things are.
+  Result<std::vector<FibNextHop>> failed_neighbors() const;
   /// Has the kernel ask for a gateway that nobody sends to. Error: why it would not.
   Status provoke(const FibNextHop& gateway);
   /// Whether the link is up with carrier.

@@ -27,6 +27,13 @@ void SilentGateways::on_neighbor(const netlink::NeighborEvent& event, Instant no
   }
 }
 
+void SilentGateways::found_failed(const FibNextHop& gateway, Instant now) {
+  const auto [at, is_news] = gateways_.try_emplace(gateway);
+  if (!is_news) return;  // events know better
+  become_silent(at->second, now);
+  at->second.probe_at = now;
+}
+
 void SilentGateways::failed(Gateway& gateway, Instant now) {
   if (gateway.state == State::Used) {
     gateway.state = State::Failing;

@@ -29,6 +29,8 @@ class SilentGateways {
 
   /// Only of gateways in use. `event` is of an entry, or of its removal.
   void on_neighbor(const netlink::NeighborEvent& event, Instant now);
+  /// Of a gateway in use whose entry had failed before anybody listened: silent, and asked for at once.
+  void found_failed(const FibNextHop& gateway, Instant now);
 
   struct Orders {
     std::vector<FibNextHop> lost;   // silent from now on

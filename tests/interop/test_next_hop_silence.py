@@ -10,6 +10,7 @@ import json
 import pytest
 
 from bgp import attributes as a
+from bgp import wire
 from world.host import wait_until
 from world.pair import NODE_LINK, PEER_ASN, PEER_LINK, external
 
@@ -21,6 +22,8 @@ BITS = {4: 16, 6: 64}
 # after about one.
 QUICK = {"retrans_time_ms": 100, "base_reachable_time_ms": 1000, "delay_first_probe_time": 1, "ucast_solicit": 3,
          "mcast_solicit": 3}
+CAPABILITIES = [wire.multiprotocol(wire.IPV4), wire.multiprotocol(wire.IPV6), wire.as4(PEER_ASN),
+                wire.graceful_restart(20, (wire.IPV4, wire.IPV6), forwarding=True)]
 PATIENCE = 15  # seconds, on a machine that does other things as well
 
 
@@ -36,12 +39,18 @@ class World:
         for hop in HOPS[family]:
             self.answer(hop)
         pair.start(external(1, holdTime=90), external(2, holdTime=90), kernel=kernel)
-        better, other = (pair.peer(number).establish() for number in (1, 2))
-        say = a.announce if family == 4 else a.announce6
-        better.send(say([self.prefix, SOLE[family][0]], (PEER_ASN,), self.first))
-        other.send(say([self.prefix], (PEER_ASN, 65010), self.second))
+        self.announce()
         wait_until(lambda: self.gateway() == self.first and len(pair.speaker.paths(self.prefix)) == 2, 5, self.paths)
         wait_until(lambda: pair.speaker.get("/v1/status")["fib"]["installed"] == 2, 5)
+
+    def announce(self):
+        """Both peers establish their sessions and say all they have."""
+        better, other = (self.pair.peer(number).establish(capabilities=CAPABILITIES) for number in (1, 2))
+        say = a.announce if self.family == 4 else a.announce6
+        better.send(say([self.prefix, SOLE[self.family][0]], (PEER_ASN,), self.first))
+        other.send(say([self.prefix], (PEER_ASN, 65010), self.second))
+        for peer in (better, other):
+            peer.send_end_of_rib()
 
     def answer(self, hop, on=True):
         """Whether somebody has the address of a next hop."""
@@ -99,6 +108,24 @@ def test_what_goes_by_a_gateway_that_answers_no_more_takes_another_path_and_retu
         wait_until(lambda: world.gateway() == first, PATIENCE, lambda: (world.entry(first), world.paths()))
     assert not world.conditions()
     assert all(pair.speaker.neighbor(name)["flaps"] == 0 for name in ("p1", "p2"))
+
+
+def test_a_restart_does_not_send_anything_to_a_gateway_that_was_silent_before(pair, family):
+    world = World(pair, family)
+    with world.traffic():
+        world.answer(world.first, on=False)
+        wait_until(lambda: world.gateway() == world.second, PATIENCE, world.paths)
+    assert pair.speaker.terminate() == 0
+    wait_until(lambda: world.entry(world.first) == ["FAILED"], PATIENCE, lambda: world.entry(world.first))
+    pair.speaker.start()
+    world.announce()
+    wait_until(lambda: "selecting learned routes" in pair.speaker.process.log(), 10, pair.speaker.process.log)
+    wait_until(lambda: world.paths()[world.first].get("silent") and world.conditions(), 5, world.paths)
+    wait_until(lambda: pair.speaker.get("/v1/status")["fib"]["installed"] == 2, 5)
+    assert world.gateway() == world.second
+    assert "used last" in pair.speaker.process.log() and "before the restart" in pair.speaker.process.log()
+    world.answer(world.first)
+    wait_until(lambda: world.gateway() == world.first and not world.conditions(), PATIENCE, world.paths)
 
 
 def test_an_entry_that_is_removed_by_hand_moves_nothing(pair, family):

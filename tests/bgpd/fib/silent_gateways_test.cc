@@ -127,6 +127,22 @@ TEST_F(SilentGatewaysTest, WhileItProvesItselfItIsAskedOnAndAFailureBeginsAnew) 
   EXPECT_THAT(wait(Seconds{1}).found, ElementsAre(kGateway)) << "a third failure: four seconds";
 }
 
+TEST_F(SilentGatewaysTest, WhoHadFailedBeforeAnybodyListenedIsSilentAndAskedForAtOnce) {
+  gateways.found_failed(kGateway, now);
+  EXPECT_TRUE(gateways.is_silent(kGateway));
+  const auto orders = due();
+  EXPECT_THAT(orders.probe, ElementsAre(kGateway));
+  EXPECT_THAT(orders.lost, IsEmpty()) << "no route goes there that would have to be moved";
+  hear(Entry::Answered);
+  EXPECT_THAT(due().found, ElementsAre(kGateway)) << "at once: it is a first failure";
+}
+
+TEST_F(SilentGatewaysTest, WhatEventsSayCountsMoreThanWhatFailedBefore) {
+  EXPECT_EQ(fail_and_answer(), 0);
+  gateways.found_failed(kGateway, now);
+  EXPECT_FALSE(gateways.is_silent(kGateway));
+}
+
 TEST_F(SilentGatewaysTest, WhoIsNotInUseAnyMoreIsForgotten) {
   hear(Entry::Failed);
   (void)wait(SilentGateways::kConfirm);
