@@ -15,11 +15,13 @@
 #include "bgpd/fib/fib_writer.h"
 #include "bgpd/fib/forward_drop.h"
 #include "bgpd/fib/loss_thread.h"
+#include "bgpd/fib/promptness.h"
 #include "common/fd.h"
 
 namespace slash32::bgp {
 namespace {
 
+constexpr std::size_t kAFew = 16;            // deltas that who orders them may write himself
 constexpr std::size_t kProblemsKept = 1000;  // nobody reads the log: more says no more
 
 /// What was ordered since the worker looked last. Nothing is lost by waiting here: the last state of a prefix wins.
@@ -68,8 +70,10 @@ void append(std::vector<T>& to, std::vector<T>& from) {
 }  // namespace
 
 struct FibSync::Impl {
+  std::mutex pen;  // who writes has it: over `writer` and `forward_drop`, taken before `mutex`
   std::unique_ptr<FibWriter> writer;
-  std::optional<ForwardDrop> forward_drop;  // the worker's
+  std::optional<ForwardDrop> forward_drop;
+  Promptness promptness;  // of who orders
   UniqueFd orders_bell;
   UniqueFd report_bell;
   mutable std::mutex mutex;  // over what follows
@@ -106,8 +110,33 @@ struct FibSync::Impl {
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
 
+  /// Writes a few routes at once, where nothing waits to be written and the kernel is prompt: to wake the worker takes
+  /// longer than the write. False: they are the worker's.
+  bool write_now(std::vector<FibDelta>& deltas) {
+    const auto began = std::chrono::steady_clock::now();
+    if (deltas.size() > kAFew || !promptness.is_given(began)) return false;
+    const std::unique_lock hand(pen, std::try_to_lock);
+    if (!hand) return false;
+    writer->read_events();  // a stranger may have come into a place
+    if (!is_at_rest()) return false;
+    writer->want(deltas);
+    const bool more = writer->write_some();
+    publish(false, more);
+    promptness.note(began, std::chrono::steady_clock::now());
+    if (more || writer->deadline()) ring(orders_bell);
+    return true;
+  }
+
+  /// Nothing is due, and nothing will be by itself. For who has the pen.
+  bool is_at_rest() const {
+    if (writer->deadline() || (losses && !losses->is_idle())) return false;
+    const std::lock_guard lock(mutex);
+    return !working && !orders.any();
+  }
+
   void run() {
     for (;;) {
+      std::unique_lock hand(pen);
       hush(orders_bell);
       Orders mine;
       {
@@ -123,7 +152,9 @@ struct FibSync::Impl {
       const bool more = writer->write_some();
       forward_drop->on_time(std::chrono::steady_clock::now());
       publish(mine.remove_all, more);
-      if (!more) wait();
+      const int patience = more ? 0 : milliseconds_to_wait();
+      hand.unlock();
+      if (!more) wait(patience);
     }
   }
 
@@ -173,16 +204,18 @@ struct FibSync::Impl {
     removed.notify_all();
   }
 
-  void wait() {
-    std::array<pollfd, 2> fds{pollfd{.fd = orders_bell.get(), .events = POLLIN, .revents = 0},
-                              pollfd{.fd = writer->event_fd(), .events = POLLIN, .revents = 0}};
-    int patience = -1;
+  /// Until the first deadline; -1: there is none.
+  int milliseconds_to_wait() const {
     auto at = writer->deadline();
     if (const auto due = forward_drop->deadline(); due && (!at || *due < *at)) at = due;
-    if (at) {
-      const auto left = std::chrono::ceil<std::chrono::milliseconds>(*at - std::chrono::steady_clock::now());
-      patience = static_cast<int>(std::max<std::chrono::milliseconds::rep>(left.count(), 0));
-    }
+    if (!at) return -1;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*at - std::chrono::steady_clock::now());
+    return static_cast<int>(std::max<std::chrono::milliseconds::rep>(left.count(), 0));
+  }
+
+  void wait(int patience) const {
+    std::array<pollfd, 2> fds{pollfd{.fd = orders_bell.get(), .events = POLLIN, .revents = 0},
+                              pollfd{.fd = writer->event_fd(), .events = POLLIN, .revents = 0}};
     (void)::poll(fds.data(), fds.size(), patience);  // whatever woke us, run() looks at everything
   }
 };
@@ -212,7 +245,7 @@ void FibSync::reconfigure(FibSettings settings) {
 std::uint64_t FibSync::found_at_start(AddressFamily family) const { return impl_->writer->found_at_start(family); }
 
 void FibSync::apply(std::vector<FibDelta> deltas) {
-  if (deltas.empty()) return;
+  if (deltas.empty() || impl_->write_now(deltas)) return;
   impl_->order([&](Orders& o) { o.deltas.push_back(std::move(deltas)); });
 }
 

@@ -1,6 +1,7 @@
 // Puts learned routes (protocol 134) and aggregates' blackholes (protocol 133) into the kernel: desired state in,
-// batched netlink out, from worker threads of its own, so that keepalives never wait for the kernel. Of a prefix that
-// was not yet written the last state wins. Ownership: the first install of a route is exclusive; only what we know is
+// batched netlink out, from worker threads of its own, so that keepalives do not wait for the kernel; a few routes at
+// rest are written by who orders them, as long as the kernel is prompt (promptness.h). Of a prefix that was not yet
+// written the last state wins. Ownership: the first install of a route is exclusive; only what we know is
 // ours is replaced or deleted; every delete carries table, protocol, metric and type; a foreign route in the same place
 // is a conflict, shown and retried, neither merged nor overwritten. The same worker keeps forward_drop.h's table.
 #pragma once
@@ -66,6 +67,7 @@ class FibSync {
   void reconfigure(FibSettings settings);
   /// How many of our learned routes an earlier life left, per family, for the F bits (RFC 4724).
   std::uint64_t found_at_start(AddressFamily family) const;
+  /// A few are in the kernel when it returns, where nothing else waits to be written; see above.
   void apply(std::vector<FibDelta> deltas);
   /// The desired set of aggregates; each is reported ready once its blackhole stands. What is gone is removed. Where
   /// another program has a route to the very prefix, of whatever metric, nothing is installed (a blackhole would beat

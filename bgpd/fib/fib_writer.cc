@@ -26,19 +26,17 @@ std::uint64_t some_seed() {
   return seed;
 }
 
-netlink::MonitorOptions what_concerns_us(const std::vector<std::uint32_t>& own_ports, bool objects) {
-  using netlink::RouteRule;
+std::vector<netlink::RouteRule> what_concerns_us(const std::vector<std::uint32_t>& own_ports) {
   const auto ours = {RouteProtocol::Slash32Bgp, RouteProtocol::Slash32Aggregate};
-  netlink::MonitorOptions options{.addresses = true, .routes = true, .objects = objects, .other_routes = false};
-  for (const auto port : own_ports) options.route_rules.push_back({.pass = false, .requested_by = port});
+  std::vector<netlink::RouteRule> rules;
+  for (const auto port : own_ports) rules.push_back({.pass = false, .requested_by = port});
   for (const auto protocol : ours) {
     // The kernel's own removals, a million at a time when a link goes down: heal() is told of the link.
-    options.route_rules.push_back({.pass = false, .protocol = protocol, .requested_by = 0});
-    options.route_rules.push_back({.protocol = protocol});
+    rules.push_back({.pass = false, .protocol = protocol, .requested_by = 0});
+    rules.push_back({.protocol = protocol});
   }
-  options.route_rules.push_back({.gone = true});       // a conflict may have ended
-  options.route_rules.push_back({.displaces = true});  // a conflict may have begun
-  return options;
+  rules.push_back({.displaces = true});  // a conflict may have begun
+  return rules;
 }
 
 netlink::RouteWrite removal_of(const netlink::Route& route) {
@@ -58,6 +56,7 @@ netlink::RouteWrite removal_of(const netlink::Route& route) {
 FibWriter::FibWriter(FibSettings settings, Kernel kernel)
     : settings_(settings),
       bulk_(std::move(kernel.bulk)),
+      rules_(std::move(kernel.rules)),
       monitor_(std::move(kernel.monitor)),
       learned_{FibTable(sets_, some_seed()), RouteProtocol::Slash32Bgp, RouteType::Unicast},
       aggregates_{FibTable(sets_), RouteProtocol::Slash32Aggregate, RouteType::Blackhole},
@@ -71,8 +70,14 @@ Result<std::unique_ptr<FibWriter>> FibWriter::open(FibSettings settings) {
   std::optional<netlink::Bulk> urgent;
   std::vector<std::uint32_t> ports{bulk.port()};  // the kernel tells of every route under a group that is replaced
   if (settings.next_hop_objects) ports.push_back(urgent.emplace(TRY(netlink::Bulk::open())).port());
-  auto monitor = TRY(netlink::Monitor::open(what_concerns_us(ports, settings.next_hop_objects)));
-  std::unique_ptr<FibWriter> writer(new FibWriter(settings, {std::move(bulk), std::move(urgent), std::move(monitor)}));
+  auto rules = what_concerns_us(ports);
+  auto monitor = TRY(netlink::Monitor::open({.addresses = true,
+                                             .routes = true,
+                                             .objects = settings.next_hop_objects,
+                                             .route_rules = rules,
+                                             .other_routes = false}));
+  std::unique_ptr<FibWriter> writer(
+      new FibWriter(settings, {std::move(bulk), std::move(urgent), std::move(rules), std::move(monitor)}));
   TRY(writer->load());
   return writer;
 }
@@ -209,6 +214,12 @@ netlink::Route FibWriter::as_route(const Kind& kind, const Prefix& prefix, SetId
 }
 
 bool FibWriter::write_some() {
+  const bool more = write_batch();
+  hear_removals();
+  return more;
+}
+
+bool FibWriter::write_batch() {
   forget_vanished();
   if (look_at_objects_) look_at_objects();
   // Aggregates first: their announcement waits for them.

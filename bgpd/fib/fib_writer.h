@@ -38,7 +38,7 @@ class FibWriter {
   void revive(std::uint64_t last_loss);
   void remove_all();
 
-  /// Writes one batch. False: nothing is left to write.
+  /// Writes one batch, and does what is due. False: nothing is left to write.
   bool write_some();
   /// Takes the kernel's events; what they ask for is done by write_some() or on_time().
   void read_events();
@@ -71,6 +71,7 @@ class FibWriter {
   struct Kernel {
     netlink::Bulk bulk;
     std::optional<netlink::Bulk> urgent;  // for next-hop objects; nothing: they are not wanted
+    std::vector<netlink::RouteRule> rules;
     netlink::Monitor monitor;
   };
   FibWriter(FibSettings settings, Kernel kernel);
@@ -88,6 +89,7 @@ class FibWriter {
   netlink::RouteWrite encode(const Kind& kind, const FibOp& op) const;
   bool moves(const Kind& kind, const FibOp& op) const;
   netlink::Route as_route(const Kind& kind, const Prefix& prefix, SetId set) const;
+  bool write_batch();
   bool write_kind(Kind& kind);
   void settle_batch(Kind& kind, std::span<const FibOp> ops, const std::vector<netlink::RouteRefusal>& refusals);
   void tell_failures(Kind& kind);
@@ -114,6 +116,7 @@ class FibWriter {
   void take_claims(Claims& claims);
   void drop_claims(Claims& claims, const Claims& kept);
 
+  void hear_removals();
   void inspect_conflicts();
   void inspect(Kind& kind, AddressFamily family, std::set<Prefix> prefixes);
   void on_event(const netlink::Event& event);
@@ -124,7 +127,9 @@ class FibWriter {
   mutable std::mutex mutex_;  // over the tables, for installed()
   FibSettings settings_;
   netlink::Bulk bulk_;
+  std::vector<netlink::RouteRule> rules_;  // what monitor_ hears all the time
   netlink::Monitor monitor_;
+  bool hears_removals_ = false;
   NextHopSets sets_;
   Kind learned_;
   Kind aggregates_;

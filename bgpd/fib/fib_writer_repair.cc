@@ -191,6 +191,18 @@ void FibWriter::drop(std::vector<FibSeen>& seen) {
 
 // ---------------------------------------------------------------- conflicts
 
+/// Of others' routes that go only who is in conflict wants to hear: on a node each pod that ends is one. What went
+/// before this is found by the next retry, or look at the places.
+void FibWriter::hear_removals() {
+  const bool wanted = learned_.table.counts().conflicts + aggregates_.table.counts().conflicts + occupied_.size() > 0;
+  if (wanted == hears_removals_) return;
+  auto rules = rules_;
+  if (wanted) rules.push_back({.gone = true});
+  if (const auto done = monitor_.set_route_rules(rules, false); !done) return problem(done.error().message);
+  hears_removals_ = wanted;
+  if (wanted && !occupied_.empty()) look_at_places();
+}
+
 void FibWriter::inspect_conflicts() {
   inspect_at_.reset();
   last_inspect_ = now();

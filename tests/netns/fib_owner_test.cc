@@ -9,6 +9,13 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using FibOwner = FibWorld;
 
+/// How often the process's other threads were woken so far.
+long wakes_of_others() {
+  return std::stol(sh("cat /proc/" + std::to_string(::getpid()) +
+                      "/task/*/status | awk '/^Pid:/ { pid = $2 } /^voluntary/ && pid != " +
+                      std::to_string(::syscall(SYS_gettid)) + " { sum += $2 } END { print sum }'"));
+}
+
 TEST_F(FibOwner, AStrangersRouteStaysAndOursComesWhenItGoes) {
   sh("ip route add 10.1.0.0/24 via 192.0.2.1 proto static metric 512");
   sh("ip -6 route add fd00:1::/64 via 2001:db8:2::1 proto static metric 512");
@@ -28,6 +35,27 @@ TEST_F(FibOwner, AStrangersRouteStaysAndOursComesWhenItGoes) {
   sh("ip route del 10.1.0.0/24; ip -6 route del fd00:1::/64");
   ASSERT_TRUE(settled(fib, 2));
   EXPECT_EQ(fib.status().conflicts, 0U);
+}
+
+TEST_F(FibOwner, StrangersRoutesThatComeAndGoWakeNobodyWhereNothingIsInConflict) {
+  auto fib = open();
+  fib.apply({{prefix("10.1.0.0/24"), {hop4(1)}}});
+  ASSERT_TRUE(settled(fib, 1));
+  const auto strangers = [] {
+    for (int i = 0; i < 10; ++i)
+      sh("ip route add 10.7.0.0/24 via 192.0.2.1 proto static; ip route del 10.7.0.0/24 via 192.0.2.1 proto static");
+  };
+  const long before = wakes_of_others();
+  strangers();
+  EXPECT_LT(wakes_of_others(), before + 5);
+  sh("ip route add 10.2.0.0/24 via 192.0.2.1 proto static metric 512");
+  fib.apply({{prefix("10.2.0.0/24"), {hop4(1)}}});
+  ASSERT_TRUE(eventually([&] { return fib.status().conflicts == 1 && !fib.status().busy; }));
+  const long in_conflict = wakes_of_others();
+  strangers();
+  EXPECT_GE(wakes_of_others(), in_conflict + 10) << "one of them may have been in the way";
+  sh("ip route del 10.2.0.0/24 via 192.0.2.1 proto static metric 512");
+  ASSERT_TRUE(settled(fib, 2));
 }
 
 TEST_F(FibOwner, AWithdrawnRouteLeavesTheStrangersInItsPlace) {

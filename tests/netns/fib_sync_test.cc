@@ -126,6 +126,35 @@ TEST_F(FibSyncTest, RoutesSurviveTheProcessThatWroteThem) {
   EXPECT_EQ(fib.status().stale, 2U);
 }
 
+TEST_F(FibSyncTest, AFewRoutesAtRestStandWhenTheOrderReturns) {
+  auto fib = open();
+  int tried = 0;  // who just woke may have the pen still, and a machine may be slow once
+  EXPECT_TRUE(eventually([&] {
+    const std::string net = "10.1." + std::to_string(tried++ % 250) + ".0/24";
+    fib.apply({{prefix(net), {hop4(1)}}});
+    return routes(net).contains("proto 134");
+  }));
+  const std::string net = "10.2.0.0/24";
+  fib.apply({{prefix(net), {hop4(1)}}});
+  ASSERT_TRUE(settled(fib, static_cast<std::uint64_t>(tried) + 1));
+  EXPECT_TRUE(eventually([&] {
+    fib.apply({{prefix(net), {}}});
+    const bool gone = routes(net).empty();
+    if (!gone) fib.apply({{prefix(net), {hop4(1)}}});
+    return gone;
+  }));
+}
+
+TEST_F(FibSyncTest, AFewThatTheKernelRefusesAreTheWorkersToTryAgain) {
+  auto fib = open();
+  sh("ip link set up1 down");
+  fib.apply({{prefix("10.1.0.0/24"), {hop4(1)}}, {prefix("10.2.0.0/24"), {hop4(2)}}});
+  (void)reported(fib, [](const FibReport& r) { return r.problems.size() == 1; });
+  EXPECT_TRUE(eventually([&] { return fib.status().installed == 1; }));
+  sh("ip link set up1 up");  // and nobody says so
+  EXPECT_TRUE(settled(fib, 2));
+}
+
 TEST_F(FibSyncTest, BeyondTheLimitNothingMoreIsInstalled) {
   auto fib = open({.max_routes = 2});
   std::vector<FibDelta> deltas;
