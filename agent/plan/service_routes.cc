@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <string_view>
+#include <unordered_map>
 
 #include "agent/plan/ranges.h"
 #include "config/special_address.h"
@@ -19,6 +22,40 @@ constexpr const char* kExcludeLabel = "node.kubernetes.io/exclude-from-external-
 struct Endpoints {
   std::uint32_t ready = 0;
   std::uint32_t ready_here = 0;
+};
+
+/// Endpoints of one family by the Service they are of. Its name is the world's own: a plan looks through every slice of
+/// the cluster, and copies none.
+class EndpointCounts {
+ public:
+  explicit EndpointCounts(const World& world) {
+    counts_.reserve(world.services.size());
+    for (const auto& [key, slice] : world.endpoint_slices) {
+      if (slice.fqdn || slice.service.name.empty()) continue;
+      auto& count = counts_[{slice.service.space, slice.service.name, slice.family}];
+      count.ready += slice.ready;
+      count.ready_here += slice.ready_here;
+    }
+  }
+
+  Endpoints of(const model::ObjectKey& service, AddressFamily family) const {
+    const auto at = counts_.find({service.space, service.name, family});
+    return at == counts_.end() ? Endpoints{} : at->second;
+  }
+
+ private:
+  struct Of {
+    std::string_view space, name;
+    AddressFamily family;
+    bool operator==(const Of&) const = default;
+  };
+  struct Hash {
+    std::size_t operator()(const Of& of) const {
+      const std::hash<std::string_view> hash;
+      return hash(of.name) * 31 + hash(of.space) + static_cast<std::size_t>(of.family);
+    }
+  };
+  std::unordered_map<Of, Endpoints, Hash> counts_;
 };
 
 /// One of the three kinds of a Service's addresses: where they stand, what switches them on, which policy governs them.
@@ -42,14 +79,8 @@ class Planner {
       : conf_(conf),
         advertisements_(advertisements),
         excluded_(node.meta.labels.contains(kExcludeLabel) || node.network_unavailable),
-        allowed_{conf.services.cluster_ranges, conf.services.external_ranges, load_balancer_ranges(world, conf)} {
-    for (const auto& [key, slice] : world.endpoint_slices) {
-      if (slice.fqdn || slice.service.name.empty()) continue;
-      auto& count = endpoints_[{slice.service, slice.family}];
-      count.ready += slice.ready;
-      count.ready_here += slice.ready_here;
-    }
-  }
+        allowed_{conf.services.cluster_ranges, conf.services.external_ranges, load_balancer_ranges(world, conf)},
+        endpoints_(world) {}
 
   void add(const Service& service) {
     if (service.type == model::ServiceType::ExternalName || service.headless) return;
@@ -101,15 +132,14 @@ class Planner {
 
   /// Of the address's family, since kube-proxy sends to no other.
   bool has_endpoints(const Service& service, AddressFamily family, bool local) const {
-    const auto at = endpoints_.find({service.meta.key, family});
-    const auto count = at == endpoints_.end() ? Endpoints{} : at->second;
+    const auto count = endpoints_.of(service.meta.key, family);
     if (local) return count.ready_here > 0;
     return count.ready > 0 || !conf_.services.withdraw_without_endpoints;
   }
 
   bool has_endpoints_elsewhere(const Service& service, AddressFamily family) const {
-    const auto at = endpoints_.find({service.meta.key, family});
-    return at != endpoints_.end() && at->second.ready > at->second.ready_here;
+    const auto count = endpoints_.of(service.meta.key, family);
+    return count.ready > count.ready_here;
   }
 
   /// The aggregate, where that is asked for and lies within what may be announced; the address itself otherwise. With
@@ -125,7 +155,7 @@ class Planner {
   const std::vector<Advertisement>& advertisements_;
   bool excluded_;
   std::array<std::vector<Prefix>, 3> allowed_;  // by kind
-  std::map<std::pair<model::ObjectKey, AddressFamily>, Endpoints> endpoints_;
+  EndpointCounts endpoints_;
   ServicePlan plan_;
 };
 
