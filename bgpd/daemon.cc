@@ -235,7 +235,7 @@ void Daemon::turn() {
 
 void Daemon::feed_fib() {
   auto deltas = rib_->take_fib_deltas();
-  if (deltas.empty() || !conf_.kernel.install) return;  // switch_fib() tells it all when that changes
+  if (deltas.empty()) return;
   if (note_learned(deltas)) note_state();
   fib_.apply(std::move(deltas));
 }
@@ -250,21 +250,6 @@ bool Daemon::note_learned(const std::vector<FibDelta>& deltas) {
     news = true;
   }
   return news;
-}
-
-/// `kernel.install` changed: the whole table goes to the kernel's worker, or nothing of it stays there.
-void Daemon::switch_fib() {
-  auto late = rib_->take_fib_deltas();
-  auto all = rib_->fib();
-  if (conf_.kernel.install) {
-    if (note_learned(all)) note_state();
-  } else {
-    fib_.apply(std::move(late));
-    for (auto& delta : all) delta = {.prefix = delta.prefix, .next_hops = {}};
-    life_.learned.clear();  // there are none to find in the kernel in the next life
-    note_state();
-  }
-  fib_.apply(std::move(all));
 }
 
 void Daemon::check_clocks(bool rib_is_idle) {

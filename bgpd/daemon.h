@@ -79,7 +79,6 @@ class Daemon {
   void turn();
   void check_clocks(bool rib_is_idle);
   void feed_fib();
-  void switch_fib();
   bool note_learned(const std::vector<FibDelta>& deltas);
 
   // ------------------------------------------------------------ kernel (daemon_kernel.cc)

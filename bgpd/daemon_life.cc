@@ -145,14 +145,18 @@ void Daemon::take_conf(config::BgpdConf conf) {
   log::set_level(std::string_view(conf_.log_level));
   if (conf_.router_id) router_id_ = *conf_.router_id;
   if (conf_.kernel != old.kernel) fib_.reconfigure(fib_settings(conf_.kernel));
-  if (conf_.kernel.install != old.kernel.install) switch_fib();
+  if (!conf_.kernel.install && old.kernel.install) {
+    life_.learned.clear();  // there are none to find in the kernel in the next life
+    note_state();
+  }
   if (conf_.state_file != old.state_file) {
     note_state();
     if (state_trouble_.empty()) remove_state_file(old.state_file);
   }
   if (conf_.policies != old.policies || conf_.local_as != old.local_as || conf_.cluster_id != old.cluster_id ||
-      conf_.kernel.multipath != old.kernel.multipath || conf_.kernel.multipath_relax != old.kernel.multipath_relax ||
-      conf_.router_id != old.router_id || conf_.drain != old.drain)
+      conf_.kernel.install != old.kernel.install || conf_.kernel.multipath != old.kernel.multipath ||
+      conf_.kernel.multipath_relax != old.kernel.multipath_relax || conf_.router_id != old.router_id ||
+      conf_.drain != old.drain)
     rib_->reconfigure(rib_settings(conf_, router_id_, draining()));
   if (conf_.guard != old.guard) set_guarded();
   if (conf_.originate != old.originate || conf_.drain != old.drain) set_aggregates();
@@ -213,7 +217,7 @@ void Daemon::end() {
     neighbors_->close_for_restart();
     life_.learned.clear();  // as it is now, so that F is true next time
     for (const auto& delta : rib_->fib())
-      if (std::ranges::find(life_.learned, delta.prefix.family()) == life_.learned.end() && conf_.kernel.install)
+      if (std::ranges::find(life_.learned, delta.prefix.family()) == life_.learned.end())
         life_.learned.push_back(delta.prefix.family());
     note_state();
   }

@@ -145,6 +145,7 @@ RibSettings rib_settings(const config::BgpdConf& conf, RouterId id, bool drainin
   return {.local_as = conf.local_as,
           .router_id = id,
           .cluster_id = conf.cluster_id.value_or(id),  // RFC 4456 section 7
+          .install = conf.kernel.install,
           .multipath = conf.kernel.multipath,
           .multipath_relax = conf.kernel.multipath_relax,
           .backups = conf.kernel.next_hop_objects,

@@ -99,6 +99,7 @@ struct RibSettings {
   Asn local_as;
   RouterId router_id;
   RouterId cluster_id;
+  bool install = true;  // off: the desired kernel table is empty
   std::uint16_t multipath = 16;
   bool multipath_relax = true;  // ECMP over AS_PATHs of one length, whatever is in them
   bool backups = false;         // a route with one next hop tells the kernel which one takes over

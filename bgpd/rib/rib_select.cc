@@ -74,7 +74,7 @@ void Rib::Impl::evaluate(std::size_t family, PrefixId id) {
   if (best ? !paths[*best].noted : node.had_best) note_best(family, id);
   node.had_best = best.has_value();
   for (std::size_t i = 0; i < paths.size(); ++i) paths[i].best = paths[i].noted = best == i;
-  set_fib(family, id, best ? kernel_group(node, *best) : 0);
+  set_fib(family, id, best && settings.install ? kernel_group(node, *best) : 0);
   for (const auto& group : groups)
     if (group->out.is_built(family, id)) export_to(*group, family, id);
   tables[family].forget_if_unused(id);

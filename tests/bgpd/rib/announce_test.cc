@@ -30,6 +30,30 @@ TEST(Rib, TellsALearnedRouteToOthersAndToTheKernel) {
   EXPECT_EQ(w.rib.prefixes(), 0U);
 }
 
+TEST(Rib, WantsNothingOfTheKernelWhereNothingIsToBeInstalledAndAllOnceItIs) {
+  World w;
+  w.up(1, ebgp(1));
+  w.up(2, ebgp(2));
+  const auto install = [&](bool on) {
+    auto settings = World::settings();
+    settings.install = on;
+    w.rib.reconfigure(settings);
+    w.settle();
+  };
+  install(false);
+  w.say(1, announce({"10.1.0.0/16"}, route({65001})));
+  w.settle();
+  EXPECT_TRUE(w.kernel.empty());
+  EXPECT_TRUE(w.rib.fib().empty());
+  EXPECT_TRUE(w.heard[2].knows("10.1.0.0/16"));
+  install(true);
+  EXPECT_EQ(w.gateways("10.1.0.0/16"), std::vector{ip("192.0.2.1")});
+  w.say(1, announce({"10.2.0.0/16"}, route({65001})));
+  install(false);
+  EXPECT_TRUE(w.kernel.empty());
+  EXPECT_EQ(w.heard[2].table.size(), 2U);
+}
+
 TEST(Rib, CountsWhatWasReceivedAcceptedAndAdvertised) {
   World w;
   w.up(1, ebgp(1));
