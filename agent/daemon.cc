@@ -204,7 +204,7 @@ void Daemon::plan() {
   watches_.follow(needs, needs_all_nodes(store_.world()) ? Watches::Nodes::All : aside);
   leader_.follow();
   track_ranges();
-  auto desired = plan::make_plan(store_.world(), plan_options_);
+  auto desired = planner_.make(store_.world(), plan_options_, store_.service_news());
   if (desired_ && *desired_ == desired) return;
   if (!desired_ || desired_->waiting != desired.waiting)
     for (const auto& what : desired.waiting) log::info("waiting", {{"for", what}});

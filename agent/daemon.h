@@ -19,6 +19,7 @@
 #include "agent/node_facts.h"
 #include "agent/options.h"
 #include "agent/pace.h"
+#include "agent/plan/kept_plan.h"
 #include "agent/plan/plan.h"
 #include "agent/plan/status.h"
 #include "agent/range_keeper.h"
@@ -114,6 +115,7 @@ class Daemon {
   RangeKeeper ranges_;
   bool ranges_known_ = false;  // what an earlier life kept of them has been read
   std::uint64_t ticks_ = 0;
+  plan::KeptPlan planner_;
   std::optional<plan::Desired> desired_;
   Done done_;
   ReloadOrder reload_;

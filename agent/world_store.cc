@@ -85,10 +85,11 @@ bool WorldStore::put(Kind kind, const std::string& key, const nlohmann::json& ob
       break;
     case Kind::Service:
       changed = keep(world_.services, key, model::read_service(object), error);
+      if (changed) news_.service(split(key));
       changed = note_addresses(key, object, !error) || changed;
       break;
     case Kind::EndpointSlice:
-      changed = keep(world_.endpoint_slices, key, model::read_endpoint_slice(object, node_), error);
+      changed = put_slice(key, model::read_endpoint_slice(object, node_), error);
       break;
     case Kind::Secret:
       changed = keep(world_.secrets, key, model::read_secret(object), error);
@@ -113,6 +114,17 @@ bool WorldStore::put(Kind kind, const std::string& key, const nlohmann::json& ob
   return changed || said;
 }
 
+/// What it counted before is taken back.
+bool WorldStore::put_slice(const std::string& key, Result<model::EndpointSlice> slice, std::optional<Error>& error) {
+  auto& slices = world_.endpoint_slices;
+  const auto at = split(key);
+  const auto found = slices.find(at);
+  const auto before = found == slices.end() ? std::nullopt : std::optional(found->second);
+  if (!keep(slices, key, std::move(slice), error)) return false;
+  news_.slice(before ? &*before : nullptr, &slices.at(at));
+  return true;
+}
+
 /// An address that a Service has is taken, whatever else is wrong with it.
 bool WorldStore::note_addresses(const std::string& key, const nlohmann::json& object, bool readable) {
   auto& unread = world_.unread_services;
@@ -129,7 +141,16 @@ bool WorldStore::put_answer(const std::string& key, const std::string& version, 
   return true;
 }
 
+/// To be called while it is still there.
+void WorldStore::tell_removal(Kind kind, const model::ObjectKey& key) {
+  if (kind == Kind::Service) news_.service(key);
+  if (kind != Kind::EndpointSlice) return;
+  const auto found = world_.endpoint_slices.find(key);
+  if (found != world_.endpoint_slices.end()) news_.slice(&found->second, nullptr);
+}
+
 bool WorldStore::remove(Kind kind, const std::string& key) {
+  tell_removal(kind, split(key));
   bool said = clear_complaint(kind, key);
   if (kind == Kind::Service) said = world_.unread_services.erase(split(key)) > 0 || said;
   return with_map(world_, kind, [&](auto& map) { return map.erase(as_key(map, split(key))) > 0; }) || said;
@@ -137,7 +158,11 @@ bool WorldStore::remove(Kind kind, const std::string& key) {
 
 bool WorldStore::forget(Kind kind) {
   const bool listed = world_.listed.erase(kind) > 0;
-  if (kind == Kind::Service) world_.unread_services.clear();
+  if (kind == Kind::Service) {
+    world_.unread_services.clear();
+    news_.forget_services();
+  }
+  if (kind == Kind::EndpointSlice) news_.forget_slices();
   const bool said = std::erase_if(complaints_, [&](const auto& entry) { return entry.first.first == kind; }) > 0;
   if (said) tell_complaints();
   return with_map(world_, kind,

@@ -4,11 +4,14 @@
 
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "agent/model/meta.h"
+#include "agent/plan/service_news.h"
 #include "agent/plan/world.h"
+#include "common/result.h"
 
 namespace slash32::agent {
 
@@ -30,8 +33,12 @@ class WorldStore {
 
   plan::World& world() { return world_; }
   const plan::World& world() const { return world_; }
+  /// Of Services and EndpointSlices, for the next plan.
+  plan::ServiceNews& service_news() { return news_; }
 
  private:
+  bool put_slice(const std::string& key, Result<model::EndpointSlice> slice, std::optional<Error>& error);
+  void tell_removal(model::Kind kind, const model::ObjectKey& key);
   bool note_addresses(const std::string& key, const nlohmann::json& object, bool readable);
   bool complain(model::Kind kind, const std::string& key, const model::Problem& problem);
   bool clear_complaint(model::Kind kind, const std::string& key);
@@ -39,6 +46,7 @@ class WorldStore {
 
   std::string node_;
   plan::World world_;
+  plan::ServiceNews news_;
   std::map<std::pair<model::Kind, std::string>, model::Problem> complaints_;
 };
 

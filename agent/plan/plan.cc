@@ -4,8 +4,10 @@
 
 #include "agent/plan/advertise.h"
 #include "agent/plan/configuration.h"
+#include "agent/plan/kept_plan.h"
 #include "agent/plan/neighbors.h"
 #include "agent/plan/node_file.h"
+#include "agent/plan/originate.h"
 #include "agent/plan/policies.h"
 #include "agent/plan/ranges.h"
 #include "agent/plan/service_routes.h"
@@ -83,8 +85,8 @@ std::optional<Drain> why_drained(const BgpConfiguration& conf, const Node& node)
   return std::nullopt;
 }
 
-std::string bgpd_document(const World& world, const BgpConfiguration& conf, const Speaker& self, const Parts& parts,
-                          const PlanOptions& options) {
+ordered_json bgpd_document(const World& world, const BgpConfiguration& conf, const Speaker& self, const Parts& parts,
+                           const std::vector<Entry>& entries, const PlanOptions& options) {
   ordered_json out = ordered_json::object();
   add_identity(conf, self, out);
   if (parts.neighbors.reflects && conf.reflectors->cluster_id)
@@ -96,16 +98,18 @@ std::string bgpd_document(const World& world, const BgpConfiguration& conf, cons
   if (conf.metrics_address) out["metrics"] = {{"address", *conf.metrics_address}};
   add_kernel(conf, *self.node, out);
   add_guard(conf, parts.announced, out);
-  out["originate"] = originate_json(parts.announced);
+  out["originate"] = originate_json(parts.announced, entries);
   if (!parts.neighbors.groups.empty()) out["peerGroups"] = parts.neighbors.groups;
   out["neighbors"] = parts.neighbors.neighbors;
   out["policies"] = policies_json(parts.announced, parts.neighbors, world);
-  return out.dump(2) + "\n";
+  return out;
 }
 
 class Planner {
  public:
-  Planner(const World& world, const PlanOptions& options) : world_(world), options_(options) {}
+  /// `kept`: what is known from the plan before; nothing: it is made from nothing.
+  Planner(const World& world, const PlanOptions& options, KeptPlan* kept = nullptr, ServiceNews* news = nullptr)
+      : world_(world), options_(options), kept_(kept), news_(news) {}
 
   Desired make() {
     if (!has_all_lists(node_lists())) return take();
@@ -207,13 +211,15 @@ class Planner {
     if (!parts.neighbors.notice.empty()) problems_.push_back(parts.neighbors.notice);
     if (!parts.neighbors.broken.empty()) return "BGPConfiguration default: " + parts.neighbors.broken;
     parts.announced = announce(conf, node);
-    return finish(bgpd_document(world_, conf, self, parts, options_), parts);
+    return finish(conf, self, parts);
   }
 
   Announced announce(const BgpConfiguration& conf, const Node& node) {
     const auto advertisements = advertisements_on(world_, conf, node);
     for (const auto& problem : advertisements.problems) problems_.push_back(text_of(problem));
-    const auto services = plan_services(world_, conf, node, advertisements.list);
+    const auto made = kept_ != nullptr ? ServicePlan{} : plan_services(world_, conf, node, advertisements.list);
+    const auto& services =
+        kept_ != nullptr ? kept_->services(world_, {world_, conf, node, advertisements.list}, *news_) : made;
     out_.services.announced = static_cast<std::uint32_t>(services.routes.size());
     out_.services.withheld = services.withheld;
     auto refused = joined_text(services.refused);
@@ -238,9 +244,16 @@ class Planner {
                   joined_text(texts));
   }
 
-  std::string finish(std::string text, const Parts& parts) {
+  /// Of a document like the one before, only what is new in it is checked.
+  std::string finish(const BgpConfiguration& conf, const Speaker& self, const Parts& parts) {
+    auto entries = entries_of(parts.announced);
+    const auto news = kept_ != nullptr ? kept_->not_accepted(entries) : entries;
+    auto document = bgpd_document(world_, conf, self, parts, news, options_);
+    auto text = document.dump(2) + "\n";
     const auto check = config::check_bgpd_conf(text);
     if (!check.errors.empty()) return "bgpd.json would be refused: " + check.errors.front().message;
+    if (news.size() < entries.size()) text = document_text(std::move(document), entries);
+    if (kept_ != nullptr) kept_->accept(std::move(entries));
     out_.bgpd_json = std::move(text);
     out_.secret_files = parts.neighbors.secret_files;
     return {};
@@ -258,6 +271,8 @@ class Planner {
 
   const World& world_;
   const PlanOptions& options_;
+  KeptPlan* kept_;
+  ServiceNews* news_;
   std::vector<std::string> problems_;
   Desired out_;
 };
@@ -272,5 +287,9 @@ std::string joined_text(const std::vector<std::string>& sentences) {
 }
 
 Desired make_plan(const World& world, const PlanOptions& options) { return Planner(world, options).make(); }
+
+Desired KeptPlan::make(const World& world, const PlanOptions& options, ServiceNews& news) {
+  return Planner(world, options, this, &news).make();
+}
 
 }  // namespace slash32::agent::plan

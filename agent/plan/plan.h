@@ -81,7 +81,8 @@ struct Desired {
 /// Sentences with semicolons between them; of many, the first and how many more.
 std::string joined_text(const std::vector<std::string>& sentences);
 
-/// Never fails: what cannot be is left out and reported; what is left is complete in itself.
+/// Never fails: what cannot be is left out and reported; what is left is complete in itself. Of Services all are looked
+/// at, and of bgpd.json all is checked.
 Desired make_plan(const World& world, const PlanOptions& options);
 
 }  // namespace slash32::agent::plan

@@ -16,21 +16,6 @@ bool has_service_kind(const model::AdvertisedKinds& kinds) {
   return kinds.cluster_ips || kinds.external_ips || kinds.load_balancer_ips;
 }
 
-/// Of those that all peers are told by: what stands in originate.
-RouteAttributes common_attributes(const Announced& announced, const Indices& by) {
-  RouteAttributes out;
-  for (const auto i : by)
-    if (announced.advertisements[i].all_peers) out.add(announced.advertisements[i].attributes);
-  return out;
-}
-
-Indices of_kind(const Announced& announced, bool model::AdvertisedKinds::* kind) {
-  Indices out;
-  for (std::size_t i = 0; i < announced.advertisements.size(); ++i)
-    if (announced.advertisements[i].kinds.*kind) out.insert(i);
-  return out;
-}
-
 // ---------------------------------------------------------------- terms
 
 enum class Length : std::uint8_t { Exact, Longer, All };
@@ -266,22 +251,11 @@ Announced announced_by(const World& world, const model::BgpConfiguration& conf, 
   return out;
 }
 
-ordered_json originate_json(const Announced& announced) {
-  ordered_json prefixes = ordered_json::array();
-  const auto add = [&](const Prefix& prefix, bool blackhole, const RouteAttributes& attributes, bool withdraw) {
-    ordered_json one = {{"prefix", prefix.to_string()}, {"blackhole", blackhole}};
-    if (announced.drop_unused.contains(prefix)) one["dropForwarded"] = true;
-    if (!attributes.communities.empty()) one["communities"] = attributes.communities;
-    if (attributes.local_pref) one["localPref"] = *attributes.local_pref;
-    if (withdraw) one["onDrain"] = "withdraw";
-    prefixes.push_back(std::move(one));
-  };
-  const auto pods = common_attributes(announced, of_kind(announced, &model::AdvertisedKinds::pod_cidrs));
-  for (const auto& prefix : announced.pods) add(prefix, true, pods, false);
-  for (const auto& [prefix, by] : announced.services)
-    add(prefix, announced.blackhole_aggregates && !prefix.is_host(), common_attributes(announced, by),
-        !announced.drain_keeps_services && !announced.only_here.contains(prefix));
-  return {{"prefixes", std::move(prefixes)}, {"podRoutes", announced.pod_routes}};
+std::set<std::size_t> of_kind(const Announced& announced, bool model::AdvertisedKinds::* kind) {
+  Indices out;
+  for (std::size_t i = 0; i < announced.advertisements.size(); ++i)
+    if (announced.advertisements[i].kinds.*kind) out.insert(i);
+  return out;
 }
 
 ordered_json policies_json(const Announced& announced, const NeighborPlan& plan, const World& world) {

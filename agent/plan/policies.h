@@ -1,5 +1,5 @@
-// policies{} and originate of bgpd.json: what is announced, and who is told of it. What is told to all carries its
-// attributes in originate; only what is not told to all, or not to all alike, makes terms.
+// What is announced, and policies{} of bgpd.json: who is told of it. What is told to all carries its attributes in
+// originate (originate.h); only what is not told to all, or not to all alike, makes terms.
 #pragma once
 
 #include <map>
@@ -35,7 +35,8 @@ Announced announced_by(const World& world, const model::BgpConfiguration& conf, 
                        const Advertisements& advertisements,
                        const std::map<Prefix, std::set<std::size_t>>& service_routes);
 
-nlohmann::ordered_json originate_json(const Announced& announced);
+/// The advertisements that ask for this kind (indices).
+std::set<std::size_t> of_kind(const Announced& announced, bool model::AdvertisedKinds::* kind);
 
 /// Those that the neighbours of `plan` name.
 nlohmann::ordered_json policies_json(const Announced& announced, const NeighborPlan& plan, const World& world);

@@ -1,10 +1,7 @@
 #include "agent/plan/service_routes.h"
 
 #include <algorithm>
-#include <array>
-#include <functional>
-#include <string_view>
-#include <unordered_map>
+#include <utility>
 
 #include "agent/plan/ranges.h"
 #include "config/special_address.h"
@@ -13,50 +10,10 @@ namespace slash32::agent::plan {
 namespace {
 
 using model::AdvertisedKinds;
-using model::BgpConfiguration;
 using model::Service;
 using model::TrafficPolicy;
 
 constexpr const char* kExcludeLabel = "node.kubernetes.io/exclude-from-external-load-balancers";
-
-struct Endpoints {
-  std::uint32_t ready = 0;
-  std::uint32_t ready_here = 0;
-};
-
-/// Endpoints of one family by the Service they are of. Its name is the world's own: a plan looks through every slice of
-/// the cluster, and copies none.
-class EndpointCounts {
- public:
-  explicit EndpointCounts(const World& world) {
-    counts_.reserve(world.services.size());
-    for (const auto& [key, slice] : world.endpoint_slices) {
-      if (slice.fqdn || slice.service.name.empty()) continue;
-      auto& count = counts_[{slice.service.space, slice.service.name, slice.family}];
-      count.ready += slice.ready;
-      count.ready_here += slice.ready_here;
-    }
-  }
-
-  Endpoints of(const model::ObjectKey& service, AddressFamily family) const {
-    const auto at = counts_.find({service.space, service.name, family});
-    return at == counts_.end() ? Endpoints{} : at->second;
-  }
-
- private:
-  struct Of {
-    std::string_view space, name;
-    AddressFamily family;
-    bool operator==(const Of&) const = default;
-  };
-  struct Hash {
-    std::size_t operator()(const Of& of) const {
-      const std::hash<std::string_view> hash;
-      return hash(of.name) * 31 + hash(of.space) + static_cast<std::size_t>(of.family);
-    }
-  };
-  std::unordered_map<Of, Endpoints, Hash> counts_;
-};
 
 /// One of the three kinds of a Service's addresses: where they stand, what switches them on, which policy governs them.
 struct AddressKind {
@@ -72,100 +29,174 @@ constexpr std::array<AddressKind, 3> kKinds = {
      {"LoadBalancer address", &AdvertisedKinds::load_balancer_ips, &Service::ingress, &Service::external_policy,
       true}}};
 
-class Planner {
- public:
-  Planner(const World& world, const BgpConfiguration& conf, const model::Node& node,
-          const std::vector<Advertisement>& advertisements)
-      : conf_(conf),
-        advertisements_(advertisements),
-        excluded_(node.meta.labels.contains(kExcludeLabel) || node.network_unavailable),
-        allowed_{conf.services.cluster_ranges, conf.services.external_ranges, load_balancer_ranges(world, conf)},
-        endpoints_(world) {}
+}  // namespace
 
-  void add(const Service& service) {
-    if (service.type == model::ServiceType::ExternalName || service.headless) return;
+// ---------------------------------------------------------------- the rules
+
+ServiceRules::ServiceRules(const World& world, const model::BgpConfiguration& conf, const model::Node& node,
+                           const std::vector<Advertisement>& advertisements)
+    : excluded(node.meta.labels.contains(kExcludeLabel) || node.network_unavailable),
+      withdraw_without_endpoints(conf.services.withdraw_without_endpoints),
+      allowed{conf.services.cluster_ranges, conf.services.external_ranges, load_balancer_ranges(world, conf)} {
+  for (const auto& one : advertisements)
+    askers.push_back({.kinds = one.kinds,
+                      .services = one.services != nullptr ? std::optional(*one.services) : std::nullopt,
+                      .namespaces = one.namespaces != nullptr ? *one.namespaces : std::vector<std::string>{},
+                      .aggregation4 = one.aggregation4,
+                      .aggregation6 = one.aggregation6});
+}
+
+// ---------------------------------------------------------------- one Service
+
+/// Says what one Service adds.
+class ServiceRoutes::Judge {
+ public:
+  Judge(const ServiceRules& rules, const ServiceNews& news) : rules_(rules), news_(news) {}
+
+  /// The addresses that are refused are added to `refused`, in sentences.
+  Share share_of(const Service& service, std::vector<std::string>* refused = nullptr) const {
+    Share out;
+    if (service.type == model::ServiceType::ExternalName || service.headless) return out;
     for (std::size_t kind = 0; kind < kKinds.size(); ++kind) {
       const auto& addresses = service.*kKinds[kind].addresses;
       if (addresses.empty()) continue;
       const auto asked = asked_by(service, kKinds[kind]);
       if (asked.empty()) continue;
-      for (const auto& address : addresses) add_address(service, kind, address, asked);
+      for (const auto& address : addresses) add_address(service, kind, address, asked, out, refused);
     }
+    return out;
   }
-
-  ServicePlan take() { return std::move(plan_); }
 
  private:
   std::vector<std::size_t> asked_by(const Service& service, const AddressKind& kind) const {
     std::vector<std::size_t> out;
-    for (std::size_t i = 0; i < advertisements_.size(); ++i)
-      if (advertisements_[i].kinds.*kind.wanted && advertisements_[i].selects(service)) out.push_back(i);
+    for (std::size_t i = 0; i < rules_.askers.size(); ++i)
+      if (rules_.askers[i].kinds.*kind.wanted && selects(rules_.askers[i], service)) out.push_back(i);
     return out;
   }
 
+  static bool selects(const ServiceRules::Asker& asker, const Service& service) {
+    Advertisement view;
+    if (asker.services) view.services = &*asker.services;
+    view.namespaces = &asker.namespaces;
+    return view.selects(service);
+  }
+
   void add_address(const Service& service, std::size_t kind, const IpAddress& address,
-                   const std::vector<std::size_t>& asked) {
-    const bool local = service.*kKinds[kind].policy == TrafficPolicy::Local;
-    if (!is_allowed(service, kind, address) || (kKinds[kind].external && excluded_) ||
-        !has_endpoints(service, address.family(), local)) {
-      ++plan_.withheld;
+                   const std::vector<std::size_t>& asked, Share& out, std::vector<std::string>* refused) const {
+    if (!is_allowed(kind, address)) {
+      ++out.refused;
+      ++out.withheld;
+      if (refused != nullptr)
+        refused->push_back(std::string(kKinds[kind].name) + " " + address.to_string() + " of Service " +
+                           service.meta.key.to_string() + " is in no range that may be announced");
       return;
     }
-    const bool only_here = local && !has_endpoints_elsewhere(service, address.family());
-    for (const auto index : asked) {
-      const auto prefix = prefix_for(kind, address, local, advertisements_[index]);
-      plan_.routes[prefix].insert(index);
-      if (only_here) plan_.only_here.insert(prefix);
+    const bool local = service.*kKinds[kind].policy == TrafficPolicy::Local;
+    const auto count = news_.endpoints(service.meta.key, address.family());  // kube-proxy sends to no other family
+    if ((kKinds[kind].external && rules_.excluded) || !is_served(count, local)) {
+      ++out.withheld;
+      return;
     }
+    const bool only_here = local && count.ready <= count.ready_here;
+    for (const auto index : asked)
+      out.claims.push_back({prefix_for(kind, address, local, rules_.askers[index]), index, only_here});
   }
 
-  bool is_allowed(const Service& service, std::size_t kind, const IpAddress& address) {
+  bool is_allowed(std::size_t kind, const IpAddress& address) const {
     const auto host = Prefix::host(address);
-    const bool any = kind == 0 && allowed_[kind].empty();  // the API server assigns ClusterIPs, nobody else can
-    if (!config::special_around(host) && (any || within(host, allowed_[kind]))) return true;
-    ++plan_.refused_count;
-    if (plan_.refused.size() < kMaxRefused)
-      plan_.refused.push_back(std::string(kKinds[kind].name) + " " + address.to_string() + " of Service " +
-                              service.meta.key.to_string() + " is in no range that may be announced");
-    return false;
+    const auto& allowed = rules_.allowed[kind];
+    const bool any = kind == 0 && allowed.empty();  // the API server assigns ClusterIPs, nobody else can
+    return config::special_around(host) == nullptr && (any || within(host, allowed));
   }
 
-  /// Of the address's family, since kube-proxy sends to no other.
-  bool has_endpoints(const Service& service, AddressFamily family, bool local) const {
-    const auto count = endpoints_.of(service.meta.key, family);
+  bool is_served(const Endpoints& count, bool local) const {
     if (local) return count.ready_here > 0;
-    return count.ready > 0 || !conf_.services.withdraw_without_endpoints;
-  }
-
-  bool has_endpoints_elsewhere(const Service& service, AddressFamily family) const {
-    const auto count = endpoints_.of(service.meta.key, family);
-    return count.ready > count.ready_here;
+    return count.ready > 0 || !rules_.withdraw_without_endpoints;
   }
 
   /// The aggregate, where that is asked for and lies within what may be announced; the address itself otherwise. With
   /// policy Local it has to be the address itself, or nodes without endpoints would be sent its packets.
-  Prefix prefix_for(std::size_t kind, const IpAddress& address, bool local, const Advertisement& advertisement) const {
-    const auto length = address.is_v4() ? advertisement.aggregation4 : advertisement.aggregation6;
+  Prefix prefix_for(std::size_t kind, const IpAddress& address, bool local, const ServiceRules::Asker& asker) const {
+    const auto length = address.is_v4() ? asker.aggregation4 : asker.aggregation6;
     if (local || !length) return Prefix::host(address);
     const Prefix aggregate(address, *length);
-    return within(aggregate, allowed_[kind]) ? aggregate : Prefix::host(address);
+    return within(aggregate, rules_.allowed[kind]) ? aggregate : Prefix::host(address);
   }
 
-  const BgpConfiguration& conf_;
-  const std::vector<Advertisement>& advertisements_;
-  bool excluded_;
-  std::array<std::vector<Prefix>, 3> allowed_;  // by kind
-  EndpointCounts endpoints_;
-  ServicePlan plan_;
+  const ServiceRules& rules_;
+  const ServiceNews& news_;
 };
 
-}  // namespace
+// ---------------------------------------------------------------- all of them
 
-ServicePlan plan_services(const World& world, const BgpConfiguration& conf, const model::Node& node,
+const ServicePlan& ServiceRoutes::update(const World& world, ServiceRules rules, ServiceNews& news) {
+  const auto touched = news.take();
+  const bool all = touched.all || rules_ != rules;
+  if (all) *this = ServiceRoutes();
+  rules_ = std::move(rules);
+  const Judge judge(*rules_, news);
+  if (all)
+    for (const auto& [key, service] : world.services) replace(key, judge.share_of(service));
+  for (const auto& key : touched.services) {
+    if (all) break;
+    const auto found = world.services.find(key);
+    replace(key, found == world.services.end() ? Share{} : judge.share_of(found->second));
+  }
+  tell_refused(world, news);
+  return plan_;
+}
+
+void ServiceRoutes::replace(const model::ObjectKey& key, Share share) {
+  if (const auto found = shares_.find(key); found != shares_.end()) {
+    for (const auto& claim : found->second.claims) remove(claim);
+    plan_.withheld -= found->second.withheld;
+    plan_.refused_count -= found->second.refused;
+    shares_.erase(found);
+    refusing_.erase(key);
+  }
+  if (share.claims.empty() && share.withheld == 0) return;
+  for (const auto& claim : share.claims) add(claim);
+  plan_.withheld += share.withheld;
+  plan_.refused_count += share.refused;
+  if (share.refused > 0) refusing_.insert(key);
+  shares_.emplace(key, std::move(share));
+}
+
+void ServiceRoutes::add(const Claim& claim) {
+  auto& behind = behind_[claim.prefix];
+  if (behind.claims[claim.advertisement]++ == 0) plan_.routes[claim.prefix].insert(claim.advertisement);
+  if (claim.only_here && behind.only_here++ == 0) plan_.only_here.insert(claim.prefix);
+}
+
+void ServiceRoutes::remove(const Claim& claim) {
+  const auto found = behind_.find(claim.prefix);
+  auto& behind = found->second;
+  if (claim.only_here && --behind.only_here == 0) plan_.only_here.erase(claim.prefix);
+  if (--behind.claims[claim.advertisement] > 0) return;
+  behind.claims.erase(claim.advertisement);
+  const auto route = plan_.routes.find(claim.prefix);
+  route->second.erase(claim.advertisement);
+  if (!behind.claims.empty()) return;
+  behind_.erase(found);
+  plan_.routes.erase(route);
+}
+
+void ServiceRoutes::tell_refused(const World& world, const ServiceNews& news) {
+  plan_.refused.clear();
+  const Judge judge(*rules_, news);
+  for (const auto& key : refusing_) {
+    if (plan_.refused.size() >= kMaxRefused) break;
+    (void)judge.share_of(world.services.at(key), &plan_.refused);
+  }
+  if (plan_.refused.size() > kMaxRefused) plan_.refused.resize(kMaxRefused);
+}
+
+ServicePlan plan_services(const World& world, const model::BgpConfiguration& conf, const model::Node& node,
                           const std::vector<Advertisement>& advertisements) {
-  Planner planner(world, conf, node, advertisements);
-  for (const auto& [key, service] : world.services) planner.add(service);
-  return planner.take();
+  ServiceNews news;
+  for (const auto& [key, slice] : world.endpoint_slices) news.slice(nullptr, &slice);
+  return ServiceRoutes().update(world, {world, conf, node, advertisements}, news);
 }
 
 }  // namespace slash32::agent::plan
