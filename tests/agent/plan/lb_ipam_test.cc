@@ -168,6 +168,34 @@ TEST(LbIpam, SharesAnAddressByKeyWherePortsDiffer) {
   EXPECT_EQ(c.of("same-port") + c.of("other-key") + c.of("local"), "");
 }
 
+TEST(LbIpam, MovesTheYoungerOfTwoWhoseSharingKeysComeToDiffer) {
+  auto c = with_pool("'192.0.2.1-192.0.2.2'");
+  const std::string key = "'slash32.io/sharing-key': 'dns'";
+  c.wants("a", key, "", 1).wants("b", key, "", 2).run();
+  EXPECT_EQ(c.of("b"), c.of("a"));
+  c.world.services.at({"default", "b"}).meta.annotations["slash32.io/sharing-key"] = "web";
+  c.run();
+  EXPECT_EQ(c.of("a"), "192.0.2.1") << "who had it first keeps it";
+  EXPECT_EQ(c.of("b"), "192.0.2.2");
+  EXPECT_THAT(c.said(), HasSubstr("default/b AddressConflict: 192.0.2.1 belongs to Service default/a"));
+}
+
+TEST(LbIpam, LeavesAServiceItsAddressWhenTheIpPoolIsTakenAwayAndTakesItUpAgainWithThePool) {
+  auto c = with_pool("'192.0.2.1-192.0.2.1'");
+  c.wants("web").run();
+  c.pool("other", "{'addresses': ['198.51.100.1-198.51.100.1']}");
+  c.world.pools.erase("p");
+  c.run();
+  EXPECT_EQ(c.of("web"), "192.0.2.1") << "clients know it";
+  EXPECT_THAT(c.said(), HasSubstr("default/web AddressInNoPool"));
+  EXPECT_EQ(c.last.pools.at("other").used, 0U);
+  c.pool("p", "{'addresses': ['192.0.2.0/30']}");
+  c.run();
+  EXPECT_EQ(c.of("web"), "192.0.2.1");
+  EXPECT_EQ(c.last.pools.at("p").used, 1U);
+  EXPECT_EQ(c.said(), "");
+}
+
 TEST(LbIpam, LeavesServicesOfOthersAloneButNotTheirAddresses) {
   auto c = with_pool();
   c.wants("metallb", "", "'loadBalancerClass': 'metallb.io/speaker'").wants("cloud").wants("mine");
