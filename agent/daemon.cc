@@ -191,8 +191,9 @@ void Daemon::track_ranges() {
 void Daemon::plan_now() {
   plan_waits_ = false;
   const auto began = Instant::clock::now();
+  const auto written = writes_;
   plan();
-  pace_.planned(began, Instant::clock::now());
+  pace_.planned(began, Instant::clock::now(), writes_ != written ? reload_took_ : Duration{});
 }
 
 void Daemon::plan() {

@@ -119,6 +119,7 @@ class Daemon {
   std::optional<plan::Desired> desired_;
   Done done_;
   ReloadOrder reload_;
+  Duration reload_took_{};  // the last one
   bool asking_bgpd_ = false;
   std::optional<bool> bgpd_ready_;
   std::string bgpd_says_;  // why it is not ready

@@ -116,8 +116,9 @@ void Daemon::apply_bgpd() {
 
 void Daemon::reload_bgpd() {
   if (!reload_.begin(now())) return;
-  bgpd_.ask("POST", "/v1/reload", [this](const Result<BgpdAnswer>& answer) {
+  bgpd_.ask("POST", "/v1/reload", [this, began = now()](const Result<BgpdAnswer>& answer) {
     using Answer = ReloadOrder::Answer;
+    reload_took_ = now() - began;
     ++reloads_;
     const bool taken = answer && answer->status == kOk;
     const bool again = reload_.answered(!answer ? Answer::None : taken ? Answer::Taken : Answer::Refused, now());

@@ -14,7 +14,10 @@ class Pace {
   static constexpr int kRest = 3;             // times what the last plan took, after it
   static constexpr Seconds kMost{2};
 
-  void planned(Instant began, Instant ended) { rested_ = ended + std::min<Duration>((ended - began) * kRest, kMost); }
+  /// `beside`: what the plan costs another process, that reads what was written.
+  void planned(Instant began, Instant ended, Duration beside = {}) {
+    rested_ = ended + std::min<Duration>((ended - began + beside) * kRest, kMost);
+  }
   /// When the next plan may begin.
   Instant rested() const { return rested_; }
   /// From a change on, how long to wait.

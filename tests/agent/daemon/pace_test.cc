@@ -24,6 +24,12 @@ TEST(Pace, RestsThreeTimesAsLongAsAPlanTook) {
   EXPECT_EQ(pace.wait(kStart + 100ms), 60ms);
 }
 
+TEST(Pace, RestsForWhatAPlanCostsItsReaderAsWell) {
+  Pace pace;
+  pace.planned(kStart, kStart + 4ms, 30ms);
+  EXPECT_EQ(pace.wait(kStart + 4ms), 102ms);
+}
+
 TEST(Pace, NeverRestsLongerThanTwoSeconds) {
   Pace pace;
   pace.planned(kStart, kStart + 30s);
