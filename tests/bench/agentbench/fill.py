@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import socket
 import ssl
 import threading
 import time
@@ -28,6 +29,7 @@ class Connection(http.client.HTTPSConnection):
 
     def connect(self):
         plain = inside.connect(self._netns, (self.host, self.port), self.timeout)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # head and body are two writes: 40 ms otherwise
         self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
 
     def ask(self, method, path, body, kind="application/json"):
