@@ -171,7 +171,6 @@ Result<EndpointSlice> read_endpoint_slice(const nlohmann::json& object, std::str
   const JsonField root(object);
   const auto meta = TRY(read_meta(root));
   EndpointSlice out;
-  out.key = meta.key;
   if (const auto at = meta.labels.find("kubernetes.io/service-name"); at != meta.labels.end())
     out.service = {meta.key.space, at->second};
   const auto type = TRY(root.required("addressType", json::text));

@@ -49,7 +49,6 @@ std::vector<IpAddress> addresses_in(const nlohmann::json& object);
 /// An EndpointSlice (discovery.k8s.io/v1 and v1beta1), counted as it is read: of a Service's endpoints a node needs to
 /// know how many are ready, and how many of them are its own.
 struct EndpointSlice {
-  ObjectKey key;
   ObjectKey service;  // empty name: of no Service
   AddressFamily family = AddressFamily::IPv4;
   bool fqdn = false;             // addressType FQDN: counts for nothing

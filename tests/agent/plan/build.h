@@ -85,7 +85,7 @@ struct Builder {
   Builder& endpoints(const std::string& service, std::uint32_t ready, std::uint32_t here,
                      AddressFamily family = AddressFamily::IPv4) {
     const model::ObjectKey key{"default", service + (family == AddressFamily::IPv4 ? "-4" : "-6")};
-    world.endpoint_slices[key] = {key, {"default", service}, family, false, ready, here};
+    world.endpoint_slices[key] = {{"default", service}, family, false, ready, here};
     return *this;
   }
   Builder& secret(const std::string& name, const std::string& password) {
