@@ -1,5 +1,5 @@
 // How soon the next plan is made: at once after a calm, and in a storm of changes so seldom that plans take no more
-// than a quarter of a processor, however large the cluster. Pure.
+// than a quarter of a processor, and their reader has half of his for himself, however large the cluster. Pure.
 #pragma once
 
 #include <algorithm>
@@ -12,11 +12,12 @@ class Pace {
  public:
   static constexpr Milliseconds kGather{10};  // a change seldom comes alone, and one plan is for all of them
   static constexpr int kRest = 3;             // times what the last plan took, after it
+  static constexpr int kRestBeside = 2;       // times what it costs its reader, who begins when the plan ends
   static constexpr Seconds kMost{2};
 
   /// `beside`: what the plan costs another process, that reads what was written.
   void planned(Instant began, Instant ended, Duration beside = {}) {
-    rested_ = ended + std::min<Duration>((ended - began + beside) * kRest, kMost);
+    rested_ = ended + std::min<Duration>((ended - began) * kRest + beside * kRestBeside, kMost);
   }
   /// When the next plan may begin.
   Instant rested() const { return rested_; }
