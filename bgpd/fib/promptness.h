@@ -1,5 +1,5 @@
-// Whether the kernel takes routes promptly, so that who orders a few may write them himself. It has one lock for all who
-// configure the network: the longer a write had to wait for it, the longer only the worker may try. Pure: no clock.
+// Whether the kernel takes routes promptly, so that who orders a few may write them himself. It has one lock for all
+// who configure the network: the longer a write had to wait for it, the longer only the worker may try. Pure: no clock.
 #pragma once
 
 #include "common/clock.h"
