@@ -15,7 +15,7 @@ from bgp import wire
 from bgp.peer import default_capabilities
 from world import matrix, routers
 from world.host import wait_until
-from world.pair import PEER_ASN, external, peer_address
+from world.pair import PEER_ASN, external, peer_address, peer_address6
 from world.routers import SELF
 from world.speaker import ASN, neighbor
 
@@ -168,115 +168,103 @@ def test_a_number_sends_the_best_ones(pair):
 
 # ---------------------------------------------------------------- other people's
 
-def have(kind, pair, **options):
-    """One of the routers, not started; skips where it is not installed."""
+NETS = {4: NET, 6: "2a00:5::/48"}
+WAYS = {4: HOPS, 6: ("fd09::200:1", "fd09::200:2")}
+
+
+def bird_sends(family):
+    """Two static routes, each with its next hop."""
+    statics = "".join(f"protocol static {{ ipv{family}; route {NETS[family]} via {hop}; }}\n" for hop in WAYS[family])
+    return {"family": "next hop keep; add paths tx;", "more": statics}
+
+
+def exabgp_sends(family):
+    """Two routes with path identifiers of their own."""
+    routes = "".join(f"route {NETS[family]} next-hop {hop} path-information 0.0.0.{number};"
+                     for number, hop in enumerate(WAYS[family], 1))
+    return {"session": f"capability {{ add-path send; }} static {{ {routes} }}"}
+
+
+GOBGP = {"family": "[neighbors.afi-safis.add-paths.config]\nreceive = true\nsend-max = 8"}
+SENDING = {routers.Bird: bird_sends, routers.Gobgp: lambda family: GOBGP, routers.Exabgp: exabgp_sends}
+TAKING = {routers.Bird: {"family": "next hop self; add paths rx;"}, routers.Frr: {}, routers.Gobgp: GOBGP,
+          routers.Openbgpd: {"session": "announce add-path recv yes"}}
+
+
+def over(kinds):
+    """Parametrizes a test with these speakers, over eBGP and iBGP, and with both families."""
+    pairs = [(kind, is_internal) for kind in kinds for is_internal in (False, True)]
+    ids = [f"{kind.__name__.lower()}-{'ibgp' if is_internal else 'ebgp'}" for kind, is_internal in pairs]
+    by_speaker = pytest.mark.parametrize("other", pairs, ids=ids)
+    by_family = pytest.mark.parametrize("family", [4, 6], ids=["ipv4", "ipv6"])
+    return lambda test: by_speaker(by_family(test))
+
+
+def start(pair, other, options, *more, **settings):
+    """slash32-bgpd, and one of the routers, made and not started; skips where that is not installed."""
+    kind, is_internal = other
     if not kind.is_installed():
         pytest.skip(f"{kind.__name__} is not installed")
-    return kind(pair.outside, PEER_ASN, **options)
+    asn = ASN if is_internal else PEER_ASN
+    made = kind(pair.outside, asn, **options)
+    pair.start(neighbor("router", SELF, asn, passive=False, holdTime=9, **settings), *more)
+    return made
 
 
-def the_router(**settings):
-    """Its configuration as a neighbour."""
-    return neighbor("router", SELF, PEER_ASN, passive=False, holdTime=9, **settings)
-
-
-def wait_for_both(pair):
-    """Both paths here and in the kernel."""
-    wait_until(lambda: gateways(pair.speaker.in_kernel(NET) or {}) == set(HOPS), 30,
-               lambda: f"{pair.speaker.paths(NET)} {pair.outside.processes[-1].log()[-1500:]}")
-    assert len(pathids(pair, NET)) == 2
-
-
-@matrix.proves(matrix.ADD_PATH_FROM, router=routers.Bird, families=(4,))
-def test_bird_sends_two_paths(pair):
-    statics = "".join(f"protocol static {{ ipv4; route {NET} via {hop}; }}\n" for hop in HOPS)
-    router = have(routers.Bird, pair, family="next hop keep; add paths tx;", more=statics)
-    pair.start(the_router(addPath={"receive": True}))
-    router.start()
-    wait_for_both(pair)
-
-
-@matrix.proves(matrix.ADD_PATH_FROM, router=routers.Gobgp, families=(4,))
-def test_gobgp_sends_two_paths(pair):
-    router = have(routers.Gobgp, pair, family="[neighbors.afi-safis.add-paths.config]\nsend-max = 8\nreceive = true")
-    pair.start(the_router(addPath={"receive": True}))
+@matrix.proves(matrix.ADD_PATH_FROM)
+@over(SENDING)
+def test_a_router_sends_two_paths(pair, other, family):
+    net, ways = NETS[family], WAYS[family]
+    router = start(pair, other, SENDING[other[0]](family), addPath={"receive": True})
     router.start()
     pair.speaker.wait_established("router", 40)
-    for path_id, hop in enumerate(HOPS, 1):
-        wait_until(lambda h=hop, i=path_id: router.gobgp("global", "rib", "add", "-a", "ipv4", NET, "identifier", str(i),
-                                                         "nexthop", h).returncode == 0, 20, "gobgp takes a route")
-    wait_for_both(pair)
+    for path_id, hop in enumerate(ways, 1):
+        if other[0] is routers.Gobgp:
+            wait_until(lambda h=hop, i=path_id: router.gobgp("global", "rib", "add", "-a", f"ipv{family}", net, "identifier",
+                                                             str(i), "nexthop", h).returncode == 0, 20, "gobgp takes a route")
+    wait_until(lambda: gateways(pair.speaker.in_kernel(net) or {}) == set(ways), 30,
+               lambda: f"{pair.speaker.paths(net)} {pair.outside.processes[-1].log()[-1500:]}")
+    assert len(pathids(pair, net)) == 2
+    if other[0] is routers.Exabgp:
+        assert pathids(pair, net) == {1, 2}
 
 
-@matrix.proves(matrix.ADD_PATH_FROM, router=routers.Exabgp, families=(4,))
-def test_exabgp_sends_two_paths(pair):
-    more = "".join(f"unicast {NET} next-hop {hop} path-information 0.0.0.{number};" for number, hop in enumerate(HOPS, 1))
-    router = have(routers.Exabgp, pair, more=more, session="capability { add-path send; }")
-    pair.start(the_router(addPath={"receive": True}))
-    router.start()
-    wait_for_both(pair)
-    assert pathids(pair, NET) == {1, 2}
-
-
-def two_for_it(pair, router):
-    """Two other neighbours say a route each; the router is told of both."""
-    for number in (2, 3):
-        peer = pair.peer(number).establish()
-        # Not by way of the router's own AS: that would be a loop there.
-        peer.send(a.announce([NET], (64900 + number, 65100), peer_address(number)))
-    wait_until(lambda: len(pair.speaker.paths(NET)) == 2, 5, "both paths")
-    router.start()
-    pair.speaker.wait_established("router", 40)
-    wait_until(lambda: pair.speaker.neighbor("router")["families"]["ipv4"]["advertised"] == 2, 20, "both sent")
-
-
-def others():
-    """Two neighbours of other ASes, whose routes a router of AS PEER_ASN can take."""
-    return [neighbor(f"p{number}", peer_address(number), 64900 + number) for number in (2, 3)]
+def paths_at(router, family):
+    """How many paths to the prefix the router has taken."""
+    net = NETS[family]
+    if isinstance(router, routers.Bird):
+        return router.birdc("show", "route", net, "all").count("BGP.as_path")
+    if isinstance(router, routers.Frr):
+        return len(json.loads(router.vtysh(f"show bgp ipv{family} unicast {net} json") or "{}").get("paths", []))
+    if isinstance(router, routers.Gobgp):
+        return len(json.loads(router.gobgp("global", "rib", "-a", f"ipv{family}", "-j").stdout or "{}").get(net, []))
+    return len(json.loads(router.bgpctl("-j", "show", "rib", net) or "{}").get("rib", []))
 
 
 @pytest.fixture
 def sayers(pair):
-    """Raw peers 2 and 3 speak for ASes of their own."""
+    """Raw peers 2 and 3 speak for ASes of their own, whose routes a router of AS PEER_ASN can take."""
     made = pair.peer
     pair.peer = lambda number, *rest, **options: made(number, 64900 + number, *rest, **options)
     return pair
 
 
-@matrix.proves(matrix.ADD_PATH_TO, router=routers.Bird, families=(4,))
-def test_bird_takes_two_paths(sayers):
-    router = have(routers.Bird, sayers, family="next hop self; add paths rx;")
-    sayers.start(the_router(addPath={"send": "all"}), *others())
-    two_for_it(sayers, router)
-    wait_until(lambda: router.birdc("show", "route", NET, "all").count("BGP.as_path") == 2, 20,
-               lambda: router.birdc("show", "route", NET, "all"))
-
-
-@matrix.proves(matrix.ADD_PATH_TO, router=routers.Frr, families=(4,))
-def test_frr_takes_two_paths(sayers):
-    router = have(routers.Frr, sayers)
-    sayers.start(the_router(addPath={"send": "all"}), *others())
-    two_for_it(sayers, router)
-    wait_until(lambda: len(json.loads(router.vtysh(f"show bgp ipv4 unicast {NET} json") or "{}").get("paths", [])) == 2,
-               20, lambda: router.vtysh(f"show bgp ipv4 unicast {NET} json"))
-
-
-@matrix.proves(matrix.ADD_PATH_TO, router=routers.Gobgp, families=(4,))
-def test_gobgp_takes_two_paths(sayers):
-    router = have(routers.Gobgp, sayers, family="[neighbors.afi-safis.add-paths.config]\nreceive = true\nsend-max = 8")
-    sayers.start(the_router(addPath={"send": "all"}), *others())
-    two_for_it(sayers, router)
-    wait_until(lambda: len(json.loads(router.gobgp("global", "rib", "-a", "ipv4", "-j").stdout or "{}").get(NET, [])) == 2,
-               20, lambda: router.gobgp("global", "rib", "-a", "ipv4").stdout)
-
-
-@matrix.proves(matrix.ADD_PATH_TO, router=routers.Openbgpd, families=(4,))
-def test_openbgpd_takes_two_paths(sayers):
-    router = have(routers.Openbgpd, sayers, session="announce add-path recv yes")
-    sayers.start(the_router(addPath={"send": "all"}), *others())
-    two_for_it(sayers, router)
-    wait_until(lambda: len(json.loads(router.bgpctl("-j", "show", "rib", NET) or "{}").get("rib", [])) == 2, 20,
-               lambda: router.bgpctl("show", "rib", NET))
+@matrix.proves(matrix.ADD_PATH_TO)
+@over(TAKING)
+def test_a_router_takes_two_paths(sayers, other, family):
+    """Two other neighbours say a route each; the router is told of both."""
+    net = NETS[family]
+    others = [neighbor(f"p{number}", peer_address(number), 64900 + number) for number in (2, 3)]
+    router = start(sayers, other, TAKING[other[0]], *others, nextHop="self", addPath={"send": "all"})
+    for number in (2, 3):  # on the router's own host: their addresses are no next hops for it
+        # Not by way of the router's own AS: that would be a loop there.
+        say, hop = (a.announce, peer_address(number)) if family == 4 else (a.announce6, peer_address6(number))
+        sayers.peer(number).establish().send(say([net], (64900 + number, 65100), hop))
+    wait_until(lambda: len(sayers.speaker.paths(net)) == 2, 5, "both paths")
+    router.start()
+    sayers.speaker.wait_established("router", 40)
+    wait_until(lambda: sayers.speaker.neighbor("router")["families"][f"ipv{family}"]["advertised"] == 2, 20, "both sent")
+    wait_until(lambda: paths_at(router, family) == 2, 20, lambda: sayers.outside.processes[-1].log()[-1500:])
 
 
 def test_ibgp_reflects_every_path_to_a_client(pair):

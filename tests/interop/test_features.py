@@ -168,7 +168,7 @@ DELAYS = {routers.Bird: {}, routers.Frr: {"session": "neighbor 10.9.0.1 timers d
 
 
 @matrix.proves(matrix.DELAY_OPEN)
-@over(DELAYS, sessions=(False,))
+@over(DELAYS)
 def test_with_delay_open_the_first_open_of_either_side_ends_the_wait(pair, other):
     """RFC 4271 section 8.1.1. BIRD sends its OPEN at once; FRR waits longer than we do."""
     made = start(pair, other, DELAYS, delayOpen=60 if other[0] is routers.Bird else 3)

@@ -8,9 +8,9 @@ from bgp import attributes as a
 from bgp import wire
 from world import matrix, routers
 from world.host import wait_until
-from world.pair import PEER_ASN, external, peer_address
-from world.routers import PREFIX, SELF
-from world.speaker import neighbor
+from world.pair import PEER_ASN, external, peer_address, peer_address6
+from world.routers import PREFIX, PREFIX6, SELF
+from world.speaker import ASN, neighbor
 
 RANGE = "10.244.1.0/24"
 
@@ -60,12 +60,15 @@ def test_beyond_max_prefixes_out_learned_routes_wait_and_our_own_do_not(pair):
     assert RANGE in hearer.rib
 
 
-@matrix.proves(matrix.MAX_PREFIX, router=routers.Bird, families=(4,))
-def test_bird_is_told_that_it_sent_too_many(pair):
+@matrix.proves(matrix.MAX_PREFIX)
+@pytest.mark.parametrize("other", [(routers.Bird, False), (routers.Bird, True)], ids=["ebgp", "ibgp"])
+@pytest.mark.parametrize("family, prefix", [(4, "20.2.0.0/16"), (6, "2a00:2::/48")], ids=["ipv4", "ipv6"])
+def test_bird_is_told_that_it_sent_too_many(pair, other, family, prefix):
     if not routers.Bird.is_installed():
         pytest.skip("Bird is not installed")
-    router = routers.Bird(pair.outside, PEER_ASN, more="protocol static { ipv4; route 20.2.0.0/16 blackhole; }")
-    pair.start(neighbor("router", SELF, PEER_ASN, passive=False, holdTime=9, maxPrefixes={"in": 1, "restart": 600}))
+    asn = ASN if other[1] else PEER_ASN
+    router = routers.Bird(pair.outside, asn, more=f"protocol static {{ ipv{family}; route {prefix} blackhole; }}")
+    pair.start(neighbor("router", SELF, asn, passive=False, holdTime=9, maxPrefixes={"in": 1, "restart": 600}))
     router.start()
     wait_until(lambda: "Maximum number of prefixes reached" in router.birdc("show", "protocols", "all", "slash32"), 30,
                lambda: router.birdc("show", "protocols", "all", "slash32"))
@@ -86,7 +89,7 @@ def test_what_a_neighbour_is_about_to_take_down_is_used_last(pair):
     wait_until(lambda: pair.speaker.in_kernel("20.1.0.0/16").get("gateway") == peer_address(1), 5, "the first again")
 
 
-@matrix.proves(matrix.SHUTDOWN, router=routers.Frr, families=(4,))
+@matrix.proves(matrix.SHUTDOWN, router=routers.Frr)
 def test_frr_in_graceful_shutdown_is_used_last(pair):
     """FRR's own "bgp graceful-shutdown": its routes come with the community, and lose to a longer path."""
     if not routers.Frr.is_installed():
@@ -95,15 +98,17 @@ def test_frr_in_graceful_shutdown_is_used_last(pair):
     pair.start(neighbor("router", SELF, PEER_ASN, passive=False, holdTime=9), external(2))
     router.start()
     pair.speaker.wait_established("router", 40)
-    assert pair.speaker.wait_in_kernel(PREFIX, timeout=20)["gateway"] == SELF
+    usual = {prefix: pair.speaker.wait_in_kernel(prefix, timeout=20)["gateway"] for prefix in (PREFIX, PREFIX6)}
+    longer = {PREFIX: peer_address(2), PREFIX6: peer_address6(2)}
+    assert usual[PREFIX] == SELF and usual[PREFIX6] != longer[PREFIX6], usual
     other = pair.peer(2).establish()
-    other.send(a.announce([PREFIX], (PEER_ASN, 65100, 65101), peer_address(2)))
-    router.vtysh("configure terminal", f"router bgp {PEER_ASN}", "bgp graceful-shutdown")
-    wait_until(lambda: (pair.speaker.in_kernel(PREFIX) or {}).get("gateway") == peer_address(2), 20,
-               lambda: str(pair.speaker.paths(PREFIX)))
-    router.vtysh("configure terminal", f"router bgp {PEER_ASN}", "no bgp graceful-shutdown")
-    wait_until(lambda: (pair.speaker.in_kernel(PREFIX) or {}).get("gateway") == SELF, 20,
-               lambda: str(pair.speaker.paths(PREFIX)))
+    for prefix, say in ((PREFIX, a.announce), (PREFIX6, a.announce6)):
+        other.send(say([prefix], (PEER_ASN, 65100, 65101), longer[prefix]))
+    for words, ways in (("bgp graceful-shutdown", longer), ("no bgp graceful-shutdown", usual)):
+        router.vtysh("configure terminal", f"router bgp {PEER_ASN}", words)
+        for prefix, way in ways.items():
+            wait_until(lambda prefix=prefix, way=way: (pair.speaker.in_kernel(prefix) or {}).get("gateway") == way, 20,
+                       lambda prefix=prefix: str(pair.speaker.paths(prefix)))
 
 
 def test_an_as_set_withdraws_the_route_unless_allowed(pair):

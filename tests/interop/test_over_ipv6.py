@@ -60,7 +60,7 @@ def test_ipv6_routes_go_both_ways_over_ipv6_and_ipv4_ones_from_us(pair, other):
 
 
 @matrix.proves(matrix.MD5_IPV6, families=(6,))
-@over(MD5, sessions=(False,))
+@over(MD5)
 def test_md5_over_ipv6_needs_the_same_key(pair, other, tmp_path):
     """RFC 2385, as over IPv4: first another key, then the same."""
     path = str(tmp_path / "key")
@@ -75,7 +75,7 @@ def test_md5_over_ipv6_needs_the_same_key(pair, other, tmp_path):
 
 
 @matrix.proves(matrix.GTSM_IPV6, families=(6,))
-@over(GTSM, sessions=(False,))
+@over(GTSM)
 def test_gtsm_over_ipv6_on_both_sides(pair, other):
     """RFC 5082, of the hop limit."""
     made = start(pair, other, with_ipv6(GTSM), transport=6, ttlSecurity=1)

@@ -110,8 +110,8 @@ def test_section_4_who_does_not_know_it_gets_routes_only(pair):
 
 # ---------------------------------------------------------------- other speakers
 
-known = pytest.mark.parametrize("router", [(routers.Bird, False), (routers.Frr, False), (routers.Bird, True)],
-                                ids=["bird-ebgp", "frr-ebgp", "bird-ibgp"], indirect=True)
+known = pytest.mark.parametrize("router", [(kind, internal) for kind in (routers.Bird, routers.Frr) for internal in (False, True)],
+                                ids=["bird-ebgp", "bird-ibgp", "frr-ebgp", "frr-ibgp"], indirect=True)
 
 
 @matrix.proves(matrix.ENHANCED)

@@ -178,8 +178,9 @@ def test_section_3_1_too_many_prefixes_are_a_hard_reset(pair):
 
 # ---------------------------------------------------------------- other speakers: FRR and GoBGP; see README.md
 
-graceful = pytest.mark.parametrize("router", [(routers.NotifyingFrr, False), (routers.NotifyingGobgp, False)],
-                                   ids=["frr", "gobgp"], indirect=True)
+graceful = pytest.mark.parametrize("router", [(kind, internal) for kind in (routers.NotifyingFrr, routers.NotifyingGobgp)
+                                              for internal in (False, True)],
+                                   ids=["frr-ebgp", "frr-ibgp", "gobgp-ebgp", "gobgp-ibgp"], indirect=True)
 frr = pytest.mark.parametrize("router", [(routers.NotifyingFrr, False)], ids=["frr"], indirect=True)
 
 

@@ -8,11 +8,12 @@ import pytest
 from bgp import attributes, wire
 from world import matrix, routers, speaker
 from world.host import wait_until
-from world.pair import PEER_ASN, external, peer_address
+from world.pair import PEER_ASN, external, peer_address, peer_address6
 from world.routers import SELF
 
 CAP_EXTENDED = 6
 BIG, SMALL = "20.7.0.0/16", "20.8.0.0/16"
+BIG6, SMALL6 = "2a00:7::/48", "2a00:8::/48"
 LONGEST = 65535
 
 
@@ -26,8 +27,8 @@ def capabilities(*, extended=True):
 def announce(peer, prefix, communities, number=1):
     """Announces a prefix with so many communities, 4 octets each."""
     value = b"".join(struct.pack("!I", 0x00010000 + i) for i in range(communities))
-    peer.send(attributes.announce([prefix], (PEER_ASN,), peer_address(number),
-                                  attributes.attribute(attributes.COMMUNITIES, value)))
+    say, hop = (attributes.announce6, peer_address6(number)) if ":" in prefix else (attributes.announce, peer_address(number))
+    peer.send(say([prefix], (PEER_ASN,), hop, attributes.attribute(attributes.COMMUNITIES, value)))
 
 
 def long(number, **settings):
@@ -114,20 +115,24 @@ SESSION = {routers.Bird: "enable extended messages on;", routers.Frr: "",
            routers.Exabgp: "capability { extended-message enable; }"}
 
 
-@matrix.proves(matrix.EXTENDED, families=(4,))
-@pytest.mark.parametrize("kind", list(SESSION), ids=["bird", "frr", "exabgp"])
-def test_a_long_update_goes_through_to_another_speaker(pair, kind):
+@matrix.proves(matrix.EXTENDED)
+@pytest.mark.parametrize("router", [(kind, internal) for kind in SESSION for internal in (False, True)],
+                         ids=["bird-ebgp", "bird-ibgp", "frr-ebgp", "frr-ibgp", "exabgp-ebgp", "exabgp-ibgp"])
+def test_a_long_update_goes_through_to_another_speaker(pair, router):
     """From a raw peer through us: 6,000 octets of communities."""
+    kind, is_internal = router
+    asn = speaker.ASN if is_internal else PEER_ASN + 1
     if not kind.is_installed():
         pytest.skip(f"{kind.__name__} is not installed")
-    made = kind(pair.outside, PEER_ASN + 1, session=SESSION[kind])
-    pair.start(speaker.neighbor("router", SELF, PEER_ASN + 1, passive=False, holdTime=9, extendedMessages=True), long(2))
+    made = kind(pair.outside, asn, session=SESSION[kind])
+    pair.start(speaker.neighbor("router", SELF, asn, passive=False, holdTime=9, nextHop="self", extendedMessages=True),
+               long(2))  # it is on the router's own host: its address is no next hop there
     made.start()
     pair.speaker.wait_established("router", 40)
     assert pair.speaker.neighbor("router")["capabilities"]["extendedMessages"] is True
     with contextlib.closing(establish(pair, 2)) as source:
-        announce(source, SMALL, 1, number=2)
-        announce(source, BIG, 1500, number=2)
-        for prefix in (SMALL, BIG):
+        for prefix, communities in ((SMALL, 1), (SMALL6, 1), (BIG, 1500), (BIG6, 1500)):
+            announce(source, prefix, communities, number=2)
+        for prefix in (SMALL, SMALL6, BIG, BIG6):
             wait_until(lambda prefix=prefix: made.has_route(prefix), 20, f"{prefix} at {kind.__name__}")
         assert pair.speaker.neighbor("router")["flaps"] == 0

@@ -184,14 +184,16 @@ long-lived-enabled = true
 """}}
 
 
-@pytest.fixture(name="far", params=list(RESTART), ids=["bird", "frr", "gobgp"])
+@pytest.fixture(name="far", params=[(kind, internal) for kind in RESTART for internal in (False, True)],
+                ids=[f"{kind.__name__.lower()}-{'ibgp' if internal else 'ebgp'}" for kind in RESTART for internal in (False, True)])
 def far_router(request, pair):
     """slash32-bgpd and a router, both with a restart time of 1 s and long-lived times behind it."""
-    kind = request.param
+    kind, is_internal = request.param
+    asn = speaker.ASN if is_internal else PEER_ASN
     if not kind.is_installed():
         pytest.skip(f"{kind.__name__} is not installed")
-    made = kind(pair.outside, PEER_ASN, **RESTART[kind])
-    pair.start(speaker.neighbor("router", SELF, PEER_ASN, passive=False, holdTime=9,
+    made = kind(pair.outside, asn, **RESTART[kind])
+    pair.start(speaker.neighbor("router", SELF, asn, passive=False, holdTime=9,
                                 gracefulRestart={"restartTime": 1, "longLived": {"staleTime": 600}}),
                originate={"prefixes": [RANGE, RANGE6]})
     made.start()

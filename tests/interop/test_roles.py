@@ -13,10 +13,10 @@ from bgp.peer import default_capabilities
 from world import matrix, routers
 from world.host import wait_until
 from world.pair import PEER_ASN, external, peer_address
-from world.routers import PREFIX, SELF
+from world.routers import PREFIX, PREFIX6, SELF
 from world.speaker import ASN, neighbor
 
-RANGE = "10.244.1.0/24"
+RANGE, RANGE6 = "10.244.1.0/24", "fd00:10:244:1::/64"
 CAP_ROLE = 9
 PROVIDER, RS, RS_CLIENT, CUSTOMER, PEER = range(5)
 
@@ -126,42 +126,46 @@ def have(kind, pair, **options):
     return kind(pair.outside, PEER_ASN, **options)
 
 
-@matrix.proves(matrix.ROLES, families=(4,))
+@matrix.proves(matrix.ROLES)
 @pytest.mark.parametrize("kind", THEIR_WORDS, ids=lambda kind: kind.__name__.lower())
 def test_a_router_that_is_our_provider_marks_and_is_marked(pair, kind):
     """Strict on our side, so the session itself shows that it sent its role; its route carries OTC here."""
     router = have(kind, pair, **THEIR_WORDS[kind]("provider"))
     pair.start(neighbor("router", SELF, PEER_ASN, passive=False, holdTime=9, role="customer", roleStrict=True),
-               external(2, role="provider"), originate={"prefixes": [RANGE]})
+               external(2, role="provider"), originate={"prefixes": [RANGE, RANGE6]})
     router.start()
     pair.speaker.wait_established("router", 40)
     assert pair.speaker.neighbor("router")["capabilities"]["remoteRole"] == "provider"
-    assert pair.speaker.wait_best(PREFIX, 20)["onlyToCustomer"] == PEER_ASN
-    pair.speaker.wait_in_kernel(PREFIX, timeout=20)
-    wait_until(lambda: router.has_route(RANGE), 30, "our range there")
     below = pair.peer(2).establish(capabilities=with_roles(CUSTOMER))
-    below.pump(lambda: PREFIX in below.rib)
-    assert below.rib[PREFIX].attributes[a.OTC][1] == struct.pack("!I", PEER_ASN)
+    for prefix in (PREFIX, PREFIX6):
+        assert pair.speaker.wait_best(prefix, 20)["onlyToCustomer"] == PEER_ASN
+        pair.speaker.wait_in_kernel(prefix, timeout=20)
+        below.pump(lambda prefix=prefix: prefix in below.rib)
+        assert below.rib[prefix].attributes[a.OTC][1] == struct.pack("!I", PEER_ASN)
+    for prefix in (RANGE, RANGE6):
+        wait_until(lambda prefix=prefix: router.has_route(prefix), 30, f"{prefix} there")
 
 
-@matrix.proves(matrix.ROLES, families=(4,))
+@matrix.proves(matrix.ROLES)
 @pytest.mark.parametrize("kind", THEIR_WORDS, ids=lambda kind: kind.__name__.lower())
 def test_a_router_that_is_our_customer_gets_our_routes_marked(pair, kind):
     router = have(kind, pair, **THEIR_WORDS[kind]("customer"))
     pair.start(neighbor("router", SELF, PEER_ASN, passive=False, holdTime=9, role="provider", roleStrict=True),
-               originate={"prefixes": [RANGE]})
+               originate={"prefixes": [RANGE, RANGE6]})
     router.start()
     pair.speaker.wait_established("router", 40)
-    wait_until(lambda: router.has_route(RANGE), 30, "our range there")
-    if kind is routers.Bird:
-        shown = router.birdc("show", "route", RANGE, "all")
-        assert f"BGP.otc: {ASN}" in shown or f"bgp_otc: {ASN}" in shown, shown
-    if kind is routers.Frr:
-        assert f"otc {ASN}" in router.vtysh(f"show bgp ipv4 unicast {RANGE}").lower()
-    assert pair.speaker.wait_best(PREFIX, 20).get("onlyToCustomer") is None
+    for family, prefix in (("ipv4", RANGE), ("ipv6", RANGE6)):
+        wait_until(lambda prefix=prefix: router.has_route(prefix), 30, f"{prefix} there")
+        if kind is routers.Bird:
+            shown = router.birdc("show", "route", prefix, "all")
+            assert f"BGP.otc: {ASN}" in shown or f"bgp_otc: {ASN}" in shown, shown
+        if kind is routers.Frr:
+            assert f"otc {ASN}" in router.vtysh(f"show bgp {family} unicast {prefix}").lower()
+    for prefix in (PREFIX, PREFIX6):
+        assert pair.speaker.wait_best(prefix, 20).get("onlyToCustomer") is None
 
 
-@matrix.proves(matrix.ROLES, families=(4,))
+@matrix.proves(matrix.ROLES)
 @pytest.mark.parametrize("kind", THEIR_WORDS, ids=lambda kind: kind.__name__.lower())
 def test_a_router_with_another_role_is_refused(pair, kind):
     router = have(kind, pair, **THEIR_WORDS[kind]("customer"))

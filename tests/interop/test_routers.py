@@ -89,8 +89,9 @@ def test_packets_follow_the_routes(pair, router):
 
 
 @matrix.proves(matrix.OUR_RESTART)
-@pytest.mark.parametrize("router", [(kind, False) for kind in HELPERS], ids=[kind.__name__ for kind in HELPERS],
-                         indirect=True)
+@pytest.mark.parametrize("router", [(kind, internal) for kind in HELPERS for internal in (False, True)],
+                         ids=[f"{kind.__name__.lower()}-{'ibgp' if internal else 'ebgp'}"
+                              for kind in HELPERS for internal in (False, True)], indirect=True)
 def test_a_restart_loses_no_kernel_route_on_either_side(pair, router):
     """SIGTERM and a new start under a helper, watched on both sides."""
     wait_for_everything(pair, router)

@@ -20,7 +20,7 @@ def lost(monitor):
 
 
 @matrix.proves(matrix.THEIR_RESTART)
-@over(RESTARTING, sessions=(False,))
+@over(RESTARTING)
 def test_a_router_that_restarts_keeps_its_routes_here(pair, other):
     """Stale while it is away, then confirmed; the kernel sees nothing. Ours are there again."""
     made = start(pair, other, RESTARTING)
