@@ -38,7 +38,7 @@ def order(pair, verb, **words):
 
 
 @matrix.proves(matrix.REASON_TO)
-@over(SEEN, sessions=(False,))
+@over(SEEN)
 def test_a_session_that_we_disable_ends_there_with_our_reason(pair, other):
     """And its routes with it; enabled again they are back."""
     made = start(pair, other, {})
@@ -53,7 +53,7 @@ def test_a_session_that_we_disable_ends_there_with_our_reason(pair, other):
 
 
 @matrix.proves(matrix.REASON_FROM)
-@over(ORDERS, sessions=(False,))
+@over(ORDERS)
 def test_a_session_that_its_operator_ends_has_his_reason_here(pair, other):
     """Graceful restart or not, it is an end: its routes go at once. They are back when he takes it back."""
     disable, enable = ORDERS[other[0]]

@@ -152,14 +152,22 @@ class Exabgp6(routers.Exabgp):
 EXABGPS = "20.8.0.0/16"
 
 
-def meet_without_ipv4(pair, kind):
+def over(*kinds):
+    """Parametrizes a test with these speakers, over eBGP and iBGP."""
+    return pytest.mark.parametrize("other", [(kind, is_internal) for kind in kinds for is_internal in (False, True)],
+                                   ids=[f"{kind.__name__.lower().rstrip('6')}-{'ibgp' if is_internal else 'ebgp'}"
+                                        for kind in kinds for is_internal in (False, True)])
+
+
+def meet_without_ipv4(pair, other):
     """A session where neither side has an IPv4 address; the other side."""
+    kind, asn = other[0], ASN if other[1] else PEER_ASN
     if not kind.is_installed():
         pytest.skip(f"{kind.__name__} is not installed")
     pair.node.ip(f"addr del {ADDRESS}/16 dev up0")
     pair.outside.run("ip", "-4", "address", "flush", "dev", "down0")
-    made = kind(pair.outside, PEER_ASN)
-    pair.start(speaker.neighbor("router", SELF6, PEER_ASN, passive=False, holdTime=9),
+    made = kind(pair.outside, asn)
+    pair.start(speaker.neighbor("router", SELF6, asn, passive=False, holdTime=9),
                originate={"prefixes": [RANGE, RANGE6]})
     made.start()
     pair.speaker.wait_established("router", 40)
@@ -168,24 +176,24 @@ def meet_without_ipv4(pair, kind):
 
 
 @matrix.proves(matrix.OVER_V6)
-@pytest.mark.parametrize("kind", [Gobgp6, Exabgp6], ids=["gobgp", "exabgp"])
-def test_ipv4_goes_both_ways_without_ipv4_addresses_and_without_a_kernel_there(pair, kind):
-    made = meet_without_ipv4(pair, kind)
+@over(Gobgp6, Exabgp6)
+def test_ipv4_goes_both_ways_without_ipv4_addresses_and_without_a_kernel_there(pair, other):
+    made = meet_without_ipv4(pair, other)
     for prefix in (RANGE, RANGE6):
         wait_until(lambda prefix=prefix: made.has_route(prefix), 30, lambda: logs(pair))
         assert ADDRESS6 in shown(made, prefix), shown(made, prefix)
-    route = pair.speaker.wait_in_kernel(EXABGPS if kind is Exabgp6 else PREFIX, timeout=20)
+    route = pair.speaker.wait_in_kernel(EXABGPS if other[0] is Exabgp6 else PREFIX, timeout=20)
     assert route["via"] == {"family": "inet6", "host": SELF6}, route
     assert pair.speaker.wait_in_kernel(PREFIX6, timeout=20)["gateway"] == SELF6
 
 
 @matrix.proves(matrix.OVER_V6)
-@pytest.mark.parametrize("kind", [Bird6, Frr6], ids=["bird", "frr"])
-def test_ipv4_goes_both_ways_without_ipv4_addresses(pair, kind):
-    made = meet_without_ipv4(pair, kind)
+@over(Bird6, Frr6)
+def test_ipv4_goes_both_ways_without_ipv4_addresses(pair, other):
+    made = meet_without_ipv4(pair, other)
     for prefix in (RANGE, RANGE6):
         wait_until(lambda prefix=prefix: made.has_route(prefix), 30, lambda: logs(pair))
-        wait_until(lambda prefix=prefix: made.kernel_has(prefix), 20, f"{prefix} in the kernel of {kind.__name__}")
+        wait_until(lambda prefix=prefix: made.kernel_has(prefix), 20, f"{prefix} in the kernel of {other[0].__name__}")
     route = pair.speaker.wait_in_kernel(PREFIX, timeout=20)
     assert route["via"]["family"] == "inet6", route
     # Packets follow: from an address of the node's to one of the router's.

@@ -78,14 +78,16 @@ def test_routes_of_both_families_go_both_ways(pair, router):
     pair.speaker.wait_in_kernel(PREFIX, timeout=20)
 
 
-@matrix.proves(matrix.PACKETS, families=(4,))
-@pytest.mark.parametrize("router", [(routers.Bird, False), (routers.Frr, False)], ids=["bird", "frr"], indirect=True)
+@matrix.proves(matrix.PACKETS)
+@pytest.mark.parametrize("router", [(kind, internal) for kind in (routers.Bird, routers.Frr) for internal in (False, True)],
+                         ids=["bird-ebgp", "bird-ibgp", "frr-ebgp", "frr-ibgp"], indirect=True)
 def test_packets_follow_the_routes(pair, router):
     """From an address of the node's range to one of the router's prefix and back."""
-    pair.node.run("ip", "address", "add", "10.200.0.7/32", "dev", "lo")
+    pair.node.ip("address add 10.200.0.7/32 dev lo", "address add fd00:200::7/128 dev lo")
     wait_for_everything(pair, router)
-    pair.outside.ip("address add 20.1.0.1/32 dev lo")
-    pair.node.run("ping", "-c", "1", "-W", "3", "-I", "10.200.0.7", "20.1.0.1")
+    pair.outside.ip("address add 20.1.0.1/32 dev lo", "address add 2a00:1::1/128 dev lo")
+    for own, theirs in (("10.200.0.7", "20.1.0.1"), ("fd00:200::7", "2a00:1::1")):
+        pair.node.run("ping", "-c", "1", "-W", "3", "-I", own, theirs)
 
 
 @matrix.proves(matrix.OUR_RESTART)
