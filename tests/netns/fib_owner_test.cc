@@ -9,13 +9,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using FibOwner = FibWorld;
 
-/// How often the process's other threads were woken so far.
-long wakes_of_others() {
-  return std::stol(sh("cat /proc/" + std::to_string(::getpid()) +
-                      "/task/*/status | awk '/^Pid:/ { pid = $2 } /^voluntary/ && pid != " +
-                      std::to_string(::syscall(SYS_gettid)) + " { sum += $2 } END { print sum }'"));
-}
-
 TEST_F(FibOwner, AStrangersRouteStaysAndOursComesWhenItGoes) {
   sh("ip route add 10.1.0.0/24 via 192.0.2.1 proto static metric 512");
   sh("ip -6 route add fd00:1::/64 via 2001:db8:2::1 proto static metric 512");

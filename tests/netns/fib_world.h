@@ -41,6 +41,13 @@ inline IpAddress ip(const std::string& text) { return *IpAddress::parse(text); }
 inline std::string routes(const std::string& what) { return sh("ip -N route show table all " + what); }
 inline std::string routes6(const std::string& what) { return sh("ip -N -6 route show table all " + what); }
 
+/// How often the process's other threads were woken so far.
+inline long wakes_of_others() {
+  return std::stol(sh("cat /proc/" + std::to_string(::getpid()) +
+                      "/task/*/status | awk '/^Pid:/ { pid = $2 } /^voluntary/ && pid != " +
+                      std::to_string(::syscall(SYS_gettid)) + " { sum += $2 } END { print sum }'"));
+}
+
 /// Asks until `holds`, or ten seconds are over. Waits on nothing else than the answer, a little between two.
 template <class Holds>
 [[nodiscard]] bool eventually(Holds holds) {
