@@ -16,8 +16,9 @@ from bgp.peer import default_capabilities
 from world import matrix, routers
 from world.host import wait_until
 from world.pair import PEER_ASN, external, peer_address, peer_address6
-from world.routers import SELF
 from world.speaker import ASN, neighbor
+
+from test_features import over, start
 
 CAP_ADD_PATH = 69
 RECEIVE, SEND, BOTH = 1, 2, 3
@@ -191,32 +192,15 @@ TAKING = {routers.Bird: {"family": "next hop self; add paths rx;"}, routers.Frr:
           routers.Openbgpd: {"session": "announce add-path recv yes"}}
 
 
-def over(kinds):
-    """Parametrizes a test with these speakers, over eBGP and iBGP, and with both families."""
-    pairs = [(kind, is_internal) for kind in kinds for is_internal in (False, True)]
-    ids = [f"{kind.__name__.lower()}-{'ibgp' if is_internal else 'ebgp'}" for kind, is_internal in pairs]
-    by_speaker = pytest.mark.parametrize("other", pairs, ids=ids)
-    by_family = pytest.mark.parametrize("family", [4, 6], ids=["ipv4", "ipv6"])
-    return lambda test: by_speaker(by_family(test))
-
-
-def start(pair, other, options, *more, **settings):
-    """slash32-bgpd, and one of the routers, made and not started; skips where that is not installed."""
-    kind, is_internal = other
-    if not kind.is_installed():
-        pytest.skip(f"{kind.__name__} is not installed")
-    asn = ASN if is_internal else PEER_ASN
-    made = kind(pair.outside, asn, **options)
-    pair.start(neighbor("router", SELF, asn, passive=False, holdTime=9, **settings), *more)
-    return made
+FAMILIES = pytest.mark.parametrize("family", [4, 6], ids=["ipv4", "ipv6"])
 
 
 @matrix.proves(matrix.ADD_PATH_FROM)
 @over(SENDING)
+@FAMILIES
 def test_a_router_sends_two_paths(pair, other, family):
     net, ways = NETS[family], WAYS[family]
-    router = start(pair, other, SENDING[other[0]](family), addPath={"receive": True})
-    router.start()
+    router = start(pair, other, {other[0]: SENDING[other[0]](family)}, addPath={"receive": True})
     pair.speaker.wait_established("router", 40)
     for path_id, hop in enumerate(ways, 1):
         if other[0] is routers.Gobgp:
@@ -251,19 +235,18 @@ def sayers(pair):
 
 @matrix.proves(matrix.ADD_PATH_TO)
 @over(TAKING)
+@FAMILIES
 def test_a_router_takes_two_paths(sayers, other, family):
     """Two other neighbours say a route each; the router is told of both."""
     net = NETS[family]
     others = [neighbor(f"p{number}", peer_address(number), 64900 + number) for number in (2, 3)]
-    router = start(sayers, other, TAKING[other[0]], *others, nextHop="self", addPath={"send": "all"})
+    router = start(sayers, other, TAKING, more=others, nextHop="self", addPath={"send": "all"})
     for number in (2, 3):  # on the router's own host: their addresses are no next hops for it
         # Not by way of the router's own AS: that would be a loop there.
         say, hop = (a.announce, peer_address(number)) if family == 4 else (a.announce6, peer_address6(number))
         sayers.peer(number).establish().send(say([net], (64900 + number, 65100), hop))
     wait_until(lambda: len(sayers.speaker.paths(net)) == 2, 5, "both paths")
-    router.start()
     sayers.speaker.wait_established("router", 40)
-    wait_until(lambda: sayers.speaker.neighbor("router")["families"][f"ipv{family}"]["advertised"] == 2, 20, "both sent")
     wait_until(lambda: paths_at(router, family) == 2, 20, lambda: sayers.outside.processes[-1].log()[-1500:])
 
 

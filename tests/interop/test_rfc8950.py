@@ -2,7 +2,6 @@
 
 import pytest
 
-import router_conf
 from bgp import attributes, wire
 from world import pair as pairs
 from world import matrix, routers, speaker
@@ -10,8 +9,9 @@ from world.host import wait_until
 from world.pair import PEER_ASN, peer_address6
 from world.routers import PREFIX, PREFIX6, SELF6
 from world.shown import shown
-from world.speaker import ADDRESS, ADDRESS6, ASN
+from world.speaker import ADDRESS, ADDRESS6
 
+from test_features import over, start
 from test_routers import RANGE, RANGE6, logs
 
 CAP_EXTENDED_NEXT_HOP = 5
@@ -111,84 +111,47 @@ def test_ours_goes_out_with_an_ipv6_next_hop_where_there_is_no_ipv4_address(pair
 
 # ---------------------------------------------------------------- other speakers
 
-class Bird6(routers.Bird):
-    """BIRD with an IPv6 session that carries both families."""
-
-    def start(self):
-        conf = self.file("bird.conf", router_conf.bird(
-            f"local {SELF6} as {self.asn}; neighbor {ADDRESS6} as {ASN};", (PREFIX, PREFIX6), router_id="10.9.1.1",
-            extended=True, more="protocol direct { ipv4; ipv6; }"))
-        self.host.spawn("bird", "-f", "-c", conf, "-s", "/run/bird.ctl")
-
-
-class Frr6(routers.Frr):
-    """FRR with an IPv6 session that carries both families."""
-
-    def start(self):
-        conf = self.file("frr/frr.conf", router_conf.frr(
-            self.asn, ADDRESS6, f"remote-as {ASN}", (PREFIX, PREFIX6), router_id="10.9.1.1",
-            session=f"neighbor {ADDRESS6} capability extended-nexthop"), "frr")
-        self.launch(conf, SELF6, ADDRESS6)
-
-
 class Gobgp6(routers.Gobgp):
-    """GoBGP with an IPv6 session that carries both families."""
+    """GoBGP that announces IPv6 next hops for both families."""
 
     next_hops = (SELF6, SELF6)
 
-    def __init__(self, host, asn):
-        super().__init__(host, asn, ends=routers.ENDS[6])
 
-
-class Exabgp6(routers.Exabgp):
-    """ExaBGP with an IPv6 session that carries both families, and one prefix more whose next hop is IPv6."""
-
-    def __init__(self, host, asn):
-        super().__init__(host, asn, ends=routers.ENDS[6], session=f"""capability {{ nexthop enable; }}
+EXABGPS = "20.8.0.0/16"  # besides its usual one, whose next hop is IPv4
+WITHOUT_IPV4 = {
+    routers.Bird: {"family": "next hop self; extended next hop on;"},
+    routers.Frr: {"session": f"neighbor {ADDRESS6} capability extended-nexthop"},
+    Gobgp6: {},
+    routers.Exabgp: {"session": f"""capability {{ nexthop enable; }}
   nexthop {{ ipv4 unicast ipv6; }}
-  static {{ route {EXABGPS} next-hop {SELF6}; }}""")
-
-
-EXABGPS = "20.8.0.0/16"
-
-
-def over(*kinds):
-    """Parametrizes a test with these speakers, over eBGP and iBGP."""
-    return pytest.mark.parametrize("other", [(kind, is_internal) for kind in kinds for is_internal in (False, True)],
-                                   ids=[f"{kind.__name__.lower().rstrip('6')}-{'ibgp' if is_internal else 'ebgp'}"
-                                        for kind in kinds for is_internal in (False, True)])
+  static {{ route {EXABGPS} next-hop {SELF6}; }}"""},
+}
 
 
 def meet_without_ipv4(pair, other):
     """A session where neither side has an IPv4 address; the other side."""
-    kind, asn = other[0], ASN if other[1] else PEER_ASN
-    if not kind.is_installed():
-        pytest.skip(f"{kind.__name__} is not installed")
     pair.node.ip(f"addr del {ADDRESS}/16 dev up0")
     pair.outside.run("ip", "-4", "address", "flush", "dev", "down0")
-    made = kind(pair.outside, asn)
-    pair.start(speaker.neighbor("router", SELF6, asn, passive=False, holdTime=9),
-               originate={"prefixes": [RANGE, RANGE6]})
-    made.start()
+    made = start(pair, other, WITHOUT_IPV4, transport=6)
     pair.speaker.wait_established("router", 40)
     assert pair.speaker.neighbor("router")["capabilities"]["extendedNextHop"] is True
     return made
 
 
 @matrix.proves(matrix.OVER_V6)
-@over(Gobgp6, Exabgp6)
+@over([Gobgp6, routers.Exabgp])
 def test_ipv4_goes_both_ways_without_ipv4_addresses_and_without_a_kernel_there(pair, other):
     made = meet_without_ipv4(pair, other)
     for prefix in (RANGE, RANGE6):
         wait_until(lambda prefix=prefix: made.has_route(prefix), 30, lambda: logs(pair))
         assert ADDRESS6 in shown(made, prefix), shown(made, prefix)
-    route = pair.speaker.wait_in_kernel(EXABGPS if other[0] is Exabgp6 else PREFIX, timeout=20)
+    route = pair.speaker.wait_in_kernel(EXABGPS if other[0] is routers.Exabgp else PREFIX, timeout=20)
     assert route["via"] == {"family": "inet6", "host": SELF6}, route
     assert pair.speaker.wait_in_kernel(PREFIX6, timeout=20)["gateway"] == SELF6
 
 
 @matrix.proves(matrix.OVER_V6)
-@over(Bird6, Frr6)
+@over([routers.Bird, routers.Frr])
 def test_ipv4_goes_both_ways_without_ipv4_addresses(pair, other):
     made = meet_without_ipv4(pair, other)
     for prefix in (RANGE, RANGE6):
