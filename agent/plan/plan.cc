@@ -107,8 +107,8 @@ ordered_json bgpd_document(const World& world, const BgpConfiguration& conf, con
 
 class Planner {
  public:
-  /// `kept`: what is known from the plan before; nothing: it is made from nothing.
-  Planner(const World& world, const PlanOptions& options, KeptPlan* kept = nullptr, ServiceNews* news = nullptr)
+  /// `kept`: what is known from the plan before.
+  Planner(const World& world, const PlanOptions& options, KeptPlan& kept, ServiceNews& news)
       : world_(world), options_(options), kept_(kept), news_(news) {}
 
   Desired make() {
@@ -217,9 +217,7 @@ class Planner {
   Announced announce(const BgpConfiguration& conf, const Node& node) {
     const auto advertisements = advertisements_on(world_, conf, node);
     for (const auto& problem : advertisements.problems) problems_.push_back(text_of(problem));
-    const auto made = kept_ != nullptr ? ServicePlan{} : plan_services(world_, conf, node, advertisements.list);
-    const auto& services =
-        kept_ != nullptr ? kept_->services(world_, {world_, conf, node, advertisements.list}, *news_) : made;
+    const auto& services = kept_.services(world_, {world_, conf, node, advertisements.list}, news_);
     out_.services.announced = static_cast<std::uint32_t>(services.routes.size());
     out_.services.withheld = services.withheld;
     auto refused = joined_text(services.refused);
@@ -247,13 +245,13 @@ class Planner {
   /// Of a document like the one before, only what is new in it is checked.
   std::string finish(const BgpConfiguration& conf, const Speaker& self, const Parts& parts) {
     auto entries = entries_of(parts.announced);
-    const auto news = kept_ != nullptr ? kept_->not_accepted(entries) : entries;
+    const auto news = kept_.not_accepted(entries);
     auto document = bgpd_document(world_, conf, self, parts, news, options_);
     auto text = document.dump(2) + "\n";
     const auto check = config::check_bgpd_conf(text);
     if (!check.errors.empty()) return "bgpd.json would be refused: " + check.errors.front().message;
     if (news.size() < entries.size()) text = document_text(std::move(document), entries);
-    if (kept_ != nullptr) kept_->accept(std::move(entries));
+    kept_.accept(std::move(entries));
     out_.bgpd_json = std::move(text);
     out_.secret_files = parts.neighbors.secret_files;
     return {};
@@ -271,8 +269,8 @@ class Planner {
 
   const World& world_;
   const PlanOptions& options_;
-  KeptPlan* kept_;
-  ServiceNews* news_;
+  KeptPlan& kept_;
+  ServiceNews& news_;
   std::vector<std::string> problems_;
   Desired out_;
 };
@@ -286,10 +284,15 @@ std::string joined_text(const std::vector<std::string>& sentences) {
   return out;
 }
 
-Desired make_plan(const World& world, const PlanOptions& options) { return Planner(world, options).make(); }
+Desired make_plan(const World& world, const PlanOptions& options) {
+  KeptPlan nothing;
+  ServiceNews news;
+  for (const auto& [key, slice] : world.endpoint_slices) news.slice(nullptr, &slice);
+  return nothing.make(world, options, news);
+}
 
 Desired KeptPlan::make(const World& world, const PlanOptions& options, ServiceNews& news) {
-  return Planner(world, options, this, &news).make();
+  return Planner(world, options, *this, news).make();
 }
 
 }  // namespace slash32::agent::plan

@@ -192,11 +192,4 @@ void ServiceRoutes::tell_refused(const World& world, const ServiceNews& news) {
   if (plan_.refused.size() > kMaxRefused) plan_.refused.resize(kMaxRefused);
 }
 
-ServicePlan plan_services(const World& world, const model::BgpConfiguration& conf, const model::Node& node,
-                          const std::vector<Advertisement>& advertisements) {
-  ServiceNews news;
-  for (const auto& [key, slice] : world.endpoint_slices) news.slice(nullptr, &slice);
-  return ServiceRoutes().update(world, {world, conf, node, advertisements}, news);
-}
-
 }  // namespace slash32::agent::plan

@@ -86,8 +86,4 @@ class ServiceRoutes {
   ServicePlan plan_;
 };
 
-/// The same of a world that nobody has planned before.
-ServicePlan plan_services(const World& world, const model::BgpConfiguration& conf, const model::Node& node,
-                          const std::vector<Advertisement>& advertisements);
-
 }  // namespace slash32::agent::plan
