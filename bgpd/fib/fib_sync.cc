@@ -127,9 +127,9 @@ struct FibSync::Impl {
     return true;
   }
 
-  /// Nothing is due, and nothing will be by itself. For who has the pen.
+  /// For who has the pen.
   bool is_at_rest() const {
-    if (writer->deadline() || (losses && !losses->is_idle())) return false;
+    if (!writer->is_at_rest() || (losses && !losses->is_idle())) return false;
     const std::lock_guard lock(mutex);
     return !working && !orders.any();
   }

@@ -43,6 +43,8 @@ class FibWriter {
   /// Takes the kernel's events; what they ask for is done by write_some() or on_time().
   void read_events();
   int event_fd() const { return monitor_.fd(); }
+  /// Nothing is due now or later: write_some() writes what is wanted next, and reads no dump for anything else.
+  bool is_at_rest() const;
   /// When on_time() is due; nothing when all is in order.
   std::optional<Instant> deadline() const;
   void on_time(Instant now);

@@ -313,6 +313,12 @@ std::optional<Instant> FibWriter::deadline() const {
   return first;
 }
 
+bool FibWriter::is_at_rest() const {
+  const bool has_more = look_at_objects_ || restore_when_idle_ || revive_when_idle_ || remove_unknown_when_idle_ ||
+                        remove_strays_when_idle_ || learned_.table.has_work() || aggregates_.table.has_work();
+  return !has_more && !deadline();
+}
+
 void FibWriter::on_time(Instant at) {
   if (audit_at_ && *audit_at_ <= at) audit();
   if (!retry_at_ || *retry_at_ > at) return;
