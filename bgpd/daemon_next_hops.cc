@@ -103,7 +103,9 @@ std::vector<std::string> Daemon::silent_gateways() const {
 void Daemon::recall_silence() {
   if (!heeds_neighbors()) return;
   const auto failed = watch_.failed_neighbors();
-  if (!failed) return log::warn("next hops", {{"why", failed.error().message}});
+  if (!failed)
+    return log::warn("next hops that were silent before the restart are used until the kernel has asked for them again",
+                     {{"why", failed.error().message}});
   bool any = false;
   for (const auto& gateway : *failed) {
     if (!rib_->uses(gateway)) continue;
