@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from world import matrix
+from world import behind, matrix
 from world.pair import Pair
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -76,6 +76,20 @@ def pair(bgpd, tmp_path):
     """Two hosts and a cable, for one test."""
     with Pair(tmp_path, bgpd) as made:
         yield made
+
+
+@pytest.fixture
+def raw_behind(pair):
+    """Makes raw peers behind a router (world/behind.py), in turn, of the AS that is said; they end with the test."""
+    made = []
+
+    def make(asn):
+        made.append(behind.connected(pair, len(made), asn))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
 
 
 @pytest.fixture(scope="module")

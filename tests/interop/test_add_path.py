@@ -1,11 +1,11 @@
 """RFC 7911: several paths to a prefix, both ways; raw, and with the routers that know it.
 
-FRR 8.4 and OpenBGPD 7.7 send several paths only of what they learned from several neighbours, so they are asked what they
-took; ExaBGP 4.2 keeps no table, so it is asked what it sends.
+FRR 8.4 and OpenBGPD 7.7 send several paths only of what they learned from several neighbours: raw peers are those.
 """
 
 import ipaddress
 import json
+import re
 import struct
 
 import pytest
@@ -13,12 +13,14 @@ import pytest
 from bgp import attributes as a
 from bgp import wire
 from bgp.peer import default_capabilities
-from world import matrix, routers
+from world import behind, matrix, routers
 from world.host import wait_until
 from world.pair import PEER_ASN, external, peer_address, peer_address6
+from world.routers import SELF6
 from world.speaker import ASN, neighbor
 
 from test_features import over, start
+from test_routers import logs
 
 CAP_ADD_PATH = 69
 RECEIVE, SEND, BOTH = 1, 2, 3
@@ -188,8 +190,12 @@ def exabgp_sends(family):
 
 GOBGP = {"family": "[neighbors.afi-safis.add-paths.config]\nreceive = true\nsend-max = 8"}
 SENDING = {routers.Bird: bird_sends, routers.Gobgp: lambda family: GOBGP, routers.Exabgp: exabgp_sends}
+OTHERS = (64902, 64902)  # the AS of the raw peers behind a router: of two, the paths would not share a route
+PASSING_ON = {routers.Frr: behind.frr("addpath-tx-all-paths\n  neighbor 10.9.0.1 attribute-unchanged next-hop", "", OTHERS),
+              routers.Openbgpd: behind.openbgpd("announce add-path send all", "", OTHERS)}
 TAKING = {routers.Bird: {"family": "next hop self; add paths rx;"}, routers.Frr: {}, routers.Gobgp: GOBGP,
-          routers.Openbgpd: {"session": "announce add-path recv yes"}}
+          routers.Openbgpd: {"session": "announce add-path recv yes"},
+          routers.Exabgp: {"session": "capability { add-path receive; }"}}
 
 
 FAMILIES = pytest.mark.parametrize("family", [4, 6], ids=["ipv4", "ipv6"])
@@ -213,6 +219,28 @@ def test_a_router_sends_two_paths(pair, other, family):
         assert pathids(pair, net) == {1, 2}
 
 
+@matrix.proves(matrix.ADD_PATH_FROM)
+@over(PASSING_ON)
+def test_a_router_passes_on_the_paths_of_two_neighbours(pair, other, raw_behind):
+    """They share our routes in the kernel; one that it no longer has goes alone. OpenBGPD 7.7 says its own address for the
+    next hop of IPv6 routes over eBGP, also where it is told not to."""
+    start(pair, other, PASSING_ON, addPath={"receive": True})
+    pair.speaker.wait_established("router", 40)
+    raws = [raw_behind(asn).establish() for asn in OTHERS]
+    for number, (asn, raw) in enumerate(zip(OTHERS, raws)):
+        raw.send(a.announce([NETS[4]], (asn,), WAYS[4][number]), a.announce6([NETS[6]], (asn,), WAYS[6][number]))
+    ways = {NETS[4]: WAYS[4], NETS[6]: (SELF6,) * 2 if other == (routers.Openbgpd, False) else WAYS[6]}
+
+    def stand(numbers):
+        return all(len(pathids(pair, net)) == len(numbers) and
+                   gateways(pair.speaker.in_kernel(net) or {}) == {hops[number] for number in numbers}
+                   for net, hops in ways.items())
+
+    wait_until(lambda: stand((0, 1)), 30, lambda: f"{[pair.speaker.paths(net) for net in ways]} {logs(pair)}")
+    raws[0].send(a.withdraw(NETS[4]), a.withdraw6(NETS[6]))
+    wait_until(lambda: stand((1,)), 30, lambda: str([pair.speaker.paths(net) for net in ways]))
+
+
 def paths_at(router, family):
     """How many paths to the prefix the router has taken."""
     net = NETS[family]
@@ -222,6 +250,9 @@ def paths_at(router, family):
         return len(json.loads(router.vtysh(f"show bgp ipv{family} unicast {net} json") or "{}").get("paths", []))
     if isinstance(router, routers.Gobgp):
         return len(json.loads(router.gobgp("global", "rib", "-a", f"ipv{family}", "-j").stdout or "{}").get(net, []))
+    if isinstance(router, routers.Exabgp):  # it keeps no table: what it heard of
+        heard = router.host.run("cat", "/run/exabgp/heard").stdout
+        return len(set(re.findall(rf'{{ "nlri": "{net}", "path-information": "([^"]+)" }}', heard)))
     return len(json.loads(router.bgpctl("-j", "show", "rib", net) or "{}").get("rib", []))
 
 

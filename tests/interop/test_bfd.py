@@ -257,3 +257,20 @@ def test_frr_comes_up_and_its_admin_down_is_no_failure(hosts, program, family):
     frr.set("no shutdown")
     speaker.wait_state("Up")
     assert not [line for line in speaker.lines("change") if "failure=1" in line]
+
+
+@matrix.proves(matrix.BFD_MULTIHOP, router=bfd.Frr, session=None)
+@families
+def test_multihop_with_frr(hosts, program, family):
+    """RFC 5883."""
+    if not bfd.Frr.is_installed():
+        assert not os.environ.get("SLASH32_INTEROP_ALL"), "Frr is not installed"
+        pytest.skip("Frr is not installed")
+    speaker = bfd.Speaker(hosts[0], program, remote=THEIRS[family], local=OURS[family], multihop=1)
+    frr = bfd.Frr(hosts[1], family, multihop=True).start()
+    speaker.wait_state("Up")
+    speaker.wait_now(transmit=50_000, detect=150_000, polling=0)
+    wait_until(lambda: frr.state() == "up", 10, frr.state)
+    frr.set("shutdown")
+    speaker.wait_state("Down")
+    assert speaker.lines("change")[-1] == "change Up Down remote=AdminDown failure=0: neighbor signaled session down"

@@ -49,7 +49,7 @@ def start(pair, other, words, *, asn=PEER, more=(), transport=4, **settings):
         pytest.skip(f"{kind.__name__} is not installed")
     asn = ASN if is_internal else asn
     made = kind(pair.outside, asn, **{"ends": routers.ENDS[transport], **words.get(kind, {})})
-    document = {key: settings.pop(key) for key in ("clusterId", "dynamicNeighbors") if key in settings}
+    document = {key: settings.pop(key) for key in ("clusterId", "dynamicNeighbors", "policies") if key in settings}
     pair.start(neighbor("router", made.own, asn, **{"passive": False, "holdTime": 9, **settings}), *more,
                originate={"prefixes": [RANGE, RANGE6]}, **document)
     made.start()
@@ -164,13 +164,13 @@ def test_it_sends_all_again_when_asked(pair, other):
     assert PREFIX not in monitor.log() and PREFIX6 not in monitor.log()
 
 
-DELAYS = {routers.Bird: {}, routers.Frr: {"session": "neighbor 10.9.0.1 timers delayopen 20"}}
+DELAYS = {routers.Frr: {"session": "neighbor 10.9.0.1 timers delayopen 20"}}
 
 
 @matrix.proves(matrix.DELAY_OPEN)
-@over(DELAYS)
+@over(routers.ALL)
 def test_with_delay_open_the_first_open_of_either_side_ends_the_wait(pair, other):
-    """RFC 4271 section 8.1.1. BIRD sends its OPEN at once; FRR waits longer than we do."""
-    made = start(pair, other, DELAYS, delayOpen=60 if other[0] is routers.Bird else 3)
+    """RFC 4271 section 8.1.1. FRR waits longer than we do; the others send their OPEN at once."""
+    made = start(pair, other, DELAYS, delayOpen=3 if other[0] in DELAYS else 60)
     wait_for_routes(pair, made)
     assert pair.speaker.neighbor("router")["flaps"] == 0

@@ -9,10 +9,15 @@ from bgp import wire
 from world import matrix, routers
 from world.host import wait_until
 from world.pair import PEER_ASN, external, peer_address, peer_address6
-from world.routers import PREFIX, PREFIX6, SELF
-from world.speaker import ASN, neighbor
+from world.routers import PREFIX, PREFIX6, SELF, SELF6
+from test_features import over, start
+from test_reason import SEEN
+from test_routers import RANGE, logs
 
-RANGE = "10.244.1.0/24"
+
+def shown_of_session(router):
+    """What a router shows of its session with us."""
+    return next(show for kind, show in SEEN.items() if isinstance(router, kind))(router)
 
 
 def routes(count):
@@ -60,18 +65,47 @@ def test_beyond_max_prefixes_out_learned_routes_wait_and_our_own_do_not(pair):
     assert RANGE in hearer.rib
 
 
+SECOND = {4: "20.2.0.0/16", 6: "2a00:2::/48"}
+
+
+class SecondGobgp(routers.Gobgp):
+    """GoBGP says the second prefix by its API."""
+
+    second = 4
+
+    def announce(self):
+        words = ("-a", f"ipv{self.second}", SECOND[self.second], "nexthop", SELF if self.second == 4 else SELF6)
+        return super().announce() and self.gobgp("global", "rib", "add", *words).returncode == 0
+
+
+# How it comes to announce two prefixes of a family, and what it shows when that was one too many.
+TOO_MANY = {
+    routers.Bird: (lambda family: {"more": f"protocol static {{ ipv{family}; route {SECOND[family]} blackhole; }}"},
+                   "Maximum number of prefixes reached"),
+    routers.Frr: (lambda family: {"session": f"address-family ipv{family} unicast\n  network {SECOND[family]}\n"
+                                             " exit-address-family"}, "Cease\\/Maximum Number of Prefixes Reached"),
+    SecondGobgp: (lambda family: {}, "subcode 1(maximum number of prefixes reached)"),
+    routers.Openbgpd: (lambda family: {"more": f"network {SECOND[family]}"},
+                       "Last error received: Cease, received max-prefix exceeded"),
+}
+
+
 @matrix.proves(matrix.MAX_PREFIX)
-@pytest.mark.parametrize("other", [(routers.Bird, False), (routers.Bird, True)], ids=["ebgp", "ibgp"])
-@pytest.mark.parametrize("family, prefix", [(4, "20.2.0.0/16"), (6, "2a00:2::/48")], ids=["ipv4", "ipv6"])
-def test_bird_is_told_that_it_sent_too_many(pair, other, family, prefix):
-    if not routers.Bird.is_installed():
-        pytest.skip("Bird is not installed")
-    asn = ASN if other[1] else PEER_ASN
-    router = routers.Bird(pair.outside, asn, more=f"protocol static {{ ipv{family}; route {prefix} blackhole; }}")
-    pair.start(neighbor("router", SELF, asn, passive=False, holdTime=9, maxPrefixes={"in": 1, "restart": 600}))
-    router.start()
-    wait_until(lambda: "Maximum number of prefixes reached" in router.birdc("show", "protocols", "all", "slash32"), 30,
-               lambda: router.birdc("show", "protocols", "all", "slash32"))
+@over(TOO_MANY)
+@pytest.mark.parametrize("family", [4, 6], ids=["ipv4", "ipv6"])
+def test_it_is_told_that_it_sent_too_many(pair, other, family, monkeypatch):
+    """And none of its routes is left here, of either family."""
+    kind = other[0]
+    words, said = TOO_MANY[kind]
+    monkeypatch.setattr(SecondGobgp, "second", family)
+    made = start(pair, other, {kind: words(family)}, maxPrefixes={"in": 1, "restart": 600})
+    # GoBGP's routes come when somebody asks it for ours.
+    wait_until(lambda: made.has_route(RANGE) or said in shown_of_session(made), 30, lambda: logs(pair))
+    wait_until(lambda: said in shown_of_session(made), 30, lambda: shown_of_session(made) + logs(pair))
+    sent = pair.speaker.neighbor("router")["errors"]["sent"]
+    assert (sent["code"], sent["subcode"], sent["data"]) == (6, 1, f"000{1 if family == 4 else 2}0100000001"), sent
+    for prefix in (PREFIX, PREFIX6):
+        pair.speaker.wait_not_in_kernel(prefix)
 
 
 def test_what_a_neighbour_is_about_to_take_down_is_used_last(pair):
@@ -89,23 +123,20 @@ def test_what_a_neighbour_is_about_to_take_down_is_used_last(pair):
     wait_until(lambda: pair.speaker.in_kernel("20.1.0.0/16").get("gateway") == peer_address(1), 5, "the first again")
 
 
-@matrix.proves(matrix.SHUTDOWN, router=routers.Frr)
-def test_frr_in_graceful_shutdown_is_used_last(pair):
+@matrix.proves(matrix.SHUTDOWN)
+@over([routers.Frr])
+def test_frr_in_graceful_shutdown_is_used_last(pair, other):
     """FRR's own "bgp graceful-shutdown": its routes come with the community, and lose to a longer path."""
-    if not routers.Frr.is_installed():
-        pytest.skip("Frr is not installed")
-    router = routers.Frr(pair.outside, PEER_ASN)
-    pair.start(neighbor("router", SELF, PEER_ASN, passive=False, holdTime=9), external(2))
-    router.start()
+    router = start(pair, other, {}, more=(external(2),))
     pair.speaker.wait_established("router", 40)
     usual = {prefix: pair.speaker.wait_in_kernel(prefix, timeout=20)["gateway"] for prefix in (PREFIX, PREFIX6)}
     longer = {PREFIX: peer_address(2), PREFIX6: peer_address6(2)}
     assert usual[PREFIX] == SELF and usual[PREFIX6] != longer[PREFIX6], usual
-    other = pair.peer(2).establish()
+    raw = pair.peer(2).establish()
     for prefix, say in ((PREFIX, a.announce), (PREFIX6, a.announce6)):
-        other.send(say([prefix], (PEER_ASN, 65100, 65101), longer[prefix]))
+        raw.send(say([prefix], (PEER_ASN, 65100, 65101), longer[prefix]))
     for words, ways in (("bgp graceful-shutdown", longer), ("no bgp graceful-shutdown", usual)):
-        router.vtysh("configure terminal", f"router bgp {PEER_ASN}", words)
+        router.configure(words)
         for prefix, way in ways.items():
             wait_until(lambda prefix=prefix, way=way: (pair.speaker.in_kernel(prefix) or {}).get("gateway") == way, 20,
                        lambda prefix=prefix: str(pair.speaker.paths(prefix)))

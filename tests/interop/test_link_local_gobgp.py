@@ -88,14 +88,17 @@ def test_both_families_go_both_ways_between_link_local_addresses(pair, router):
     check(pair, other, "tor")
 
 
-@matrix.proves(matrix.UNNUMBERED, router=routers.Gobgp)
-def test_a_gobgp_that_somebody_advertises_is_found_and_finds_us(pair):
+@matrix.proves(matrix.UNNUMBERED)
+@pytest.mark.parametrize("router", [(UnnumberedGobgp, False), (UnnumberedGobgp, True)], ids=["ebgp", "ibgp"])
+def test_a_gobgp_that_somebody_advertises_is_found_and_finds_us(pair, router):
     """Its documentation asks for radvd or the like beside it; here the test does that."""
+    kind, is_internal = router
     only_link_local(pair)
-    other = made(UnnumberedGobgp, pair, PEER_ASN)
-    pair.start(unnumbered(holdTime=9), originate={"prefixes": [RANGE, RANGE6]})
+    other = made(kind, pair, ASN if is_internal else PEER_ASN)
+    pair.start(unnumbered(remote_as="internal" if is_internal else "external", holdTime=9),
+               originate={"prefixes": [RANGE, RANGE6]})
     pair.outside.run("ping", "-c", "1", "-W", "5", f"{NODE}%{PEER_LINK}")  # or its neighbour table has nobody
     other.start()
-    with advertiser(pair.outside) as router:
-        router.advertise()
+    with advertiser(pair.outside) as daemon:
+        daemon.advertise()
         check(pair, other, NODE_LINK)

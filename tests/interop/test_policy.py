@@ -1,4 +1,5 @@
-"""Policies with BIRD on the other side: what its routes become here and in the kernel, and what it sees of ours."""
+"""Policies with other people's speakers: what their routes become here and in the kernel, and what they see of ours. BIRD's
+can tell routes apart by everything there is."""
 
 import copy
 import os
@@ -9,10 +10,14 @@ import pytest
 from world import matrix, routers
 from world.host import wait_until
 from world.pair import PEER_ASN
-from world.routers import SELF, SELF6
+from world.routers import PREFIX, PREFIX6, SELF, SELF6
+from world.shown import shown
 from world.speaker import ADDRESS, ASN, LEARNED, neighbor
 
-RANGE, RANGE6, PLAIN_RANGE = "10.244.1.0/24", "fd00:10:244:1::/64", "10.244.9.0/24"
+from test_features import over, start, wait_for_routes
+from test_routers import RANGE, RANGE6
+
+PLAIN_RANGE = "10.244.9.0/24"
 MARKED, MARKED6, PLAIN, HOLE, LONG = "20.1.0.0/16", "2a00:1::/48", "20.2.0.0/16", "20.3.0.0/32", "20.4.5.0/24"
 VIA = "10.9.0.77"  # a next hop of neither side
 
@@ -143,6 +148,52 @@ def test_export_dresses_what_bird_sees(pair, bird):
     wait_until(lambda: "BGP.med: 41" in bird.shows(RANGE), 5, lambda: bird.shows(RANGE))
     assert f"BGP.next_hop: {ADDRESS}" in bird.shows(RANGE)
     assert pair.speaker.neighbor("bird")["flaps"] == 0
+
+
+TAKEN = {"name": "taken", "match": {"prefix": [PREFIX, PREFIX6]},
+         "set": {"localPref": 250, "kernelMetric": 700, "addCommunities": "64512:1"}, "then": "accept"}
+SAID = {"name": "said", "match": {"source": "local"},
+        "set": {"med": 40, "addCommunities": "64512:77", "addLargeCommunities": "64512:7:7",
+                "addExtendedCommunities": "rt:64512:9"}, "then": "accept"}
+# How each writes that: MED and communities, standard, extended, large.
+WRITTEN = {
+    routers.Bird: ("BGP.med: 40", "(64512,77)", "(rt, 64512, 9)", "(64512, 7, 7)"),
+    routers.Frr: ("metric 40", "64512:77", "RT:64512:9", "64512:7:7"),
+    routers.Gobgp: ('"metric": 40', f"[{64512 << 16 | 77}]", '"64512:9"', '"ASN": 64512, "LocalData1": 7, "LocalData2": 7'),
+    routers.Openbgpd: ("metric 40", "64512:77", "rt 64512:9", "64512:7:7"),
+    routers.Exabgp: ('"med": 40', "[ [ 64512, 77 ] ]", '"target:64512:9"', "[ [ 64512, 7 , 7 ] ]"),
+}
+
+
+@matrix.proves(matrix.POLICY)
+@over(routers.ALL)
+def test_policies_are_seen_at_both_ends_and_a_reload_takes_routes_away_and_brings_them_back(pair, other):
+    policies = {"taken": [TAKEN], "said": [SAID]}
+    made = start(pair, other, {}, policies=policies, **{"import": ["taken"], "export": ["said"]})
+    wait_for_routes(pair, made)
+
+    def all_is_dressed():
+        for prefix in (PREFIX, PREFIX6):
+            best = pair.speaker.best(prefix)
+            assert (best["localPref"], best["communities"]) == (250, ["64512:1"]), best
+            assert [route["metric"] for route in kernel_routes(pair, prefix)] == [700]
+        for prefix in (RANGE, RANGE6):
+            text = shown(made, prefix)
+            assert all(words in text for words in WRITTEN[other[0]]), text
+
+    all_is_dressed()
+    document = copy.deepcopy(pair.speaker.document)
+    reject = [{"name": "nothing", "then": "reject"}]
+    pair.speaker.reload({**document, "policies": {"taken": reject, "said": reject}})
+    for prefix in (PREFIX, PREFIX6):
+        pair.speaker.wait_not_in_kernel(prefix)
+        assert "policy 'taken', term 1 'nothing'" in pair.speaker.paths(prefix)[0]["why"], pair.speaker.paths(prefix)
+    for prefix in (RANGE, RANGE6):
+        wait_until(lambda prefix=prefix: not made.has_route(prefix), 20, lambda prefix=prefix: shown(made, prefix))
+    pair.speaker.reload(document)
+    wait_for_routes(pair, made)
+    all_is_dressed()
+    assert pair.speaker.neighbor("router")["flaps"] == 0
 
 
 def test_the_offline_test_says_what_the_daemon_does(pair, bird, bgpd):

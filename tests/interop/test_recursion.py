@@ -37,6 +37,25 @@ class LoopbackFrr(routers.Frr):
         super().__init__(host, asn, session=f"neighbor {ADDRESS} update-source {LOOPBACK}")
 
 
+class LoopbackGobgp(routers.Gobgp):
+    """GoBGP, whose next hops are its loopback's addresses."""
+
+    next_hops = (LOOPBACK, LOOPBACK6)
+
+
+class LoopbackOpenbgpd(routers.Openbgpd):
+    """OpenBGPD, the same."""
+
+    rules = (f"{routers.Openbgpd.rules}\nmatch to any prefix {PREFIX} set nexthop {LOOPBACK}\n"
+             f"match to any prefix {PREFIX6} set nexthop {LOOPBACK6}")
+
+
+class LoopbackExabgp(routers.Exabgp):
+    """ExaBGP, the same."""
+
+    next_hops = (LOOPBACK, LOOPBACK6)
+
+
 def loopback(pair):
     """The other host's loopback addresses."""
     pair.outside.ip(f"addr add {LOOPBACK}/32 dev lo", f"addr add {LOOPBACK6}/128 dev lo")
@@ -76,7 +95,8 @@ def configured(pair, **settings):
 
 
 @matrix.proves(matrix.RECURSION, session="iBGP")
-@pytest.mark.parametrize("kind", [LoopbackBird, LoopbackFrr], ids=["bird", "frr"])
+@pytest.mark.parametrize("kind", [LoopbackBird, LoopbackFrr, LoopbackGobgp, LoopbackOpenbgpd, LoopbackExabgp],
+                         ids=["bird", "frr", "gobgp", "openbgpd", "exabgp"])
 def test_a_loopback_as_next_hop_follows_the_route_that_leads_there(pair, kind):
     loopback(pair)
     other = made(kind, pair, ASN)
@@ -84,6 +104,8 @@ def test_a_loopback_as_next_hop_follows_the_route_that_leads_there(pair, kind):
     pair.start(recursive("router", LOOPBACK if kind is LoopbackFrr else SELF, holdTime=90))
     other.start()
     pair.speaker.wait_established("router", 40)
+    if kind is LoopbackGobgp:
+        wait_until(other.announce, 20, "GoBGP's interface")
     wait_gateways(pair, 1)
     path = pair.speaker.best(PREFIX)
     assert (path["nextHop"], path["gateway"], path["igpCost"]) == (LOOPBACK, SELF, 20), path

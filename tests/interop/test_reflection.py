@@ -5,15 +5,12 @@ A raw peer is the other client of whoever reflects. What it says has a next hop 
 
 import ipaddress
 
-import pytest
-
 from bgp import attributes as a
-from bgp.peer import Peer
 from test_features import over, start
 from test_routers import logs
-from world import matrix, routers
+from world import behind, matrix, routers
 from world.host import wait_until
-from world.pair import NODE_LINK, connect, internal
+from world.pair import internal
 from world.routers import PREFIX, PREFIX6, SELF
 from world.shown import shown
 from world.speaker import ASN, ROUTER_ID
@@ -21,7 +18,7 @@ from world.speaker import ASN, ROUTER_ID
 FAR, FAR6 = "20.7.0.0/16", "2a00:7::/48"
 LATER, LATER6 = "10.244.2.0/24", "fd00:10:244:2::/64"
 HOP, HOP6 = "10.9.7.7", "fd09::7:7"
-RAW, RAW_ID = "10.9.0.2", "10.76.0.2"  # the raw peer that is a router's client has an address on our node
+RAW_ID = behind.IDS[0]
 OUR_CLUSTER, THEIR_CLUSTER = "10.77.0.1", "10.78.0.1"
 
 
@@ -62,61 +59,19 @@ def test_as_our_client_it_hears_another_client_and_is_heard_by_it(pair, other):
         assert_reflected(raw, prefix, SELF, OUR_CLUSTER)
 
 
-def bird():
-    """A client's words, and the other client."""
-    words = f"rr client; rr cluster id {THEIR_CLUSTER};"
-    return {"session": words, "family": "export where source = RTS_STATIC || source = RTS_BGP;", "more": f"""
-protocol bgp raw {{ local {SELF} as {ASN}; neighbor {RAW} as {ASN}; passive; {words}
-  ipv4 {{ import all; export all; }}; ipv6 {{ import all; export all; }}; }}
-"""}
-
-
-def frr():
-    """FRR's; its configuration takes address families more than once."""
-    families = "".join(f" address-family {family} unicast\n" + "".join(
-        f"  neighbor {address} activate\n  neighbor {address} route-reflector-client\n" for address in ("10.9.0.1", RAW)
-    ) + " exit-address-family\n" for family in ("ipv4", "ipv6"))
-    return {"session": f"""bgp cluster-id {THEIR_CLUSTER}
- neighbor {RAW} remote-as {ASN}
- neighbor {RAW} passive
- neighbor {RAW} advertisement-interval 0
-{families}"""}
-
-
-def gobgp():
-    """GoBGP's."""
-    words = f"""
+_BIRD = f"rr client; rr cluster id {THEIR_CLUSTER};"
+_GOBGP = f"""
 [neighbors.route-reflector.config]
 route-reflector-client = true
 route-reflector-cluster-id = "{THEIR_CLUSTER}"
 """
-    families = "".join(f'[[neighbors.afi-safis]]\n[neighbors.afi-safis.config]\nafi-safi-name = "{family}-unicast"\n'
-                       for family in ("ipv4", "ipv6"))
-    return {"more": f"""{words}[[neighbors]]
-[neighbors.config]
-neighbor-address = "{RAW}"
-peer-as = {ASN}
-[neighbors.transport.config]
-passive-mode = true
-{words}{families}"""}
-
-
-def openbgpd():
-    """OpenBGPD's."""
-    words = f"route-reflector {THEIR_CLUSTER}"
-    return {"session": words, "more": f"""neighbor {RAW} {{
-  remote-as {ASN}
-  passive
-  holdtime 90
-  announce IPv4 unicast
-  announce IPv6 unicast
-  {words}
-}}"""}
-
-
-REFLECTORS = {routers.Bird: bird(), routers.Frr: frr(), routers.Gobgp: gobgp(), routers.Openbgpd: openbgpd()}
-
-
+_OPENBGPD = f"route-reflector {THEIR_CLUSTER}"
+REFLECTORS = {
+    routers.Bird: behind.bird(_BIRD, _BIRD, [ASN], ASN),
+    routers.Frr: behind.frr("route-reflector-client", "route-reflector-client", [ASN], f"bgp cluster-id {THEIR_CLUSTER}"),
+    routers.Gobgp: behind.gobgp(_GOBGP, _GOBGP, [ASN]),
+    routers.Openbgpd: behind.openbgpd(_OPENBGPD, _OPENBGPD, [ASN]),
+}
 SEND_BACK = {routers.Frr}  # who sends a client its own routes as well: ORIGINATOR_ID says whose they are
 
 
@@ -125,37 +80,12 @@ def others_of(pair, prefix):
     return [path for path in pair.speaker.paths(prefix) if not path["best"]]
 
 
-def connected(pair):
-    """The raw peer on our node, as soon as the router listens."""
-    def attempt():
-        try:
-            return connect(pair.node, RAW, SELF)
-        except OSError:
-            return None
-    return Peer(wait_until(attempt, 30, lambda: logs(pair)), ASN, RAW_ID)
-
-
-@pytest.fixture(name="raw_peer")
-def fixture_raw_peer(pair):
-    """Makes the raw peer; its connection ends with the test."""
-    made = []
-
-    def make():
-        made.append(connected(pair))
-        return made[-1].establish()
-
-    pair.node.ip(f"addr add {RAW}/16 dev {NODE_LINK}")
-    yield make
-    for one in made:
-        one.close()
-
-
 @matrix.proves(matrix.REFLECTOR)
 @over(REFLECTORS, sessions=(True,))
-def test_as_our_reflector_it_passes_on_what_we_and_another_client_say(pair, other, raw_peer):
+def test_as_our_reflector_it_passes_on_what_we_and_another_client_say(pair, other, raw_behind):
     made = start(pair, other, REFLECTORS)
     pair.speaker.wait_established("router", 40)
-    raw = raw_peer()
+    raw = raw_behind(ASN).establish()
     announce_far(raw)
     for prefix, hop in ((FAR, HOP), (FAR6, HOP6)):
         assert pair.speaker.wait_in_kernel(prefix, timeout=30)["gateway"] == hop

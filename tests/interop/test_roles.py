@@ -174,36 +174,3 @@ def test_a_router_with_another_role_is_refused(pair, kind):
     wait_until(lambda: "Role Mismatch" in (pair.speaker.neighbor("router")["lastError"] or ""), 30,
                lambda: str(pair.speaker.neighbor("router")))
     assert pair.speaker.state("router") != "Established"
-
-
-# ---------------------------------------------------------------- route servers
-
-THEIR_SERVERS = {
-    routers.Bird: {"session": "rs client;",
-                   "family": "next hop self; export filter { if source != RTS_STATIC then reject; "
-                             "bgp_path.prepend(65009); accept; };"},
-    routers.Exabgp: {"more": f"unicast 20.9.0.0/16 next-hop {SELF} as-path [ 65009 ];"},
-}
-
-
-@matrix.proves(matrix.ROUTE_SERVER, families=(4,))
-@pytest.mark.parametrize("kind", THEIR_SERVERS, ids=lambda kind: kind.__name__.lower())
-def test_a_route_server_that_does_not_prepend_is_heard_where_it_is_told_to_be_one(pair, kind):
-    """RFC 7947 section 2.2.2.1, told by our role, then by the key; without either its routes are withdrawn."""
-    prefix = "20.9.0.0/16" if kind is routers.Exabgp else PREFIX
-    router = have(kind, pair, **THEIR_SERVERS[kind])
-    one = neighbor("router", SELF, PEER_ASN, passive=False, holdTime=9, enhancedRouteRefresh=False)
-    pair.start({**one, "role": "rs-client"}, originate={"prefixes": [RANGE]})
-    document = pair.speaker.document
-    router.start()
-    assert pair.speaker.wait_best(prefix, 40)["asPath"] == [65009]
-    pair.speaker.wait_in_kernel(prefix, timeout=20)
-    wait_until(lambda: router.has_route(RANGE), 30, "our range there")
-    pair.speaker.reload({**document, "neighbors": [one]})
-    pair.speaker.wait_not_in_kernel(prefix)
-    pair.speaker.wait_established("router", 40)
-    wait_until(lambda: pair.speaker.neighbor("router")["malformedUpdates"] > 0, 20,
-               lambda: str(pair.speaker.neighbor("router")))
-    assert not pair.speaker.in_kernel(prefix)
-    pair.speaker.reload({**document, "neighbors": [{**one, "enforceFirstAs": False}]})
-    pair.speaker.wait_in_kernel(prefix, timeout=40)

@@ -198,9 +198,10 @@ class Frr:
 
     programs = ("/usr/lib/frr/zebra", "/usr/lib/frr/bfdd")
 
-    def __init__(self, host, family):
+    def __init__(self, host, family, *, multihop=False):
         self._host = host
-        self._neighbor = OURS[family] + ("" if family == 4 else f" local-address {THEIRS[6]}")
+        own = f" local-address {THEIRS[family]}" if multihop or family == 6 else ""
+        self._neighbor = OURS[family] + (" multihop" if multihop else "") + own
         host.run("mount", "-t", "tmpfs", "-o", "mode=755", "router-run", "/run")
         host.run("install", "-d", "-o", "frr", "-g", "frr", "/run/frr")
 

@@ -332,6 +332,7 @@ class Exabgp(Router):
     """ExaBGP: what it hears goes to a helper, as JSON."""
 
     programs = ("exabgp",)
+    next_hops = (SELF, SELF6)  # of what it announces
 
     def start(self):
         self.file("exabgp/heard", "")
@@ -344,8 +345,8 @@ neighbor {self.peer} {{
   {self.session}
   api {{ processes [ ear ]; receive {{ parsed; update; }} }}
   announce {{
-    ipv4 {{ unicast {PREFIX} next-hop {SELF}; {self.more} }}
-    ipv6 {{ unicast {PREFIX6} next-hop {SELF6}; }}
+    ipv4 {{ unicast {PREFIX} next-hop {self.next_hops[0]}; {self.more} }}
+    ipv6 {{ unicast {PREFIX6} next-hop {self.next_hops[1]}; }}
   }}
 }}
 """)
