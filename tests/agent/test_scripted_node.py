@@ -1,0 +1,91 @@
+"""The whole agent in a network of its own: what it learns of the node's kernel, and what becomes of pods' former ranges. As
+root. What it makes of the API: test_scripted_daemon.py."""
+
+import ctypes
+import json
+import subprocess
+import threading
+
+import pytest
+from scripted_server import wait_until
+from scripted_world import World, node, ours
+
+CLONE_NEWNET = 0x40000000
+FORMER, PRESENT, POD = "10.244.1.0/24", "10.244.9.0/24", "10.244.1.7"
+
+
+class Network:
+    """A network namespace, which goes with its holder. Its way out has an MTU that nothing else has."""
+
+    def __init__(self):
+        self.holder = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", "unshare", "--net", "sh", "-c",
+                                        "echo ready; exec cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self.holder.stdout.readline() == "ready\n"
+        self.inside = ["nsenter", f"--net=/proc/{self.holder.pid}/ns/net"]
+        for words in ("link set lo up", "link add up0 mtu 1432 type veth peer name up1 mtu 1432", "addr add 10.0.0.1/24 dev up0",
+                      "link set up0 up", "link set up1 up", "route add default via 10.0.0.254"):
+            self.ip(words)
+
+    def ip(self, words):
+        subprocess.run([*self.inside, "ip", *words.split()], check=True, timeout=30)
+
+    def make(self, what):
+        """What `what` returns; sockets that it opens are of this network."""
+        made = []
+
+        def enter():
+            with open(f"/proc/{self.holder.pid}/ns/net", "rb") as there:
+                assert ctypes.CDLL(None, use_errno=True).setns(there.fileno(), CLONE_NEWNET) == 0, "needs root"
+            made.append(what())
+        thread = threading.Thread(target=enter)
+        thread.start()
+        thread.join()
+        return made[0]
+
+    def close(self):
+        self.holder.kill()
+        self.holder.wait()
+        self.holder.stdin.close()
+        self.holder.stdout.close()
+
+
+@pytest.fixture(name="network")
+def fixture_network():
+    made = Network()
+    yield made
+    made.close()
+
+
+@pytest.fixture(name="world")
+def fixture_world(network, tmp_path):
+    made = network.make(lambda: World(tmp_path, flags=(), before=network.inside))
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def test_the_mtu_and_the_gateway_are_those_of_the_default_route_and_follow_it(world, network):
+    world.api.put("bgppeers", ours("tor", defaultGateway="ipv4", remoteAs=65000))
+    world.start()
+    world.waits(FORMER, ["10.0.0.2", "10.0.0.254"])
+    assert world.read("run/node.json")["mtu"] == 1432
+    network.ip("link set up0 mtu 1400")
+    network.ip("route replace default via 10.0.0.253")
+    wait_until(lambda: world.read("run/node.json")["mtu"] == 1400, world.said, 60)
+    world.waits(FORMER, ["10.0.0.2", "10.0.0.253"])
+
+
+def test_a_former_range_is_announced_while_a_pod_lives_in_it_whoever_is_killed_meanwhile(world, network):
+    world.start()
+    world.waits(FORMER, ["10.0.0.2"])
+    network.ip(f"route add {POD} dev up1 proto 132 metric 64")
+    world.api.put("nodes", node(1, PRESENT))
+    world.waits(PRESENT, ["10.0.0.2"])
+    assert FORMER in world.originated()
+    world.kill()
+    (world.directory / "bgpd.json").unlink()  # what the next life writes is its own
+    world.start()
+    world.waits(PRESENT, ["10.0.0.2"])
+    assert FORMER in world.originated()
+    assert set(json.loads((world.directory / "state/pod-ranges.json").read_text())) == {FORMER, PRESENT}
