@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/plan/accepted.h"
 #include "agent/plan/status.h"
 #include "agent/reports.h"
 
@@ -71,6 +72,7 @@ void Assigner::make_plan(const plan::World& world) {
   for (auto& [name, condition] : plan::pool_conditions(world, plan_))
     conditions_[{Kind::IpPool, {"", name}}] = condition;
   for (auto& [name, condition] : plan::peer_conditions(world)) conditions_[{Kind::BgpPeer, {"", name}}] = condition;
+  for (auto& [at, condition] : plan::accepted_resources(world)) conditions_[{at.first, {"", at.second}}] = condition;
   std::erase_if(said_, [&](const auto& entry) { return !conditions_.contains(entry.first); });
   std::erase_if(troubles_, [&](const auto& entry) {
     const auto& [kind, key] = entry.first;
@@ -126,7 +128,7 @@ std::optional<kube::Request> Assigner::next(const plan::World& world, const std:
   asked_ = status->target;
   asked_what_ = std::move(status->reason);
   asked_status_ = std::move(status->said);
-  return write_status(*asked_, asked_status_.status, named_in(world, *asked_).version);
+  return write_status(*asked_, asked_status_.status, found_in(world, *asked_).named.version);
 }
 
 /// Nothing: none is to be asked now.
@@ -152,27 +154,36 @@ kube::Request Assigner::ask_service(const plan::World& world) {
   return write_ingress(service, assignment.addresses);
 }
 
-/// Empty where it is gone.
-Assigner::Named Assigner::named_in(const plan::World& world, const Target& target) {
-  if (target.kind == Kind::IpPool) {
-    const auto pool = world.pools.find(target.key.name);
-    return pool == world.pools.end() ? Named{} : Named{pool->second.meta.uid, pool->second.version.value};
+/// Empty where it is gone, or never could be read.
+Assigner::Found Assigner::found_in(const plan::World& world, const Target& target) {
+  const auto in = [&](const auto& resources) -> Found {
+    const auto at = resources.find(target.key.name);
+    if (at == resources.end()) return {};
+    const auto& one = at->second;
+    return {{one.meta.uid, one.version.value}, one.status.value};
+  };
+  switch (target.kind) {
+    case Kind::IpPool:
+      return in(world.pools);
+    case Kind::BgpPeer:
+      return in(world.peers);
+    case Kind::BgpConfiguration:
+      return in(world.configurations);
+    case Kind::BgpFilter:
+      return in(world.filters);
+    case Kind::BgpAdvertisement:
+      return in(world.advertisements);
+    default:
+      return {};
   }
-  const auto peer = world.peers.find(target.key.name);
-  return peer == world.peers.end() ? Named{} : Named{peer->second.meta.uid, peer->second.version.value};
 }
 
 /// As we left it, or found it; null where it has none, or it is not known. What we said comes first: an API that keeps
 /// less of it than we say must not be told again and again. One that was made anew under its name was told nothing.
 json Assigner::status_before(const plan::World& world, const Target& target) const {
-  if (const auto said = said_.find(target); said != said_.end() && said->second.uid == named_in(world, target).uid)
-    return said->second.status;
-  if (target.kind == Kind::IpPool) {
-    const auto pool = world.pools.find(target.key.name);
-    return pool == world.pools.end() ? json() : pool->second.status.value;
-  }
-  const auto peer = world.peers.find(target.key.name);
-  return peer == world.peers.end() ? json() : peer->second.status.value;
+  auto found = found_in(world, target);
+  const auto said = said_.find(target);
+  return said != said_.end() && said->second.uid == found.named.uid ? said->second.status : std::move(found.status);
 }
 
 std::optional<Assigner::StatusWrite> Assigner::first_status(const plan::World& world, const std::string& wall) const {
@@ -188,7 +199,8 @@ std::optional<Assigner::StatusWrite> Assigner::first_status(const plan::World& w
         target->kind == Kind::IpPool && counters != counters_.end())
       wanted = counters->second;
     wanted["conditions"] = {plan::condition_json(condition, {{"status", had}}, wall)};
-    if (wanted != had) return StatusWrite{*target, condition.reason, {named_in(world, *target).uid, std::move(wanted)}};
+    if (wanted != had)
+      return StatusWrite{*target, condition.reason, {found_in(world, *target).named.uid, std::move(wanted)}};
   }
   return std::nullopt;
 }

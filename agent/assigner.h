@@ -1,5 +1,5 @@
-// What the holder of the lease says to the API: addresses of Services of type LoadBalancer, and the status of IPPools
-// and BGPPeers. One request at a time, each made of the world as it then is; nothing is kept that the API does not
+// What the holder of the lease says to the API: addresses of Services of type LoadBalancer, and the status of our own
+// resources. One request at a time, each made of the world as it then is; nothing is kept that the API does not
 // have. Pure: no socket, and the clock is given.
 #pragma once
 
@@ -70,6 +70,11 @@ class Assigner {
     std::string uid;
     std::string version;
   };
+  /// A resource of ours as the world has it.
+  struct Found {
+    Named named;
+    nlohmann::json status;  // null: it has none
+  };
   struct StatusWrite {
     Target target;
     std::string reason;
@@ -85,7 +90,7 @@ class Assigner {
   const plan::LbAssignment* first_service(const plan::World& world);
   kube::Request ask_service(const plan::World& world);
   std::optional<StatusWrite> first_status(const plan::World& world, const std::string& wall) const;
-  static Named named_in(const plan::World& world, const Target& target);
+  static Found found_in(const plan::World& world, const Target& target);
   nlohmann::json status_before(const plan::World& world, const Target& target) const;
   Instant refused_at(const Target& target) const;
   void refused(Answer& answer, const Result<kube::Response>& result, Instant now);

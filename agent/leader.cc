@@ -4,6 +4,7 @@
 #include <random>
 #include <utility>
 
+#include "agent/plan/accepted.h"
 #include "agent/reports.h"
 #include "common/log.h"
 
@@ -41,7 +42,7 @@ Leader::Leader(boost::asio::io_context& context, const kube::Access& access, Wor
       changed_(std::move(changed)) {}
 
 void Leader::changed(Kind kind) {
-  const bool nothing_to_us = kind == Kind::EndpointSlice || kind == Kind::Secret || kind == Kind::BgpAdvertisement;
+  const bool nothing_to_us = kind == Kind::EndpointSlice || kind == Kind::Secret;
   if (!desk_ || nothing_to_us) return;
   if (kind == Kind::Service)
     desk_->assigner.service_changed(store_.world());
@@ -51,8 +52,7 @@ void Leader::changed(Kind kind) {
 
 void Leader::follow() {
   if (leaving_) return;
-  const auto& world = store_.world();
-  const bool wanted = !world.pools.empty() || !world.peers.empty();
+  const bool wanted = plan::has_resources(store_.world());
   if (wanted && !candidate_)
     candidate_ = std::make_unique<Candidate>(context_, access_,
                                              kube::LeaseSettings{.name_space = settings_.name_space,
@@ -84,8 +84,9 @@ void Leader::told(bool held) {
 
 bool Leader::knows_enough() const {
   const auto& world = store_.world();
-  if (!world.peers.empty() && !watches_.has_all_nodes()) return false;
-  for (const auto kind : {Kind::Node, Kind::IpPool, Kind::BgpPeer, Kind::BgpFilter, Kind::BgpConfiguration})
+  if (wants_all_nodes() && !watches_.has_all_nodes()) return false;
+  for (const auto kind :
+       {Kind::Node, Kind::IpPool, Kind::BgpPeer, Kind::BgpFilter, Kind::BgpAdvertisement, Kind::BgpConfiguration})
     if (!world.listed.contains(kind)) return false;
   return world.pools.empty() || watches_.is_fresh(Kind::Service);
 }

@@ -33,7 +33,9 @@ class Leader {
 
   /// What must be watched for it as well, beside what this node needs: as much as nothing while another leads.
   bool wants_services() const { return desk_ && !store_.world().pools.empty(); }
-  bool wants_all_nodes() const { return desk_ && !store_.world().peers.empty(); }
+  bool wants_all_nodes() const {
+    return desk_ && !(store_.world().peers.empty() && store_.world().advertisements.empty());
+  }
   /// The world has changed.
   void changed(model::Kind kind);
   /// To be called after the watches have followed: tries for the lease where there is anything to do, and does it.

@@ -84,6 +84,8 @@ struct BgpConfiguration {
   std::vector<Prefix> pod_ranges;                  // of the whole cluster; empty: the nodes' podCIDRs
   Masquerade masquerade;
   ServiceRoutes services;
+  Aside<nlohmann::json> status;  // as the API has it; null: none
+  Aside<std::string> version;    // metadata.resourceVersion
   bool operator==(const BgpConfiguration&) const = default;
 };
 
@@ -129,6 +131,8 @@ Result<BgpPeer> read_bgp_peer(const nlohmann::json& object);
 struct BgpFilter {
   Meta meta;
   nlohmann::json terms = nlohmann::json::array();  // a policy of bgpd.json
+  Aside<nlohmann::json> status;
+  Aside<std::string> version;
   bool operator==(const BgpFilter&) const = default;
 };
 
@@ -157,6 +161,8 @@ struct BgpAdvertisement {
   std::optional<std::uint8_t> aggregation6;
   std::vector<std::string> communities;  // values, or names of BGPConfiguration's communities
   std::optional<std::uint32_t> local_pref;
+  Aside<nlohmann::json> status;
+  Aside<std::string> version;
   bool operator==(const BgpAdvertisement&) const = default;
 };
 

@@ -113,6 +113,8 @@ Result<BgpConfiguration> read_bgp_configuration(const nlohmann::json& object) {
   out.kernel = kernel_settings(kernel);
   out.source_node_address = TRY(read_or(kernel, "sourceNodeAddress", json::boolean, false));
   TRY(read_nested(spec, out));
+  out.status.value = object.value("status", nlohmann::json());
+  out.version.value = version_of(object);
   return out;
 }
 

@@ -48,6 +48,8 @@ Result<BgpFilter> read_bgp_filter(const nlohmann::json& object) {
   const auto terms = TRY(spec.required("terms", [](const JsonField& f) -> Result<JsonField> { return f; }));
   out.terms = with_lone_next_hops(terms.value());
   TRY(config::read_policy(JsonField(out.terms, terms.pointer())));
+  out.status.value = object.value("status", nlohmann::json());
+  out.version.value = version_of(object);
   return out;
 }
 
@@ -67,6 +69,8 @@ Result<BgpAdvertisement> read_bgp_advertisement(const nlohmann::json& object) {
   out.aggregation6 = TRY(read_maybe(spec, "aggregationLengthV6", json::integer<std::uint8_t>(1, 128)));
   out.communities = TRY(read_or(spec, "communities", names, out.communities));
   out.local_pref = TRY(read_maybe(spec, "localPref", json::integer<std::uint32_t>()));
+  out.status.value = object.value("status", nlohmann::json());
+  out.version.value = version_of(object);
   return out;
 }
 

@@ -1,4 +1,5 @@
-// What is said back to the API: the status of BGPNodeStatus, of BGPPeers and of IPPools, as JSON values. Pure.
+// What is said back to the API: the status of BGPNodeStatus, of BGPPeers and of IPPools, as JSON values (of our other
+// resources: accepted.h). Pure.
 #pragma once
 
 #include <map>

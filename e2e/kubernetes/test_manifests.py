@@ -70,8 +70,7 @@ def test_the_agent_may_what_it_does(applied):
     wanted += [("get", "slash32.io", "bgpnodestatuses"), ("create", "slash32.io", "bgpnodestatuses"), ("create", "", "events")]
     assert [one for one in wanted if not allowed(applied, *one)] == []
     assert allowed(applied, "patch", "", "nodes", subresource="status")
-    for group, resource in (("slash32.io", "bgpnodestatuses"), ("slash32.io", "bgppeers"), ("slash32.io", "ippools"),
-                            ("", "services")):
+    for group, resource in (("slash32.io", "bgpnodestatuses"), ("", "services"), *(("slash32.io", one) for one in OURS)):
         assert allowed(applied, "patch", group, resource, subresource="status")
     lease = {"group": "coordination.k8s.io", "resource": "leases", "space": "slash32-system"}
     assert allowed(applied, "create", **lease)

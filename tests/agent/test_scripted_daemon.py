@@ -221,6 +221,16 @@ def test_the_only_nodes_agent_leads_and_says_what_it_makes_of_a_peer(world):
     world.waits("10.244.1.0/24", ["10.0.0.254"])
 
 
+def test_resources_of_which_none_can_be_read_are_told_so(world):
+    """No schema knows everything that bgpd's reader does."""
+    world.api.put("bgpfilters", ours("f", terms=[{"then": "perhaps"}]))
+    world.start()
+    wait_until(lambda: world.api.get("bgpfilters", "f").get("status"), world.said, 60)
+    condition, = world.api.get("bgpfilters", "f")["status"]["conditions"]
+    assert (condition["type"], condition["status"], condition["reason"]) == ("Accepted", "False", "Invalid")
+    assert condition["message"].startswith("/spec/terms/0/then")
+
+
 def test_a_lease_that_is_deleted_is_made_again_by_its_holder(world):
     leading(world)
     wait_until(lambda: ingress(world) == [VIP], world.said, 60)

@@ -215,7 +215,8 @@ def test_rights_are_named_one_by_one_and_none_of_them_escalates():
     writes = {key: verbs - {"get", "list", "watch"} for key, verbs in rules.items() if verbs - {"get", "list", "watch"}}
     assert writes == {("", "nodes/status"): {"patch"}, ("", "events"): {"create"}, ("", "services/status"): {"patch"},
                       ("slash32.io", "bgpnodestatuses"): {"create"}, ("slash32.io", "bgpnodestatuses/status"): {"patch"},
-                      ("slash32.io", "bgppeers/status"): {"patch"}, ("slash32.io", "ippools/status"): {"patch"},
+                      **{("slash32.io", f"{name}/status"): {"patch"} for name in (
+                          "bgpconfigurations", "bgppeers", "bgpfilters", "bgpadvertisements", "ippools")},
                       ("coordination.k8s.io", "leases"): {"create"},
                       ("coordination.k8s.io", "leases", "slash32-agent"): {"patch"}}
     cluster = one([d for d in load("slash32.yaml") if d["kind"] == "ClusterRole"], "ClusterRole")
@@ -228,6 +229,16 @@ def test_rights_name_resources_that_the_definitions_define():
     named = {resource.split("/")[0] for d in documents if d["kind"] == "ClusterRole" for rule in d["rules"]
              if rule["apiGroups"] == ["slash32.io"] for resource in rule["resources"]}
     assert named == defined and len(defined) == 6
+
+
+def test_a_status_that_a_definition_shows_may_be_written():
+    documents = load("slash32.yaml")
+    may = {resource for d in documents if d["kind"] == "ClusterRole" for rule in d["rules"] if "patch" in rule["verbs"]
+           for resource in rule["resources"]}
+    shown = {f"{d['spec']['names']['plural']}/status" for d in documents if d["kind"] == "CustomResourceDefinition"
+             for version in d["spec"]["versions"] for column in version["additionalPrinterColumns"]
+             if column["jsonPath"].startswith(".status")}
+    assert shown - may == set() and len(shown) == 6
 
 
 def test_only_the_installer_is_privileged():

@@ -7,6 +7,8 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Pair;
+using testing::UnorderedElementsAre;
 
 TEST_F(Assigning, AServiceGetsItsAddressByAPatchThatHoldsForThisVersionOnly) {
   put(Kind::IpPool, "public", pool("192.0.2.10-192.0.2.20"));
@@ -231,6 +233,26 @@ TEST_F(Assigning, ABgpPeerIsToldWhetherItIsAccepted) {
   const auto condition = json::parse(request->body)[0]["value"]["conditions"][0];
   EXPECT_EQ(condition["status"], "True");
   EXPECT_EQ(condition["message"], "selects 1 node");
+}
+
+TEST_F(Assigning, EveryResourceOfOursIsToldWhetherItIsAccepted) {
+  const auto made = [](const std::string& name, const json& spec) -> json {
+    return {{"metadata", {{"name", name}, {"uid", "u-" + name}, {"resourceVersion", "7"}}}, {"spec", spec}};
+  };
+  put(Kind::BgpConfiguration, "default", made("default", json::object()));
+  put(Kind::BgpFilter, "f", made("f", {{"terms", json::array()}}));
+  put(Kind::BgpAdvertisement, "a", made("a", {{"advertise", {"PodCIDR"}}}));
+  std::map<std::string, std::string> told;
+  for (auto request = next(); request; request = next()) {
+    const auto patch = json::parse(request->body);
+    EXPECT_EQ(patch[1]["value"], "7");
+    told[request->target] = patch[0]["value"]["conditions"][0]["reason"];
+    assigner_.answered(kube::Response{{200, {}}, "{}"}, now_);
+  }
+  const std::string group = "/apis/slash32.io/v1alpha1/";
+  EXPECT_THAT(told, UnorderedElementsAre(Pair(group + "bgpconfigurations/default/status", "Accepted"),
+                                         Pair(group + "bgpfilters/f/status", "Accepted"),
+                                         Pair(group + "bgpadvertisements/a/status", "NoNodes")));
 }
 
 TEST_F(Assigning, AStatusIsWrittenForTheVersionThatItWasMadeOf) {
