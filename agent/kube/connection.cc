@@ -3,6 +3,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
@@ -14,6 +15,7 @@
 #include <charconv>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "agent/kube/credentials.h"
 #include "agent/kube/tls.h"
@@ -28,7 +30,8 @@ namespace ssl = boost::asio::ssl;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-constexpr std::chrono::seconds kOpening{15};  // each of: name look-up, TCP, TLS, sending the request
+constexpr std::chrono::seconds kOpening{15};    // each of: name look-up, TCP, TLS, sending the request
+constexpr std::chrono::seconds kLeastShare{2};  // of that, for each address of a name that has many
 constexpr std::size_t kPiece = 16 << 10;
 constexpr std::uint32_t kMaxHeader = 32 << 10;
 
@@ -106,7 +109,8 @@ class Connection::Impl : public std::enable_shared_from_this<Impl> {
     if (auto named = expect_server(line_->stream.native_handle(), access_); !named) return fail(named.error().message);
     error_code no_address;
     const auto address = asio::ip::make_address(access_.host, no_address);
-    if (!no_address) return connect(tcp::endpoint(address, access_.port));
+    where_.assign(1, tcp::endpoint(address, access_.port));
+    if (!no_address) return connect();
     // The stream's own timer bounds nothing before there is a socket.
     lookup_limit_.emplace(context_, kOpening);
     lookup_limit_->async_wait(guarded([this](error_code error) {
@@ -116,15 +120,18 @@ class Connection::Impl : public std::enable_shared_from_this<Impl> {
                             guarded([this](error_code error, const tcp::resolver::results_type& found) {
                               lookup_limit_.reset();
                               if (error) return fail("look up " + access_.host + ": " + error.message());
-                              connect(found);
+                              where_.assign(found.begin(), found.end());
+                              connect();
                             }));
   }
 
-  template <class Where>
-  void connect(const Where& where) {
+  /// One after the other, each with its share of the time: one that drops what it is sent must not have all of it.
+  void connect(std::size_t at = 0) {
     auto& socket = tcp_stream();
-    socket.expires_after(kOpening);
-    socket.async_connect(where, guarded([this](error_code error, auto&&...) {
+    socket.close();  // what the one before left
+    socket.expires_after(std::max(kOpening / static_cast<int>(where_.size()), kLeastShare));
+    socket.async_connect(where_[at], guarded([this, at](error_code error) {
+                           if (error && at + 1 < where_.size()) return connect(at + 1);
                            if (error) return fail("connect to " + url_of(access_) + ": " + error.message());
                            watch_over(tcp_stream().socket().native_handle());
                            handshake();
@@ -244,6 +251,7 @@ class Connection::Impl : public std::enable_shared_from_this<Impl> {
   const Access& access_;
   Credentials credentials_;  // of the connection
   std::string token_;
+  std::vector<tcp::endpoint> where_;  // never empty once looked for
   std::shared_ptr<Line> line_;
   bool reused_ = false;  // the line served a request before this one
   bool busy_ = false;

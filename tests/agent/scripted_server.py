@@ -102,12 +102,12 @@ class Exchange:
 
 
 class ScriptedServer:
-    """Listens on a port of its own at 127.0.0.1. Each request waits in `requests` until a test answers it."""
+    """Listens on a port of its own, at 127.0.0.1 unless told. Each request waits in `requests` until a test answers it."""
 
-    def __init__(self, certificate, key):
-        self.listener = socket.create_server(("127.0.0.1", 0))
+    def __init__(self, certificate, key, address="127.0.0.1"):
+        self.listener = socket.create_server((address, 0))
         self.port = self.listener.getsockname()[1]
-        self.url = f"https://127.0.0.1:{self.port}"
+        self.url = f"https://{address}:{self.port}"
         self.requests = queue.Queue()
         self.refused = queue.Queue()  # handshakes that failed, as texts
         self.connections = 0

@@ -4,9 +4,11 @@ How long it waits, and what it makes of answers, is tested without a clock in ku
 sockets: TLS, chunks, connections that end, credentials that change.
 """
 
+import contextlib
 import json
 import os
 import queue
+import socket
 import subprocess
 import threading
 
@@ -28,8 +30,8 @@ def things(*items, version=50, **metadata):
 class Watch:
     """kube_watch, whose lines of both kinds are waited for."""
 
-    def __init__(self, kubeconfig):
-        self.process = subprocess.Popen([WATCH, kubeconfig, "nodes"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    def __init__(self, kubeconfig, *before):
+        self.process = subprocess.Popen([*before, WATCH, kubeconfig, "nodes"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         text=True)
         self.told, self.log = queue.Queue(), queue.Queue()
         for stream, lines in ((self.process.stdout, self.told), (self.process.stderr, self.log)):
@@ -71,12 +73,13 @@ class World:
         self.user = {"tokenFile": str(self.token)}
         self.watch = None
 
-    def start(self):
+    def start(self, *before):
+        """`before`: words that come before the program's own."""
         path = self.directory / "kubeconfig"
         path.write_text(json.dumps({
             "current-context": "c", "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
             "clusters": [{"name": "k", "cluster": self.cluster}], "users": [{"name": "u", "user": self.user}]}))
-        self.watch = Watch(str(path))
+        self.watch = Watch(str(path), *before)
         return self.watch
 
     def watching(self):
@@ -301,6 +304,24 @@ def test_a_refused_connection_is_said_once_and_tried_again(world):
     world.server.close()
     world.start()
     assert f"connect to https://127.0.0.1:{port}: Connection refused" in world.watch.says("connect")
+
+
+def test_of_a_names_addresses_one_that_never_answers_leaves_time_for_the_others(world):
+    """A control plane of several under one name, of which the first is down: packets to it are lost."""
+    name, certificate = "api.example", world.authority.issue("many", names="DNS:api.example")
+    second = ScriptedServer(*certificate, address="127.0.0.2")
+    with socket.create_server(("127.0.0.1", second.port), backlog=0) as first, contextlib.ExitStack() as waiting:
+        for _ in range(3):  # a full queue drops whoever comes
+            caller = waiting.enter_context(socket.socket())
+            caller.setblocking(False)
+            caller.connect_ex(first.getsockname())
+        hosts = world.directory / "hosts"
+        hosts.write_text(f"127.0.0.1 {name}\n127.0.0.2 {name}\n")
+        world.cluster["server"] = f"https://{name}:{second.port}"
+        world.start("unshare", "--mount", "sh", "-c", f'mount --bind {hosts} /etc/hosts && exec "$@"', "--")
+        second.next(timeout=25).answer(things())
+        world.watch.tells("synced")
+    second.close()
 
 
 def test_a_server_that_never_speaks_tls_is_given_up(world):
