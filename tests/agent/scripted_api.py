@@ -9,7 +9,7 @@ import threading
 import urllib.parse
 
 BASES = {"nodes": "/api/v1", "services": "/api/v1", "secrets": "/api/v1", "events": "/api/v1",
-         "endpointslices": "/apis/discovery.k8s.io/v1", "leases": "/apis/coordination.k8s.io/v1"}
+         "leases": "/apis/coordination.k8s.io/v1"}
 OURS = "/apis/slash32.io/v1alpha1"
 PATH = re.compile(r"(?P<base>/api/v1|/apis/[^/]+/[^/]+)(/namespaces/(?P<space>[^/]+))?/(?P<plural>[^/]+)"
                   r"(/(?P<name>[^/]+))?(?P<status>/status)?")
@@ -38,6 +38,7 @@ class Api:
 
     def __init__(self, server):
         self.server, self.version, self.horizon = server, 100, 0  # horizon: what is not younger has been forgotten
+        self.slices = "v1"  # the one version of EndpointSlices that there is
         self.objects, self.history, self.watches = {}, [], []
         self.trouble = []  # callables: True when they have answered the exchange
         self.seen, self.written = [], []  # (method, target, token), (method, target, body)
@@ -130,9 +131,14 @@ class Api:
     def _answer(self, exchange):
         path, _, query = exchange.target.partition("?")
         if path == "/apis/discovery.k8s.io":
-            return exchange.answer({"kind": "APIGroup", "versions": [{"version": "v1"}]})
+            return exchange.answer({"kind": "APIGroup", "versions": [{"version": self.slices}]})
         parts = PATH.fullmatch(path)
-        assert parts and parts["base"] == BASES.get(parts["plural"], OURS), exchange.target
+        assert parts, exchange.target
+        if parts["plural"] == "endpointslices":
+            if parts["base"] != f"/apis/discovery.k8s.io/{self.slices}":
+                return exchange.answer("404 page not found", 404)
+        else:
+            assert parts["base"] == BASES.get(parts["plural"], OURS), exchange.target
         if exchange.method != "GET":
             body = json.loads(exchange.body)
             self.written.append((exchange.method, path, body))

@@ -182,6 +182,22 @@ def test_an_agent_that_ends_gives_its_lease_back_and_leaves_everything_as_it_is(
     assert ingress(world) == [VIP]
 
 
+def test_an_upgraded_server_that_has_another_version_of_endpoint_slices_costs_no_route(world):
+    """v1beta1 went with Kubernetes 1.25."""
+    world.api.slices = "v1beta1"
+    leading(world)
+    wait_until(lambda: f"{VIP}/32" in world.originated(), lambda: f"{world.originated()}\n{world.said()}", 60)
+    world.api.slices = "v1"
+    world.cut()
+
+    def watches_again():
+        assert f"{VIP}/32" in world.originated()
+        return any("/v1/endpointslices" in target and "watch=true" in target for _, target, _ in list(world.api.seen))
+    wait_until(watches_again, world.said, 60)
+    world.api.put("endpointslices", {**world.api.get("endpointslices", "default/web-1"), "endpoints": []})
+    wait_until(lambda: f"{VIP}/32" not in world.originated(), lambda: f"{world.originated()}\n{world.said()}", 60)
+
+
 def test_an_answer_that_is_older_than_what_the_watch_told_changes_nothing(world):
     def overtaken(exchange):
         """The Service is written, and changed by its owner; the watch tells of both before the answer arrives."""
