@@ -55,13 +55,16 @@ void add_guard(const BgpConfiguration& conf, const Announced& announced, ordered
   if (!ranges.empty()) out["guard"] = {{"ranges", std::move(ranges)}};
 }
 
+/// Nothing: bgpd chooses.
+std::optional<std::string> router_id_of(const Node& node) {
+  if (node.overrides.router_id) return config::print_router_id(*node.overrides.router_id);
+  const auto v4 = node.address(AddressFamily::IPv4);
+  return v4 ? std::optional(v4->to_string()) : std::nullopt;
+}
+
 void add_identity(const BgpConfiguration& conf, const Speaker& self, ordered_json& out) {
   out["localAs"] = self.as.value;
-  const auto v4 = self.node->address(AddressFamily::IPv4);
-  if (self.node->overrides.router_id)
-    out["routerId"] = config::print_router_id(*self.node->overrides.router_id);
-  else if (v4)
-    out["routerId"] = v4->to_string();
+  if (const auto id = router_id_of(*self.node)) out["routerId"] = *id;
   if (!conf.listen_port) return;
   out["listen"] = ordered_json::array();
   for (const char* any : {"0.0.0.0", "::"}) out["listen"].push_back({{"address", any}, {"port", *conf.listen_port}});
@@ -205,6 +208,7 @@ class Planner {
     if (!has_all_lists(needs.kinds)) return "the API server has not said everything yet";
     const Speaker self{&node, node.overrides.as.value_or(conf.as)};
     out_.as = self.as;
+    out_.router_id = router_id_of(node);
     Parts parts;
     parts.neighbors = plan_neighbors(world_, conf, self, options_);
     out_.neighbors = parts.neighbors.planned;

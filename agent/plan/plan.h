@@ -74,6 +74,7 @@ struct Desired {
   std::vector<PlannedNeighbor> neighbors;
   ServiceCounts services;
   std::optional<Asn> as;
+  std::optional<std::string> router_id;  // nothing: not planned yet, or bgpd chooses
   std::vector<Prefix> pod_cidrs;
   bool operator==(const Desired&) const = default;
 };

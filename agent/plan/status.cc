@@ -109,6 +109,7 @@ json node_status_object(const Desired& desired, const PlanOptions& options, cons
                         const std::string& now) {
   json status = json::object();
   if (desired.as) status["localAs"] = desired.as->value;
+  if (desired.router_id) status["routerId"] = *desired.router_id;
   status["podCIDRs"] = json::array();
   for (const auto& prefix : desired.pod_cidrs) status["podCIDRs"].push_back(prefix.to_string());
   status["waiting"] = desired.waiting;

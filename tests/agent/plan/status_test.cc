@@ -32,6 +32,18 @@ TEST(NodeStatus, HasPeersAlwaysAndNodesWhileTheyAreDown) {
   EXPECT_EQ(status["localAs"], 64512);
 }
 
+TEST(NodeStatus, HasTheIdentityThatTheSpeakerIsGiven) {
+  Builder b;
+  b.node(1).node(2, "{'metadata': {'annotations': {'slash32.io/as': '65002', 'slash32.io/router-id': '192.0.2.2'}}}");
+  const auto status_of = [&](const std::string& node) {
+    const PlanOptions options{.node_name = node};
+    return node_status_object(make_plan(b.world, options), options, {}, nullptr, "")["status"];
+  };
+  EXPECT_EQ(status_of("n1")["routerId"], "10.0.0.1");
+  EXPECT_EQ(status_of("n2")["routerId"], "192.0.2.2");
+  EXPECT_EQ(status_of("n2")["localAs"], 65002);
+}
+
 TEST(NodeStatus, KeepsTheTimeOfAConditionThatStands) {
   Builder b;
   b.node(1);
