@@ -185,7 +185,7 @@ class Planner {
     if (!bgpd.empty()) problems_.insert(problems_.begin(), bgpd);
     const auto* reason = !out_.bgpd_json ? "Waiting" : problems_.empty() ? "Configured" : "Problems";
     condition("BGPConfigured", out_.bgpd_json && problems_.empty(), reason, joined_text(problems_));
-    if (!problems_.empty()) warn("BGPNotAsConfigured", joined_text(problems_));
+    if (!problems_.empty() && !listening_) warn("BGPNotAsConfigured", joined_text(problems_));
     say_drain(conf, node);
   }
 
@@ -205,7 +205,8 @@ class Planner {
     if (!node.overrides.errors.empty())
       return "Node " + node.meta.key.name + ": " + node.overrides.errors.front().message;
     const auto needs = needs_of(world_, options_.node_name);
-    if (!has_all_lists(needs.kinds)) return "the API server has not said everything yet";
+    listening_ = !has_all_lists(needs.kinds);
+    if (listening_) return "the API server has not said everything yet";
     const Speaker self{&node, node.overrides.as.value_or(conf.as)};
     out_.as = self.as;
     out_.router_id = router_id_of(node);
@@ -276,6 +277,7 @@ class Planner {
   KeptPlan& kept_;
   ServiceNews& news_;
   std::vector<std::string> problems_;
+  bool listening_ = false;  // lists are on their way: every agent begins so, and nobody need look into it
   Desired out_;
 };
 

@@ -305,6 +305,7 @@ TEST(Needs, ThatWereNotHeardOfYetHoldBgpdBackButNotTheNode) {
   EXPECT_FALSE(plan.desired.bgpd_json);  // all Services would look as if nothing were behind them
   EXPECT_TRUE(plan.desired.node_json);
   EXPECT_THAT(plan.all_waiting(), HasSubstr("has not said yet which EndpointSlices there are"));
+  EXPECT_TRUE(plan.desired.events.empty()) << "each agent begins so; that nobody need look into";
 }
 
 TEST(Guard, KeepsRoutersFromAnnouncingClusterIpsOfKnownRanges) {
