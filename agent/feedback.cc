@@ -15,13 +15,20 @@ constexpr Seconds kBetweenCounts{300};
 constexpr Seconds kAfterRefusal{60};
 constexpr Seconds kBetweenLooks{300};
 constexpr std::size_t kMaxEvents = 100;  // waiting; more at once is a storm, and the status has them all
-constexpr int kNotFound = 404, kConflict = 409;
+constexpr std::size_t kMaxRefused = 10;  // one after another, before a pause
+constexpr int kUnauthorized = 401, kNotFound = 404, kConflict = 409, kTooMany = 429;
 constexpr std::int64_t kSameStart = 2;  // seconds by which a session's beginning may seem to move
 
 Instant now() { return std::chrono::steady_clock::now(); }
 std::int64_t unix_now() { return static_cast<std::int64_t>(std::time(nullptr)); }
 
 bool is_good(int status) { return status >= 200 && status < 300; }
+
+/// What is wrong with this one request, and not with the server or who we are.
+bool is_its_own(const Result<kube::Response>& result) {
+  const int status = result ? result->head.status : 0;
+  return status >= 400 && status < 500 && status != kUnauthorized && status != kTooMany;
+}
 
 /// A status without what changes with every prefix, numbers in sentences included.
 nlohmann::json without_counters(nlohmann::json status) {
@@ -105,11 +112,15 @@ void Feedback::next_event() {
       client_.ask(event_request(event, node_, node_uid_, rfc3339(unix_now())), [this, event](const auto& result) {
         saying_ = false;
         const bool there = result && result->head.status == kConflict;  // an earlier life said it
-        if (!there && !taken("an Event", result)) {
+        const bool said = there || taken("an Event", result);
+        const bool wanted = !to_say_.empty() && to_say_.front() == event;
+        if (wanted) to_say_.pop_front();
+        if (!said && wanted) to_say_.push_back(event);  // there may be one for ever, and the others come first
+        if (!said && (!is_its_own(result) || ++refused_in_row_ >= std::min(to_say_.size(), kMaxRefused))) {
+          refused_in_row_ = 0;
           say_again_ = now() + kAfterRefusal;  // the next plan or tick comes by here
           return;
         }
-        if (!to_say_.empty() && to_say_.front() == event) to_say_.pop_front();
         next_event();
       });
   if (!asked) saying_ = false;

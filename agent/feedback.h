@@ -3,6 +3,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -49,6 +50,7 @@ class Feedback {
   std::set<plan::Event> said_;
   std::deque<plan::Event> to_say_;
   bool saying_ = false;
+  std::size_t refused_in_row_ = 0;  // since the last pause
   Instant say_again_{};
 
   bool clearing_ = false;

@@ -225,6 +225,21 @@ def events_of_services(world):
     return 0
 
 
+def test_an_event_that_the_api_never_takes_holds_up_no_other(world):
+    """Nothing can be made in a namespace that is being taken down, and that may take for ever."""
+    def refuse(exchange):
+        if exchange.method != "POST" or "/namespaces/a-dying/events" not in exchange.target:
+            return False
+        exchange.answer(status_of(403, "unable to create new content in namespace a-dying because it is being terminated"), 403)
+        return True
+    world.api.trouble.append(refuse)
+    world.api.put("ippools", ours("public", addresses=["192.0.2.10/32"], serviceSelector={"matchLabels": {"a": "b"}}))
+    for space in ("a-dying", "default"):
+        world.api.put("services", {**service("web"), "metadata": {"name": "web", "namespace": space}})
+    world.start()
+    wait_until(lambda: any(e["reason"] == "NoAddress" for e in world.api.written_to("/namespaces/default/events")), world.said, 45)
+
+
 def test_the_only_nodes_agent_leads_and_says_what_it_makes_of_a_peer(world):
     """It watches its own Node alone until it leads, and then all of them, of which there are no more."""
     world.api.delete("nodes", "n2")
