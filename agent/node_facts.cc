@@ -1,6 +1,7 @@
 #include "agent/node_facts.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <set>
 
@@ -14,12 +15,16 @@ namespace {
 
 constexpr std::chrono::milliseconds kPatience{500};
 
-/// The kernel's default route of a family, if it has one: what matches an address that documentation uses, and is /0.
+/// The kernel's default route of a family, if it has one: what matches an address that documentation uses, and is /0. A
+/// lab's node may be in one of its networks: then another of them.
 Result<std::optional<netlink::Route>> default_route(netlink::Socket& socket, AddressFamily family) {
-  const auto outside = TRY(IpAddress::parse(family == AddressFamily::IPv4 ? "192.0.2.1" : "2001:db8::1"));
-  auto found = TRY(netlink::find_route(socket, netlink::look_up_route(outside)));
-  if (found && !found->destination.is_default()) found.reset();
-  return found;
+  using Addresses = std::array<const char*, 2>;
+  for (const char* outside : family == AddressFamily::IPv4 ? Addresses{"192.0.2.1", "203.0.113.254"}
+                                                           : Addresses{"2001:db8::1", "2001:db8:ffff::fe"}) {
+    auto found = TRY(netlink::find_route(socket, netlink::look_up_route(TRY(IpAddress::parse(outside)))));
+    if (found && found->destination.is_default()) return found;
+  }
+  return std::nullopt;
 }
 
 }  // namespace

@@ -76,6 +76,15 @@ def test_the_mtu_and_the_gateway_are_those_of_the_default_route_and_follow_it(wo
     world.waits(FORMER, ["10.0.0.2", "10.0.0.253"])
 
 
+def test_a_labs_node_with_a_documentation_address_has_its_gateway_too(world, network):
+    for words in ("addr add 192.0.2.1/24 dev up0", "route replace default via 192.0.2.254"):
+        network.ip(words)
+    world.api.put("bgppeers", ours("tor", defaultGateway="ipv4", remoteAs=65000))
+    world.start()
+    world.waits(FORMER, ["10.0.0.2", "192.0.2.254"])
+    assert world.read("run/node.json")["mtu"] == 1432
+
+
 def test_a_former_range_is_announced_while_a_pod_lives_in_it_whoever_is_killed_meanwhile(world, network):
     world.start()
     world.waits(FORMER, ["10.0.0.2"])
