@@ -211,6 +211,23 @@ def test_ranges_come_from_node_json_when_the_conflist_has_none(world):
     assert answer.addresses[0].startswith("10.88.0.") and answer.addresses[1].startswith("fd88::")
 
 
+def test_when_node_json_has_another_range_pods_of_the_former_one_are_left_alone(world):
+    network = conf(section={"type": "slash32-ipam"})
+    world.sh("""echo '{"podCidrs": ["10.88.0.0/24", "fd88::/64"]}' > /run/slash32/node.json""")
+    old = world.add("c1", "p1", network)
+    world.sh("""echo '{"podCidrs": ["10.99.0.0/24", "fd99::/64"]}' > /run/slash32/node.json""")
+    new = world.add("c2", "p2", network)
+    assert new.addresses[0].startswith("10.99.0.") and new.addresses[1].startswith("fd99::")
+    assert world.cni("CHECK", "c1", "p1", {**network, "prevResult": old.json}).ok
+    assert all(world.pings(address, "p2") for address in old.addresses)
+    gc = {**network, "cni.dev/valid-attachments": [{"containerID": cid, "ifname": "eth0"} for cid in ("c1", "c2")]}
+    assert world.cni("GC", network=gc).ok
+    assert all(world.pings(address) for address in old.addresses + new.addresses)
+    assert world.cni("DEL", "c1", "p1", network).ok
+    assert not any(address in world.ip("route") + world.ip("-6 route") for address in old.addresses)
+    assert all(world.pings(address) for address in new.addresses)
+
+
 def test_a_second_add_is_refused_and_changes_nothing(world):
     first = world.add("c1", "p1")
     before = world.snapshot()
