@@ -1,6 +1,7 @@
 #include "agent/daemon.h"
 
 #include <algorithm>
+#include <charconv>
 #include <csignal>
 #include <filesystem>
 #include <system_error>
@@ -24,9 +25,12 @@ Result<std::pair<IpAddress, std::uint16_t>> parse_endpoint(const std::string& te
   auto host = text.substr(0, colon);
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
   const auto address = TRY(IpAddress::parse(host));
-  const auto port = std::strtoul(text.c_str() + colon + 1, nullptr, 10);
-  if (port == 0 || port > 65535) return fail(7, "\"" + text + "\" has no port (1 to 65535)");
-  return std::pair{address, static_cast<std::uint16_t>(port)};
+  std::uint16_t port = 0;
+  const auto* last = text.data() + text.size();
+  const auto [end, error] = std::from_chars(text.data() + colon + 1, last, port);
+  if (error != std::errc() || end != last || port == 0)
+    return fail(7, "\"" + text + "\" has no port (1 to 65535)");
+  return std::pair{address, port};
 }
 
 /// Until the configuration has been heard of, this node's own is enough to begin with.

@@ -271,3 +271,11 @@ def test_a_lease_that_is_deleted_is_made_again_by_its_holder(world):
     assert world.api.get("leases", LEASE)["spec"]["holderIdentity"] == holder
     world.api.put("services", service("other"))
     wait_until(lambda: ingress(world, "other") == ["192.0.2.11"], world.said, 30)
+
+
+@pytest.mark.parametrize("port", ["91x2", "0", "65536", ""])
+def test_a_port_of_the_metrics_that_is_none_is_refused_with_its_place(world, port):
+    world.flags = [f"--metrics-address=127.0.0.1:{port}"]
+    world.start()
+    assert world.process.wait(10) == 1
+    assert f'\\"127.0.0.1:{port}\\" has no port (1 to 65535)' in world.said(), world.said()
