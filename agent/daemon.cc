@@ -37,7 +37,7 @@ Result<std::pair<IpAddress, std::uint16_t>> parse_endpoint(const std::string& te
 bool needs_all_nodes(const plan::World& world) {
   if (!world.listed.contains(model::Kind::BgpConfiguration)) return false;
   const auto found = world.configurations.find(model::kDefaultConfiguration);
-  return plan::reads_all_nodes(found == world.configurations.end() ? model::BgpConfiguration{} : found->second);
+  return plan::reads_all_nodes(world, found == world.configurations.end() ? model::BgpConfiguration{} : found->second);
 }
 
 bool has_file(const std::filesystem::path& path) {

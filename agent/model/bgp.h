@@ -111,13 +111,14 @@ struct BgpPeer {
   std::optional<IpAddress> address;
   std::optional<std::string> interface;
   std::optional<AddressFamily> default_gateway;
+  std::optional<Selector> peer_nodes;  // the peers are nodes; each has its own AS
   std::optional<SecretRef> password;
   std::vector<TcpAoKey> tcp_ao;  // excludes password; empty: none
   bool source_node_address = false;
   std::vector<std::string> import_filters;
   std::vector<std::string> export_filters;
   std::optional<DefaultImport> default_import;  // what no filter decided; absent: iBGP accepts, eBGP rejects (RFC 8212)
-  DefaultExport default_export = DefaultExport::Own;
+  std::optional<DefaultExport> default_export;  // absent: Own; towards nodes that are clients, All
   nlohmann::json settings = nlohmann::json::object();  // as in neighbors[] of bgpd.json
   Aside<nlohmann::json> status;                        // as the API has it; null: none
   Aside<std::string> version;                          // metadata.resourceVersion

@@ -20,8 +20,23 @@ Status read_target(const JsonField& spec, BgpPeer& out) {
   out.address = TRY(read_maybe(spec, "address", peer_address));
   out.interface = TRY(read_maybe(spec, "interface", json::non_empty_text));
   out.default_gateway = TRY(read_maybe(spec, "defaultGateway", config::address_family));
-  const int given = (out.address ? 1 : 0) + (out.interface ? 1 : 0) + (out.default_gateway ? 1 : 0);
-  if (given != 1) return spec.bad("needs exactly one of address, interface, defaultGateway");
+  out.peer_nodes = TRY(read_maybe(spec, "peerSelector", read_selector));
+  const int given =
+      (out.address ? 1 : 0) + (out.interface ? 1 : 0) + (out.default_gateway ? 1 : 0) + (out.peer_nodes ? 1 : 0);
+  if (given != 1) return spec.bad("needs exactly one of address, interface, defaultGateway, peerSelector");
+  return ok();
+}
+
+/// What cannot be the same at both ends of a session between nodes, or for each of them.
+Status check_node_peers(const JsonField& spec, const BgpPeer& peer) {
+  for (const char* key : {"remoteAs", "localAs", "localAddress", "role"})
+    if (peer.settings.contains(key))
+      return spec.child(key).bad(
+          "excludes peerSelector: each node has its own AS and address, and both ends read this");
+  for (const auto& key : peer.tcp_ao)
+    if (key.settings.contains("sendId") || key.settings.contains("receiveId"))
+      return spec.child("tcpAo").bad(
+          "needs id with peerSelector: both ends read this, and sendId of one is receiveId of the other");
   return ok();
 }
 
@@ -65,10 +80,9 @@ Status read_filters(const JsonField& spec, BgpPeer& out) {
       spec, "defaultImport",
       config::one_of<DefaultImport>({{"Accept", DefaultImport::Accept}, {"Reject", DefaultImport::Reject}})));
   out.default_export =
-      TRY(read_or(spec, "defaultExport",
-                  config::one_of<DefaultExport>(
-                      {{"Own", DefaultExport::Own}, {"All", DefaultExport::All}, {"None", DefaultExport::None}}),
-                  out.default_export));
+      TRY(read_maybe(spec, "defaultExport",
+                     config::one_of<DefaultExport>(
+                         {{"Own", DefaultExport::Own}, {"All", DefaultExport::All}, {"None", DefaultExport::None}})));
   return ok();
 }
 
@@ -94,7 +108,8 @@ Result<BgpPeer> read_bgp_peer(const nlohmann::json& object) {
   out.source_node_address = TRY(read_or(spec, "sourceAddress", source, false));
   TRY(read_filters(spec, out));
   out.settings = TRY(neighbor_settings(spec));
-  if (!out.settings.contains("remoteAs")) return spec.missing("remoteAs");
+  if (out.peer_nodes) TRY(check_node_peers(spec, out));
+  if (!out.peer_nodes && !out.settings.contains("remoteAs")) return spec.missing("remoteAs");
   out.status.value = object.value("status", nlohmann::json());
   out.version.value = version_of(object);
   return out;

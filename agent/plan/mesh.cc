@@ -4,7 +4,7 @@
 
 #include "agent/model/neighbor_settings.h"
 #include "agent/plan/neighbor_check.h"
-#include "config/special_address.h"
+#include "agent/plan/node_peers.h"
 
 namespace slash32::agent::plan {
 namespace {
@@ -43,37 +43,15 @@ ordered_json group_of(const World& world, const BgpConfiguration& conf, bool ref
   return group;
 }
 
-/// One session for both families, over IPv4 where both nodes have it.
-std::optional<AddressFamily> common_family(const Node& a, const Node& b) {
-  for (const auto family : {AddressFamily::IPv4, AddressFamily::IPv6})
-    if (a.address(family) && b.address(family)) return family;
-  return std::nullopt;
-}
-
-std::string why_not(const Node& self, const Node& other) {
-  if (!other.overrides.errors.empty()) return other.overrides.errors.front().message;
-  if (!common_family(self, other)) return "it and this node have no InternalIP of one family";
-  return {};
-}
-
 ordered_json neighbor_of(const Speaker& self, const Node& other, Asn other_as, bool client) {
-  const auto family = *common_family(*self.node, other);
+  const auto ends = ends_between(*self.node, other);
   ordered_json out = {{"name", neighbor_name("node:" + other.meta.key.name)},
-                      {"address", other.address(family)->to_string()},
+                      {"address", ends.remote},
                       {"remoteAs", other_as.value},
-                      {"localAddress", self.node->address(family)->to_string()},
+                      {"localAddress", ends.local},
                       {"group", kMeshGroup}};
   if (client && other_as == self.as) out["routeReflectorClient"] = true;
   return out;
-}
-
-/// An annotation's address is checked where it is read, an InternalIP by nobody: one that bgpd's reader refuses would
-/// take the whole document with it. Only special addresses are asked for, so a large mesh costs nothing more.
-std::string address_complaint(const ordered_json& neighbor, const ordered_json& group, Asn local_as) {
-  const auto address = IpAddress::parse(neighbor.at("address").get<std::string>());
-  const auto* special = address ? config::special_around(Prefix::host(*address)) : nullptr;
-  if (!special || complaint_about(neighbor, {{kMeshGroup, group}}, local_as).empty()) return {};
-  return "its InternalIP " + address->to_string() + " is " + std::string(special->text);
 }
 
 }  // namespace
@@ -92,12 +70,12 @@ MeshPlan plan_mesh(const World& world, const BgpConfiguration& conf, const Speak
     if (name == self.node->meta.key.name) continue;
     if (!reflectors.empty() && !plan.reflects && !other_reflects) continue;
     const auto title = neighbor_name("node:" + name);
-    if (const auto problem = why_not(*self.node, other); !problem.empty()) {
+    if (const auto problem = why_no_session(*self.node, other); !problem.empty()) {
       left_out.push_back({title, "", "Node " + name, problem, false});
       continue;
     }
     auto neighbor = neighbor_of(self, other, other.overrides.as.value_or(conf.as), plan.reflects && !other_reflects);
-    if (const auto problem = address_complaint(neighbor, plan.group, self.as); !problem.empty()) {
+    if (const auto problem = complaint_about_node(neighbor, {{kMeshGroup, plan.group}}, self.as); !problem.empty()) {
       left_out.push_back({title, "", "Node " + name, problem, false});
       continue;
     }

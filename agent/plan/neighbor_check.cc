@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "config/bgpd_conf.h"
+#include "config/special_address.h"
 
 namespace slash32::agent::plan {
 namespace {
@@ -54,6 +55,13 @@ std::string complaint_about(const ordered_json& neighbor, const ordered_json& gr
     break;
   }
   return message;
+}
+
+std::string complaint_about_node(const ordered_json& neighbor, const ordered_json& groups, Asn local_as) {
+  const auto address = IpAddress::parse(neighbor.at("address").get<std::string>());
+  const auto* special = address ? config::special_around(Prefix::host(*address)) : nullptr;
+  if (!special || complaint_about(neighbor, groups, local_as).empty()) return {};
+  return "its InternalIP " + address->to_string() + " is " + std::string(special->text);
 }
 
 std::string neighbor_name(const std::string& name) {

@@ -1,10 +1,12 @@
 #include "agent/plan/neighbors.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "agent/model/neighbor_settings.h"
 #include "agent/plan/mesh.h"
 #include "agent/plan/neighbor_check.h"
+#include "agent/plan/node_peers.h"
 
 namespace slash32::agent::plan {
 namespace {
@@ -17,8 +19,9 @@ using Names = std::vector<std::string>;
 /// The oldest first: one that is made later never takes an address from one that has it.
 std::vector<const BgpPeer*> peers_on(const World& world, const model::Node& node) {
   std::vector<const BgpPeer*> out;
+  const auto& labels = node.meta.labels;
   for (const auto& [name, peer] : world.peers)
-    if (peer.nodes.matches(node.meta.labels)) out.push_back(&peer);
+    if (peer.nodes.matches(labels) || (peer.peer_nodes && peer.peer_nodes->matches(labels))) out.push_back(&peer);
   std::ranges::stable_sort(out, {}, [](const BgpPeer* peer) { return peer->meta.created; });
   return out;
 }
@@ -61,15 +64,34 @@ std::optional<Names> import_of(const BgpPeer& peer, const World& world, Asn node
   return filters;
 }
 
+const char* rest_of(model::DefaultExport what) {
+  return what == model::DefaultExport::All ? kAll : what == model::DefaultExport::None ? kNone : kOwn;
+}
+
 Names export_of(const BgpPeer& peer, const World& world, NeighborPlan& plan, std::string& problem) {
   auto filters = filters_of(peer.export_filters, world, plan, problem);
   if (!filters) return {kNone};
   Names out = {announce_policy(peer.meta.key.name)};
   for (auto& filter : *filters) out.push_back(std::move(filter));
-  out.push_back(peer.default_export == model::DefaultExport::All    ? kAll
-                : peer.default_export == model::DefaultExport::None ? kNone
-                                                                    : kOwn);
+  out.emplace_back(rest_of(peer.default_export.value_or(model::DefaultExport::Own)));
   return out;
+}
+
+/// Of another node, whatever its AS is, as of the mesh's (policies.h).
+Names import_of_node(const BgpPeer& peer, const World& world, NeighborPlan& plan, std::string& problem) {
+  auto filters = filters_of(peer.import_filters, world, plan, problem);
+  if (!filters) return {kNone};
+  filters->emplace_back(peer.default_import == model::DefaultImport::Reject ? kNone : kImportMesh);
+  return *filters;
+}
+
+Names export_to_node(const BgpPeer& peer, bool client, const World& world, NeighborPlan& plan, std::string& problem) {
+  auto filters = filters_of(peer.export_filters, world, plan, problem);
+  if (!filters) return {kNone};
+  filters->insert(filters->begin(), kAnnounceMesh);
+  const auto rest = client ? model::DefaultExport::All : model::DefaultExport::Own;
+  filters->emplace_back(rest_of(peer.default_export.value_or(rest)));
+  return *filters;
 }
 
 /// A neighbour's place in the world: the address it is called at, or the link alone that it is on.
@@ -118,6 +140,7 @@ class Planner {
       : world_(world), conf_(conf), self_(self), options_(options) {}
 
   void add_peer(const BgpPeer& peer) {
+    if (peer.peer_nodes) return add_nodes(peer);
     std::string problem;
     const auto targets = targets_of(peer, world_, problem);
     if (targets.empty()) note(neighbor_name(peer.meta.key.name), "", peer, problem, false);
@@ -133,7 +156,7 @@ class Planner {
       plan_.planned.insert(plan_.planned.end(), mesh.planned.begin(), mesh.planned.end());
       return;
     }
-    plan_.has_mesh = true;
+    plan_.has_nodes = true;
     plan_.groups[kMeshGroup] = mesh.group;
     plan_.broken = complaint_about(mesh.neighbors.front(), plan_.groups, self_.as);
     for (std::size_t i = 0; i < mesh.neighbors.size(); ++i) add_node(mesh.planned[i], std::move(mesh.neighbors[i]));
@@ -152,6 +175,54 @@ class Planner {
     planned.configured = planned.problem.empty();
     if (planned.configured) plan_.neighbors.push_back(std::move(neighbor));
     plan_.planned.push_back(std::move(planned));
+  }
+
+  /// What one of them has for settings all have: the first one's complaint is everybody's.
+  void add_nodes(const BgpPeer& peer) {
+    bool first = true;
+    for (const auto& other : node_peers_of(world_, peer, *self_.node)) {
+      const auto name = neighbor_name(peer.meta.key.name + "_" + other.node->meta.key.name);
+      const auto at_fault = "Node " + other.node->meta.key.name + ": ";
+      if (const auto why = why_no_session(*self_.node, *other.node); !why.empty()) {
+        note(name, "", peer, at_fault + why, false);
+        continue;
+      }
+      std::string problem;
+      auto neighbor = node_neighbor_of(peer, other, name, problem);
+      const std::string address = neighbor["address"];
+      if (const auto why = complaint_about_node(neighbor, ordered_json::object(), self_.as); !why.empty()) {
+        note(name, "", peer, at_fault + why, false);
+        continue;
+      }
+      if (std::exchange(first, false))
+        if (const auto why = complaint_about(neighbor, ordered_json::object(), self_.as); !why.empty())
+          return note(neighbor_name(peer.meta.key.name), "", peer, why, false);
+      // Selectors overlap: who wants what there is already wants nothing.
+      if (!taken_.emplace(address, "BGPPeer " + peer.meta.key.name).second) continue;
+      plan_.has_nodes = true;
+      plan_.neighbors.push_back(std::move(neighbor));
+      note(name, address, peer, problem, true);
+    }
+  }
+
+  ordered_json node_neighbor_of(const BgpPeer& peer, const NodePeer& other, const std::string& name,
+                                std::string& problem) {
+    const auto as = other.node->overrides.as.value_or(conf_.as);
+    const auto ends = ends_between(*self_.node, *other.node);
+    ordered_json out = {{"name", name}, {"address", ends.remote}};
+    const auto settings = model::merged(conf_.neighbor_defaults, peer.settings);
+    for (const auto& [key, value] : settings.items()) out[key] = value;
+    out["remoteAs"] = as.value;
+    out["localAddress"] = ends.local;
+    if (conf_.listen_port && !out.contains("port")) out["port"] = *conf_.listen_port;
+    // One end alone can say these, and where the selectors overlap, neither.
+    const bool client = other.one_sided && as == self_.as && out.value("routeReflectorClient", false);
+    if (!client) out.erase("routeReflectorClient");
+    if (!other.one_sided) out.erase("passive");
+    add_keys(peer, out, problem);
+    out["import"] = import_of_node(peer, world_, plan_, problem);
+    out["export"] = export_to_node(peer, client, world_, plan_, problem);
+    return out;
   }
 
   void note(const std::string& name, const std::string& address, const BgpPeer& peer, const std::string& problem,
@@ -185,14 +256,18 @@ class Planner {
     if (target.address && target.interface && !out.contains("bindInterface")) out["bindInterface"] = *target.interface;
     if (peer.source_node_address && target.address && !out.contains("localAddress"))
       if (const auto own = self_.node->address(target.address->family())) out["localAddress"] = own->to_string();
-    if (peer.password) out["passwordFile"] = add_secret(*peer.password, world_, options_, plan_, problem);
-    for (const auto& key : peer.tcp_ao) {
-      auto& added = out["tcpAo"]["keys"].emplace_back(key.settings);
-      added["keyFile"] = add_secret(key.secret, world_, options_, plan_, problem);
-    }
+    add_keys(peer, out, problem);
     if (const auto import = import_of(peer, world_, self_.as, plan_, problem)) out["import"] = *import;
     out["export"] = export_of(peer, world_, plan_, problem);
     return out;
+  }
+
+  void add_keys(const BgpPeer& peer, ordered_json& neighbor, std::string& problem) {
+    if (peer.password) neighbor["passwordFile"] = add_secret(*peer.password, world_, options_, plan_, problem);
+    for (const auto& key : peer.tcp_ao) {
+      auto& added = neighbor["tcpAo"]["keys"].emplace_back(key.settings);
+      added["keyFile"] = add_secret(key.secret, world_, options_, plan_, problem);
+    }
   }
 
   const World& world_;

@@ -30,10 +30,10 @@ struct NeighborPlan {
   std::set<std::string> peers;    // BGPPeers in it
   std::set<std::string> filters;  // BGPFilters they use
   std::map<std::string, std::string> secret_files;
-  bool has_mesh = false;
-  bool reflects = false;  // this node is a reflector
-  std::string notice;     // what differs from what was asked for
-  std::string broken;     // what BGPConfiguration says of all nodes' sessions and cannot be
+  bool has_nodes = false;  // neighbours that are nodes
+  bool reflects = false;   // this node is a reflector
+  std::string notice;      // what differs from what was asked for
+  std::string broken;      // what BGPConfiguration says of all nodes' sessions and cannot be
 };
 
 /// This node's identity in BGP.

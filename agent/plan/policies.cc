@@ -208,7 +208,7 @@ std::vector<Prefix> cluster_pods_of(const World& world, const model::BgpConfigur
                                     const std::vector<Prefix>& own) {
   if (!conf.pod_ranges.empty()) return joined(conf.pod_ranges);
   auto out = own;
-  if (reads_all_nodes(conf))
+  if (reads_all_nodes(world, conf))
     for (const auto& [name, node] : world.nodes) out.insert(out.end(), node.pod_cidrs.begin(), node.pod_cidrs.end());
   return covers(out);  // changes seldom when nodes come and go
 }
@@ -218,7 +218,7 @@ void drop_aggregates(const World& world, const model::BgpConfiguration& conf, co
   auto others = conf.pod_ranges;
   others.insert(others.end(), out.pods.begin(), out.pods.end());
   for (const auto& [name, node] : world.nodes) {
-    if (name != own.meta.key.name && !reads_all_nodes(conf)) continue;
+    if (name != own.meta.key.name && !reads_all_nodes(world, conf)) continue;
     others.insert(others.end(), node.pod_cidrs.begin(), node.pod_cidrs.end());
     for (const auto& address : node.internal_ips) others.push_back(Prefix::host(address));
   }
@@ -263,7 +263,7 @@ ordered_json policies_json(const Announced& announced, const NeighborPlan& plan,
   out[kOwn] = ordered_json::array({{{"match", {{"source", {"local"}}}}, {"then", "accept"}}});
   out[kAll] = ordered_json::array({{{"then", "accept"}}});
   out[kNone] = ordered_json::array({{{"then", "reject"}}});
-  if (plan.has_mesh) {
+  if (plan.has_nodes) {
     out[kAnnounceMesh] = mesh_terms(announced);
     out[kImportMesh] = mesh_import_terms(announced);
   }

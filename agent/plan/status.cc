@@ -5,6 +5,7 @@
 
 #include "agent/plan/configuration.h"
 #include "agent/plan/neighbors.h"
+#include "agent/plan/node_peers.h"
 #include "config/conf_readers.h"
 
 namespace slash32::agent::plan {
@@ -53,7 +54,7 @@ json neighbors_json(const Desired& desired, const std::map<std::string, SessionV
 
 /// A world in which `peer` is all there is for one of its nodes: what is wrong with it then is wrong everywhere. Not
 /// its keys, which only the nodes that need them ask for, nor its gateway, which is each node's own.
-Condition condition_of(const World& world, model::BgpPeer peer, const model::Node& node, std::size_t nodes) {
+Condition condition_of(const World& world, model::BgpPeer peer, const model::Node& node, const std::string& selected) {
   World small;
   peer.password.reset();
   for (const auto& key : peer.tcp_ao) small.secrets[key.secret.name].data[key.secret.key] = "any";
@@ -64,6 +65,10 @@ Condition condition_of(const World& world, model::BgpPeer peer, const model::Nod
   small.filters = world.filters;
   small.default_gateways = world.default_gateways;
   small.nodes.emplace(node.meta.key.name, node);
+  if (peer.peer_nodes) {
+    const auto& other = *node_peers_of(world, peer, node).front().node;
+    small.nodes.emplace(other.meta.key.name, other);
+  }
   small.peers.emplace(peer.meta.key.name, peer);
   auto conf = configuration_of(world);
   conf.mesh.enabled = false;
@@ -71,7 +76,40 @@ Condition condition_of(const World& world, model::BgpPeer peer, const model::Nod
   const auto plan = plan_neighbors(small, conf, {&node, node.overrides.as.value_or(conf.as)}, {});
   for (const auto& planned : plan.planned)
     if (!planned.problem.empty()) return {"Accepted", false, "Invalid", planned.problem};
-  return {"Accepted", true, "Accepted", "selects " + std::to_string(nodes) + (nodes == 1 ? " node" : " nodes")};
+  return {"Accepted", true, "Accepted", selected};
+}
+
+/// The nodes that a selector matches; the first one is of use for looking what comes of it.
+struct Matched {
+  const model::Node* first = nullptr;
+  std::size_t count = 0;
+};
+
+template <class Matches>
+Matched nodes_that(const World& world, Matches matches) {
+  Matched out;
+  for (const auto& [name, node] : world.nodes) {
+    if (!matches(node)) continue;
+    if (out.first == nullptr) out.first = &node;
+    ++out.count;
+  }
+  return out;
+}
+
+Condition condition_of(const World& world, const model::BgpPeer& peer) {
+  const auto ours = nodes_that(world, [&](const auto& node) { return peer.nodes.matches(node.meta.labels); });
+  const auto nodes = [](std::size_t count) { return std::to_string(count) + (count == 1 ? " node" : " nodes"); };
+  if (ours.count == 0) return {"Accepted", false, "NoNodes", "/spec/nodeSelector matches no node"};
+  if (!peer.peer_nodes) return condition_of(world, peer, *ours.first, "selects " + nodes(ours.count));
+  const auto theirs = nodes_that(world, [&](const auto& node) { return peer.peer_nodes->matches(node.meta.labels); });
+  if (theirs.count == 0) return {"Accepted", false, "NoNodes", "/spec/peerSelector matches no node"};
+  const auto paired = nodes_that(world, [&](const auto& node) {
+    return peer.nodes.matches(node.meta.labels) && !node_peers_of(world, peer, node).empty();
+  });
+  if (paired.count == 0)
+    return {"Accepted", false, "NoNodes", "/spec/peerSelector matches no other node than /spec/nodeSelector"};
+  return condition_of(world, peer, *paired.first,
+                      "selects " + nodes(ours.count) + ", and as their peers " + nodes(theirs.count));
 }
 
 std::int64_t as_signed(std::uint64_t number) {
@@ -133,19 +171,7 @@ json node_status_object(const Desired& desired, const PlanOptions& options, cons
 
 std::map<std::string, Condition> peer_conditions(const World& world) {
   std::map<std::string, Condition> out;
-  for (const auto& [name, peer] : world.peers) {
-    const model::Node* first = nullptr;
-    std::size_t nodes = 0;
-    for (const auto& [node_name, node] : world.nodes) {
-      if (!peer.nodes.matches(node.meta.labels)) continue;
-      if (first == nullptr) first = &node;
-      ++nodes;
-    }
-    if (first == nullptr)
-      out[name] = {"Accepted", false, "NoNodes", "/spec/nodeSelector matches no node"};
-    else
-      out[name] = condition_of(world, peer, *first, nodes);
-  }
+  for (const auto& [name, peer] : world.peers) out[name] = condition_of(world, peer);
   for (const auto& problem : world.left_out)
     if (problem.kind == model::Kind::BgpPeer) out[problem.key.name] = {"Accepted", false, "Invalid", problem.message};
   return out;

@@ -28,10 +28,11 @@ const model::BgpConfiguration& configuration_of(const World& world) {
   return at == world.configurations.end() ? kDefaults : at->second;
 }
 
-bool reads_all_nodes(const model::BgpConfiguration& conf) {
+bool reads_all_nodes(const World& world, const model::BgpConfiguration& conf) {
   const auto& masquerade = conf.masquerade;
   return conf.mesh.enabled || conf.reflectors ||
-         (masquerade.enabled && (masquerade.exempt_nodes || conf.pod_ranges.empty()));
+         (masquerade.enabled && (masquerade.exempt_nodes || conf.pod_ranges.empty())) ||
+         std::ranges::any_of(world.peers, [](const auto& entry) { return entry.second.peer_nodes.has_value(); });
 }
 
 Needs needs_of(const World& world, const std::string& node_name) {

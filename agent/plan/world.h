@@ -51,7 +51,7 @@ struct World {
 
 /// Whether a plan reads other Nodes than its own: as neighbours, or because pods are to be seen unmasked there. Where
 /// it does not, it must not matter which of them are in the world: a leader knows all of them.
-bool reads_all_nodes(const model::BgpConfiguration& conf);
+bool reads_all_nodes(const World& world, const model::BgpConfiguration& conf);
 
 /// What the plan for a node would read: watch these and no others.
 struct Needs {

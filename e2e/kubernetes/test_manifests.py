@@ -90,6 +90,16 @@ def test_the_agent_may_nothing_else(applied):
     assert [one for one in refused if allowed(applied, *one)] == []
 
 
+def test_a_bgppeer_is_a_router_with_an_as_or_nodes(applied):
+    """And what it does not say is said by nobody else: nodes that reflect tell more than routers are told."""
+    path, peer = "/apis/slash32.io/v1alpha1/bgppeers", {"apiVersion": "slash32.io/v1alpha1", "kind": "BGPPeer"}
+    nodes = {"matchExpressions": [{"key": "rack", "operator": "In", "values": ["a"]}]}
+    kept = applied.api.create(path, {**peer, "metadata": {"name": "racks"}, "spec": {"peerSelector": nodes}})
+    assert kept["spec"]["peerSelector"] == nodes and "defaultExport" not in kept["spec"], kept
+    with pytest.raises(Exception, match="remoteAs"):
+        applied.api.create(path, {**peer, "metadata": {"name": "router"}, "spec": {"address": "192.0.2.1"}})
+
+
 def test_the_resources_of_the_kind_cluster_are_valid(applied):
     """e2e/kind's own, with an address in the place of the router's."""
     with open(os.path.join(REPOSITORY, "e2e/kind/bgp.yaml.in"), encoding="utf-8") as file:
