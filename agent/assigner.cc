@@ -181,9 +181,9 @@ Assigner::Found Assigner::found_in(const plan::World& world, const Target& targe
 /// As we left it, or found it; null where it has none, or it is not known. What we said comes first: an API that keeps
 /// less of it than we say must not be told again and again. One that was made anew under its name was told nothing.
 json Assigner::status_before(const plan::World& world, const Target& target) const {
-  auto found = found_in(world, target);
+  const auto found = found_in(world, target);
   const auto said = said_.find(target);
-  return said != said_.end() && said->second.uid == found.named.uid ? said->second.status : std::move(found.status);
+  return said != said_.end() && said->second.uid == found.named.uid ? said->second.status : found.status;
 }
 
 std::optional<Assigner::StatusWrite> Assigner::first_status(const plan::World& world, const std::string& wall) const {

@@ -21,7 +21,8 @@ Result<std::optional<netlink::Route>> default_route(netlink::Socket& socket, Add
   using Addresses = std::array<const char*, 2>;
   for (const char* outside : family == AddressFamily::IPv4 ? Addresses{"192.0.2.1", "203.0.113.254"}
                                                            : Addresses{"2001:db8::1", "2001:db8:ffff::fe"}) {
-    auto found = TRY(netlink::find_route(socket, netlink::look_up_route(TRY(IpAddress::parse(outside)))));
+    const auto address = TRY(IpAddress::parse(outside));
+    auto found = TRY(netlink::find_route(socket, netlink::look_up_route(address)));
     if (found && found->destination.is_default()) return found;
   }
   return std::nullopt;
