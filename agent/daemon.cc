@@ -28,8 +28,7 @@ Result<std::pair<IpAddress, std::uint16_t>> parse_endpoint(const std::string& te
   std::uint16_t port = 0;
   const auto* last = text.data() + text.size();
   const auto [end, error] = std::from_chars(text.data() + colon + 1, last, port);
-  if (error != std::errc() || end != last || port == 0)
-    return fail(7, "\"" + text + "\" has no port (1 to 65535)");
+  if (error != std::errc() || end != last || port == 0) return fail(7, "\"" + text + "\" has no port (1 to 65535)");
   return std::pair{address, port};
 }
 
