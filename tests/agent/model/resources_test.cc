@@ -97,7 +97,7 @@ TEST(BgpPeer, HasKeysOfTcpAoInSecrets) {
 TEST(BgpPeer, NamesThePlaceOfAMistake) {
   const auto say = [](const char* spec) { return complaint(read_bgp_peer(resource(spec))); };
   EXPECT_EQ(say(R"({"address": "10.0.0.1"})"), "/spec/remoteAs: is missing");
-  EXPECT_EQ(say(R"({"remoteAs": 1})"), "/spec: needs exactly one of address, interface, defaultGateway");
+  EXPECT_EQ(say(R"({"remoteAs": 1})"), "/spec: needs exactly one of address, interface, defaultGateway, peerSelector");
   EXPECT_THAT(say(R"({"address": "224.0.0.1", "remoteAs": 1})"), HasSubstr("/spec/address: must be a unicast"));
   EXPECT_THAT(say(R"({"address": "10.0.0.1", "remoteAs": "boss"})"), HasSubstr("/spec/remoteAs: must be one of"));
   EXPECT_THAT(say(R"({"address": "10.0.0.1", "remoteAs": 1, "families": []})"), HasSubstr("/spec/families: "));
