@@ -120,8 +120,11 @@ void NeighborSession::pull() {
   peer_.note_update_sent(loop_.now(), output.messages);
   arm();
   // RFC 9687: a peer that takes nothing while we have something to say is as good as gone.
-  const auto limit = std::max(peer_.settings().send_hold_time, peer_.hold_time() * 2);
-  send_hold_.after(limit, [this] { send_hold_expired(); });
+  send_hold_.after(send_hold_time(), [this] { send_hold_expired(); });
+}
+
+Seconds NeighborSession::send_hold_time() const {
+  return std::max(peer_.settings().send_hold_time, peer_.hold_time() * 2);
 }
 
 /// The session ends now. The NOTIFICATION stands behind all that was not taken: a peer that reads again at the last
@@ -179,11 +182,10 @@ void NeighborSession::session_up(const Session& session) {
   if (found == connections_.end()) return;  // it went while this action waited; SessionDown is behind us
   const auto local = local_endpoint(found->second.fd());
   if (!local) return abandon(established_, local.error().message);
-  // What we sent and nobody acknowledged is given up when the hold timer would give up as well.
-  if (session.hold_time.count() > 0) {
-    if (const auto good = set_user_timeout(found->second.fd(), session.hold_time); !good)
-      log::warn("session keeps the kernel's own timeout", {{"why", good.error().message}});
-  }
+  // Behind RFC 9687's timer, which has something to say: to the kernel a window that stays shut is as bad as silence,
+  // and it gives up without a word. A path that is dead is the hold timer's.
+  if (const auto good = set_user_timeout(found->second.fd(), send_hold_time() * 5 / 4); !good)
+    log::warn("session keeps the timeout of its connection attempt", {{"why", good.error().message}});
   events_.up(session, *local);
 }
 

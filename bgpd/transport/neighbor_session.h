@@ -94,6 +94,8 @@ class NeighborSession {
   void arm();
   void connect(ConnectionId id);
   void session_up(const Session& session);
+  /// RFC 9687 section 4: longer than the hold time.
+  Seconds send_hold_time() const;
   void send_hold_expired();
   void record_sent(std::span<const std::uint8_t> messages);
   void forget(ConnectionId id);

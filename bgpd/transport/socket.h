@@ -38,7 +38,7 @@ struct SocketOptions {
 /// Options every BGP socket has, connected or not: TTL, GTSM, CS6, TCP_NODELAY, TCP_NOTSENT_LOWAT, TCP_USER_TIMEOUT.
 /// Not the MD5 key, the source or the interface.
 Status apply_options(int fd, AddressFamily family, const SocketOptions& options);
-/// TCP_USER_TIMEOUT, as the negotiated hold time asks for.
+/// TCP_USER_TIMEOUT: how long what was sent may wait for an acknowledgement, or for room at the other end.
 Status set_user_timeout(int fd, Milliseconds timeout);
 
 /// A non-blocking socket that has begun to connect. Finished when it is writable: then ask socket_error().

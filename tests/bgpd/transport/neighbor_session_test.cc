@@ -68,15 +68,17 @@ struct DeafPeer {
   std::optional<FdWatch> reader;
   std::optional<act::SessionDown> down;
   std::vector<std::uint8_t> got;  // what it takes when it wakes up
+  Seconds hold_time{0};
+  std::optional<LoopTimer> alive;
 
-  static PeerSettings settings(std::uint32_t own, std::uint32_t other) {
+  PeerSettings settings(std::uint32_t own, std::uint32_t other) const {
     PeerSettings out;
     out.local_as = Asn{own};
     out.local_id = RouterId{own};
     out.remote_as = Asn{other};
     out.families = {AddressFamily::IPv4};
     out.passive = true;
-    out.hold_time = Seconds{0};
+    out.hold_time = hold_time;
     out.send_hold_time = Seconds{1};
     return out;
   }
@@ -99,6 +101,13 @@ struct DeafPeer {
     session.emplace(loop, settings(65001, 65002), here, SocketOptions{}, std::move(events));
     session->start();
     session->accept(std::move(fd));
+    if (hold_time > Seconds{0}) say_alive();
+  }
+  void say_alive() {
+    const auto keepalive = encode_keepalive();
+    EXPECT_EQ(::write(client.get(), keepalive.data(), keepalive.size()), static_cast<ssize_t>(keepalive.size()));
+    if (!alive) alive.emplace(loop);
+    if (!down) alive->after(Milliseconds{500}, [this] { say_alive(); });
   }
   void read() {
     std::array<std::uint8_t, 65536> chunk;
@@ -106,22 +115,39 @@ struct DeafPeer {
     if (n > 0) return static_cast<void>(got.insert(got.end(), chunk.begin(), chunk.begin() + n));
     loop.post([this] {
       reader.reset();
+      alive.reset();
       client.reset();
       session.reset();
     });
   }
 };
 
-TEST(NeighborSession, APeerThatTakesNothingIsToldSendHoldTimerExpiredAndDropped) {  // RFC 9687 section 4
-  DeafPeer peer;
-  peer.start();
-  peer.loop.run();
+void expect_told_send_hold_expired(const DeafPeer& peer) {
   ASSERT_TRUE(peer.down);
   EXPECT_EQ(peer.down->reason, "sent Send Hold Timer Expired");
   ASSERT_GT(peer.got.size(), DeafPeer::kMuch);
   std::vector<std::uint8_t> expected(16, 0xff);
   expected.insert(expected.end(), {0, 21, 3, 8, 0});
   EXPECT_EQ(std::vector(peer.got.end() - 21, peer.got.end()), expected) << "it read again, and was told";
+}
+
+TEST(NeighborSession, APeerThatTakesNothingIsToldSendHoldTimerExpiredAndDropped) {  // RFC 9687 section 4
+  DeafPeer peer;
+  peer.start();
+  peer.loop.run();
+  expect_told_send_hold_expired(peer);
+}
+
+// RFC 9687 section 4: longer than the hold time. Until then the kernel must not lose its patience either, for whom a
+// window that stays shut is as good as a silent one.
+TEST(NeighborSession, APeerThatIsAliveAndTakesNothingHasTwiceTheHoldTime) {
+  DeafPeer peer;
+  peer.hold_time = Seconds{3};
+  const auto begin = peer.loop.now();
+  peer.start();
+  peer.loop.run();
+  expect_told_send_hold_expired(peer);
+  EXPECT_GE(peer.loop.now() - begin, Seconds{6});
 }
 
 }  // namespace
