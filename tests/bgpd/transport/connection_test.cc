@@ -131,6 +131,22 @@ TEST(TcpConnection, AClosingSideSendsAllItHasBeforeItsEnd) {
   EXPECT_EQ(world.client_closed, "") << "who closes is not told that it is closed";
 }
 
+// A socket that is closed with something unread sends a RST, and that may overtake what the other side has not read.
+TEST(TcpConnection, AClosingSidesLastWordsAreReadByWhoGoesOnTalking) {
+  World world;
+  const auto at = world.listen();
+  world.on_connected = [&] { world.client->send(bytes(std::string(4 << 20, 'x'))); };
+  world.on_server_bytes = [&] {
+    world.server->send(bytes("enough"));
+    world.server->close();
+  };
+  world.connect(at);
+  world.loop.run();
+  EXPECT_LT(world.server_got.size(), 4U << 20) << "all of it was read before the end";
+  EXPECT_EQ(world.client_got, "enough");
+  EXPECT_EQ(world.client_closed, "closed by the other side");
+}
+
 TEST(TcpConnection, BytesGoBothWays) {
   World world;
   const auto at = world.listen();
