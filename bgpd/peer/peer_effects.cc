@@ -11,6 +11,9 @@
 namespace slash32::bgp {
 namespace {
 
+/// After so long in Established no OPEN of a simultaneous open is on its way any more.
+constexpr Seconds kSimultaneous{15};
+
 template <class... Arms>
 struct Overloaded : Arms... {
   using Arms::operator()...;
@@ -148,16 +151,25 @@ void Peer::Impl::ended(Connection& c, PeerState before, const std::shared_ptr<co
   plan_pause(c, before, how.how, now);
 }
 
+/// RFC 4271 section 6.8: in a simultaneous open one side may take that connection for Established which the other one
+/// gives up a moment later. Nothing failed and the next attempt settles it, so this NOTIFICATION ends no retention.
+bool Peer::Impl::was_one_too_many(Ending how, Instant now) const {
+  return how == Ending::NotificationReceived &&
+         is(status.last_received.value_or(Notification{}), ErrorCode::Cease, cease::kConnectionCollision) &&
+         status.established_at && now < *status.established_at + kSimultaneous;
+}
+
 void Peer::Impl::session_down(const Session& session, const op::Ended& how, Instant now) {
   ++status.flaps;
+  const bool collided = was_one_too_many(how.how, now);
   if (status.established_at) backoff.was_established_for(now - *status.established_at);
   status.established_at.reset();
   refreshes.on_down();
-  std::vector<AddressFamily> retain = Retention::retained(session, how.how);
+  std::vector<AddressFamily> retain = Retention::retained(session, collided ? Ending::TcpLost : how.how);
   if (how.how != Ending::ForRestart) std::erase_if(retain, [&](AddressFamily f) { return retention.has_lapsed(f); });
-  const bool keep_stale = session.graceful_notification || retention.spares(session);
+  const bool keep_stale = session.graceful_notification || collided || retention.spares(session);
   std::vector<AddressFamily> stale_before;
-  if (how.how != Ending::ForRestart) stale_before = retention.on_down(session, retain, now);
+  if (how.how != Ending::ForRestart) stale_before = retention.on_down(session, retain, now, collided);
   if (!stale_before.empty()) actions.emplace_back(act::StaleExpired{std::move(stale_before)});
   actions.emplace_back(act::SessionDown{how.why, std::move(retain), keep_stale});
   expire_stale(now);

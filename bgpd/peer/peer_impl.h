@@ -80,6 +80,7 @@ struct Peer::Impl {
   void session_up(Connection& c, Instant now);
   void ended(Connection& c, PeerState before, const std::shared_ptr<const Session>& session, const op::Ended& how,
              Instant now);
+  bool was_one_too_many(Ending how, Instant now) const;
   void session_down(const Session& session, const op::Ended& how, Instant now);
   void deliver_refresh(const RouteRefresh& refresh, Instant now);
   void expire_refreshes(Instant now);

@@ -45,13 +45,15 @@ class Retention {
   /// already and must be deleted first (RFC 4724 section 4.2: consecutive restarts); not under RFC 8538, where it
   /// stays, but no longer than `stale_time` since it became so; nor of a family for which RFC 9494 was agreed on: what
   /// is long-lived already goes on with its timer, the rest becomes so a restart time after the first of these losses.
-  std::vector<AddressFamily> on_down(const Session& session, const std::vector<AddressFamily>& retain, Instant now) {
+  /// `collided`: no restart, the session was the one too many of a simultaneous open; nothing that is stale goes.
+  std::vector<AddressFamily> on_down(const Session& session, const std::vector<AddressFamily>& retain, Instant now,
+                                     bool collided = false) {
     up_ = false;
     std::vector<AddressFamily> before;
     for (const AddressFamily f : kFamilies) {
       Family& family = of(f);
-      const bool was_stale = family.stale, again = was_stale && session.graceful_notification;
-      const bool waits_on = was_stale && outlives(session, f);
+      const bool was_stale = family.stale, waits_on = was_stale && outlives(session, f);
+      const bool again = was_stale && (session.graceful_notification || (collided && !waits_on && !is_long_lived(f)));
       family.time = session.long_lived.at(index(f));
       if (was_stale && !again && !waits_on && !is_long_lived(f)) before.push_back(f);
       if (!has(retain, f)) {

@@ -2,6 +2,10 @@
 // where both sides speak it: rfc8538_test.cc.
 #include <gtest/gtest.h>
 
+#include <random>
+#include <string>
+#include <utility>
+
 #include "bgpd/wire/notification.h"
 #include "bgpd/wire/update.h"
 #include "tests/bgpd/peer/world.h"
@@ -209,6 +213,56 @@ TEST(Rfc4724_4_1, ClosingForARestartSaysNothingAndKeepsEverything) {
   EXPECT_FALSE(w.a().peer->status().last_received);
   ASSERT_EQ(w.a().downs.size(), 1U);
   EXPECT_EQ(w.a().downs[0].retain, kBoth);
+}
+
+/// b restarts, and both call each other at the same moment; `schedule` chooses what moves first, then chance.
+World both_call(std::uint32_t id_a, std::uint32_t id_b, std::uint32_t schedule) {
+  World w{settings_of(65001, id_a, 65002), settings_of(65002, id_b, 65001)};
+  w.start();
+  w.run_for(Seconds{30});
+  w.cut(0);
+  w.b() = testing::Side{w.b().peer->settings(), testing::little};
+  w.b().peer->set_restarting(true, kBoth);
+  w.choose = [rest = schedule, rng = std::mt19937{schedule}](std::size_t ready) mutable {
+    return rest > 0 ? std::exchange(rest, rest / 4) % 4 : rng() % ready;
+  };
+  w.now = *w.a().peer->next_deadline();
+  w.perform(0, w.a().peer->on_time(w.now));
+  w.perform(1, w.b().peer->start(w.now));
+  w.run_for(Seconds{20});
+  return w;
+}
+
+TEST(Rfc4724_4_2, ACollisionWithThePeerThatIsBackEndsNoRetention) {
+  struct Ids {
+    std::uint32_t a, b;
+  };
+  int both_went = 0;
+  for (const Ids ids : {Ids{1, 2}, Ids{2, 1}, Ids{5, 5}})
+    for (std::uint32_t schedule = 0; schedule < 1024; ++schedule) {
+      World w = both_call(ids.a, ids.b, schedule);
+      SCOPED_TRACE(std::to_string(ids.a) + " and " + std::to_string(ids.b) + ", " + std::to_string(schedule));
+      ASSERT_TRUE(w.one_shared_connection());
+      ASSERT_TRUE(w.a().expired.empty());
+      for (const auto& down : w.a().downs) ASSERT_EQ(down.retain, kBoth) << down.reason;
+      for (std::size_t i = 1; i < w.a().downs.size(); ++i) ASSERT_TRUE(w.a().downs[i].keep_stale);
+      ASSERT_EQ(w.a().ups.back().session.preserved, kBoth);
+      both_went += w.a().downs.size() > 1 ? 1 : 0;
+    }
+  EXPECT_GT(both_went, 0) << "rfc4271_6_8_test.cc: now and then both connections go";
+}
+
+TEST(Rfc4724_4, OfASessionThatHasSettledThatNotificationIsOneAsAnyOther) {
+  for (const Seconds age : {Seconds{14}, Seconds{15}}) {
+    World w{settings_of(65001, 1, 65002), settings_of(65002, 2, 65001)};
+    w.start();
+    w.run_for(age);
+    const auto bytes = encode_notification(notification(ErrorCode::Cease, cease::kConnectionCollision));
+    w.perform(1, {act::Send{w.b().peer->status().session->connection, bytes}});
+    w.settle();
+    ASSERT_EQ(w.a().downs.size(), 1U);
+    EXPECT_EQ(w.a().downs[0].retain, age < Seconds{15} ? kBoth : std::vector<AddressFamily>{});
+  }
 }
 
 TEST(Rfc4724_4_2, StoppingAPeerWhoseRoutesAreRetainedDropsThem) {
