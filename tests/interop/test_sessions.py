@@ -2,7 +2,10 @@
 two nodes of one identifier."""
 
 import copy
+import hashlib
+import pathlib
 import signal
+import socket
 import threading
 import time
 
@@ -13,7 +16,7 @@ from bgp import wire
 from bgp.peer import Peer, Timeout
 from world.host import wait_until
 from world.pair import NODE_LINK, PEER_ASN, PEER_LINK, external, internal, peer_address, peer_address6
-from world.speaker import ADDRESS6, ASN, ROUTER_ID, neighbor
+from world.speaker import ADDRESS, ADDRESS6, ASN, ROUTER_ID, neighbor
 
 LINK_LOCAL_NODE, LINK_LOCAL_PEER, SELF6 = "fe80::9:1", "fe80::9:2", "fd09::1:1"
 
@@ -135,6 +138,26 @@ def test_two_nodes_of_one_identifier_are_a_condition_until_one_changes(pair, who
     wait_until(lambda: "p1" in conditions(pair) and ROUTER_ID in conditions(pair), 5, "the condition")
     pair.peer(1, ASN, "10.9.1.1").establish()
     wait_until(lambda: not conditions(pair), 5, "the condition's end")
+
+
+def test_without_an_ipv4_address_the_identifier_is_the_nodes_own_and_stays(pair):
+    """RFC 6286 section 2.1: any number that is unique; of a node with IPv6 alone a hash of what names it."""
+    pair.node.ip(f"addr flush dev {NODE_LINK}", f"addr add {ADDRESS6}/64 dev {NODE_LINK} nodad")
+    pair.start(neighbor("p1", peer_address6(1), PEER_ASN))
+    document = {key: value for key, value in pair.speaker.document.items() if key != "routerId"}
+    machine = pathlib.Path("/etc/machine-id")
+    named = (machine.read_bytes() if machine.exists() else b"") + socket.gethostname().encode()
+    digest = hashlib.sha256(named).digest()
+    for _ in range(2):
+        assert pair.speaker.terminate() == 0
+        pair.speaker.write(document)
+        pair.speaker.start()
+        peer = pair.peer(1, ipv6=True).establish()
+        assert peer.open.router_id == pair.speaker.get("/v1/status")["routerId"] == socket.inet_ntoa(digest[:4])
+    pair.node.ip(f"addr add {ADDRESS}/16 dev {NODE_LINK}")  # one that comes later does not change it
+    peer.close()
+    wait_until(lambda: pair.speaker.state("p1") != "Established", 5, "the end of the session")
+    assert pair.peer(1, ipv6=True).establish().open.router_id == peer.open.router_id
 
 
 def conditions(pair):
