@@ -215,7 +215,8 @@ void Daemon::end() {
     neighbors_->leave("node leaves: slash32ctl shutdown");
   } else {
     neighbors_->close_for_restart();
-    life_.learned.clear();  // as it is now, so that F is true next time
+    // As it is now, so that F is true next time; what an earlier life left stands beside what the RIB knows of.
+    if (fib_.status().stale == 0) life_.learned.clear();
     for (const auto& delta : rib_->fib())
       if (std::ranges::find(life_.learned, delta.prefix.family()) == life_.learned.end())
         life_.learned.push_back(delta.prefix.family());

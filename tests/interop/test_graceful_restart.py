@@ -185,6 +185,29 @@ def test_the_forwarding_bit_is_false_when_the_routes_were_lost(pair):
     assert not any(families.values()), (restarting, families)
 
 
+@pytest.mark.parametrize("lost", [False, True], ids=["kept", "lost"])
+def test_restarts_in_a_row_keep_what_the_kernel_keeps_and_say_so(pair, lost):
+    """The second one comes before anybody is back: what is in the kernel is still the first life's."""
+    pair.start(external(1))
+    with_routes(pair)
+    assert pair.speaker.terminate() == 0
+    pair.speaker.start()
+    assert pair.speaker.terminate() == 0
+    for prefix in (KEPT, LOST, KEPT6):
+        assert pair.speaker.in_kernel(prefix)
+    if lost:
+        for family in ("-4", "-6"):
+            pair.node.run("ip", family, "route", "flush", "proto", str(LEARNED))
+    pair.speaker.start()
+    again = pair.peer(1).establish(capabilities=capabilities())
+    restarting, _, families = again.open.graceful_restart()
+    assert restarting and families == {wire.IPV4: not lost, wire.IPV6: not lost}
+    announce(again, KEPT)
+    again.send_end_of_rib()
+    pair.speaker.wait_in_kernel(KEPT)
+    pair.speaker.wait_not_in_kernel(LOST)
+
+
 def test_after_a_kill_the_routes_stay_too(pair):
     pair.start(external(1))
     with_routes(pair)
