@@ -108,6 +108,17 @@ TEST(CveGobgp2023_46565, EveryWayToFailAnUpdateLeavesASoundPeer) {
   }
 }
 
+TEST(CveFrr2023_46753, AnUnknownAttributeAloneIsNoEndOfRibWhereGracefulRestartIsNegotiated) {
+  Live live;
+  ASSERT_TRUE(live.peer.status().session->graceful_restart);
+  const Actions actions = live.feed(update(hex("c0 ff 01 00")));
+  EXPECT_TRUE(live.up());
+  ASSERT_EQ(count<act::UpdateReceived>(actions), 1U);
+  const Update& got = std::get<act::UpdateReceived>(actions.at(0)).update;
+  EXPECT_TRUE(got.announced.empty() && got.withdrawn.empty());
+  EXPECT_FALSE(got.end_of_rib);
+}
+
 // Their readers of MRT files and of the RPKI-RTR protocol. We have neither; such bytes at the BGP port are garbage.
 TEST(CveGobgp2025_43970, AnMrtRecordIsNoMessage) {
   expect_end(hex("38 6d 43 80 00 0d 00 01 00 00 00 04 00 00 00 00 00 00 00"), {1, 1, {}});

@@ -88,6 +88,16 @@ TEST(AsPathMatch, APatternMadeToBacktrackCostsNoMoreThanItsLength) {
   EXPECT_LT(std::chrono::steady_clock::now() - before, std::chrono::seconds(2));
 }
 
+// Their mask had room for 2,048 ASes on the stack; an extended message (RFC 8654) has room for more.
+TEST(CveBird2026_49943, APathAsLongAsAnExtendedMessageHoldsIsMatched) {
+  AsPath path;
+  for (int i = 0; i < 64; ++i) path.segments.push_back({SegmentType::AsSequence, std::vector<Asn>(255, Asn{7})});
+  for (const char* pattern : {"*", "7 *", "* 7", "7+", "* 7 *"})
+    EXPECT_TRUE(matches(read(config::as_path_pattern, pattern), path)) << pattern;
+  for (const char* pattern : {"7", "* 8", "* 8 *", "8+"})
+    EXPECT_FALSE(matches(read(config::as_path_pattern, pattern), path)) << pattern;
+}
+
 // ---------------------------------------------------------------- communities
 
 bool fits(const char* pattern, std::uint32_t asn, std::uint32_t value) {

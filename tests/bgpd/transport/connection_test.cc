@@ -195,6 +195,21 @@ TEST(TcpConnection, ARefusalIsReportedWithItsReason) {
   EXPECT_EQ(world.client_closed, "Connection refused");
 }
 
+TEST(TcpConnection, WhoNeitherAnswersNorRefusesIsGivenUpInTime) {
+  const auto full = bind_listener({kHere, 0});
+  ASSERT_TRUE(full && ::listen(full->get(), 0) == 0);
+  const auto first = begin_connect(*local_endpoint(full->get()), {});  // takes the only place: further SYNs are dropped
+  World world;
+  std::string why;
+  const auto begin = world.loop.now();
+  world.client =
+      TcpConnection::connect(world.loop, *local_endpoint(full->get()), {}, Milliseconds{200},
+                             {.connected = {}, .bytes = {}, .closed = [&](const std::string& s) { why = s; }});
+  world.loop.run();
+  EXPECT_EQ(why, "connection attempt timed out");
+  EXPECT_LT(world.loop.now() - begin, Seconds{1}) << "TCP itself would try for two minutes";
+}
+
 TEST(TcpConnection, ASourceThatIsNotOursIsReportedThroughTheSameDoor) {
   World world;
   world.connect({kHere, 179}, {.local_address = *IpAddress::parse("192.0.2.1"), .interface = {}, .keys = {}});

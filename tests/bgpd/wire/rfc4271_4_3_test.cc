@@ -108,6 +108,19 @@ TEST(Rfc4760_3, Ipv6RoutesGoIntoMpReachBeforeAllElse) {
   EXPECT_EQ(updates[0].announced[0].prefixes, std::vector{p});
 }
 
+// RFC 4760 section 4: no other attribute is needed beside MP_UNREACH_NLRI. RFC 4271 section 4.3: IPv4's stand in a
+// field.
+TEST(Rfc4760_4, AWithdrawalIsNothingElse) {
+  Bytes out;
+  const Prefix v6 = prefix("fd00:10:244:1::/64");
+  EXPECT_EQ(encode_withdrawals({&v6, 1}, AddressFamily::IPv6, kMaxMessageSize, out), 1U);
+  EXPECT_EQ(out, testing::message(MessageType::Update, hex("0000 0010 90 0f 000c 0002 01 40 fd00001002440001")));
+  out.clear();
+  const Prefix v4 = prefix("10.244.1.0/24");
+  EXPECT_EQ(encode_withdrawals({&v4, 1}, AddressFamily::IPv4, kMaxMessageSize, out), 1U);
+  EXPECT_EQ(out, testing::message(MessageType::Update, hex("0004 18 0af401 0000")));
+}
+
 class Packing : public ::testing::TestWithParam<AddressFamily> {};
 TEST_P(Packing, FillsMessagesAndLosesNothing) {
   const AddressFamily family = GetParam();
