@@ -119,6 +119,32 @@ TEST(Robustness, APeerThatRefusesOurOpenIsTriedLessAndLess) {
   EXPECT_EQ(w.a().peer->status().last_sent, (Notification{2, 2, {0xfd, 0xea}}));
 }
 
+TEST(Robustness, ASessionThatStoodForAMinuteMakesUpForEveryRefusal) {
+  for (const Seconds stood : {Seconds{59}, Seconds{60}}) {
+    Peer peer{kUs, testing::half, nullptr};
+    Instant now{Seconds{100}};
+    Actions calls = peer.start(now);
+    const auto hear = [&](const Bytes& open) {
+      const ConnectionId id = std::get<act::Connect>(calls.at(0)).id;
+      (void)peer.on_connected(id, now);
+      (void)peer.on_bytes(id, open, now);
+      return id;
+    };
+    for (int i = 0; i < 10; ++i) {
+      (void)hear(encode_open(make_open(settings_of(65099, 2, 65001), {}, true)));
+      now = *peer.next_deadline();
+      calls = peer.on_time(now);
+    }
+    const ConnectionId id = hear(their_open());
+    (void)peer.on_bytes(id, encode_keepalive(), now);
+    ASSERT_EQ(peer.status().state, PeerState::Established);
+    now += stood;
+    (void)peer.on_bytes(id, Bytes(19, 0), now);
+    const Duration pause = stood < Seconds{60} ? Seconds{4} : Seconds{1};  // never 30 s after one that came up
+    EXPECT_EQ(*peer.next_deadline() - now, with_jitter(pause, 0.5)) << stood.count();
+  }
+}
+
 TEST(Robustness, APeerThatConnectsWithBadOpensAgainAndAgainIsRefusedCheaply) {
   PeerSettings wrong = kUs;
   wrong.remote_as = Asn{65099};
