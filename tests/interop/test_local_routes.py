@@ -1,5 +1,6 @@
 """What the node announces: aggregates with their blackholes, pods as the kernel has them; and what it never touches."""
 
+import signal
 import socket
 
 import pytest
@@ -193,3 +194,31 @@ def test_learned_routes_have_our_metric_and_come_back_after_a_link_flap(pair):
     assert (route["metric"], route["gateway"]) == (512, peer_address(1))
     pair.node.ip("link set up0 down", "link set up0 up")
     pair.speaker.wait_in_kernel("20.1.0.0/16", timeout=10)
+
+
+def events_lost(host):
+    """How many of the kernel's messages found no room in a netlink socket of the host."""
+    lines = host.run("cat", "/proc/net/netlink").stdout.splitlines()
+    drops = lines[0].split().index("Drops")
+    return sum(int(line.split()[drops]) for line in lines[1:])
+
+
+def test_a_table_that_somebody_flushes_comes_back_though_most_events_of_it_are_lost(pair):
+    """After an overrun everything is looked at again: nothing says which routes went."""
+    prefixes = [f"{20 + at // 65536}.{at // 256 % 256}.{at % 256}.0/24" for at in range(60_000)]
+    pair.start(external(1, maxPrefixes={"in": len(prefixes)}))
+    peer = pair.peer(1).establish()
+    peer.send(*[attributes.announce(prefixes[at:at + 900], (PEER_ASN,), peer_address(1))
+                for at in range(0, len(prefixes), 900)])
+    installed = lambda: len(pair.node.run("ip", "-4", "route", "show", "proto", "134").stdout.splitlines())
+    wait_until(lambda: installed() == len(prefixes), 30, lambda: f"{installed()} routes")
+    before = events_lost(pair.node)
+    pair.speaker.process.send(signal.SIGSTOP)  # it reads none of them meanwhile
+    try:
+        pair.node.run("ip", "-4", "route", "flush", "proto", "134")
+        assert not installed()
+    finally:
+        pair.speaker.process.send(signal.SIGCONT)
+    wait_until(lambda: installed() == len(prefixes), 30, lambda: f"{installed()} routes")
+    assert events_lost(pair.node) > before, "nothing was lost: nothing was tried"
+    assert pair.speaker.neighbor("p1")["flaps"] == 0
