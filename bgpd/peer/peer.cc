@@ -162,6 +162,7 @@ PeerStatus Peer::Impl::show() const {
 }
 
 Actions Peer::Impl::finish(Instant now) {
+  if (std::ranges::count_if(connections, [](const auto& c) { return c->id != 0; }) > 1) had_two_at = now;
   for (std::size_t i = connections.size() - 1; i > 0; --i)
     if (connections[i]->id == 0) connections.erase(connections.begin() + static_cast<std::ptrdiff_t>(i));
   // The initiator left for Idle: it comes back after a pause, unless another connection is doing its work. Incoming

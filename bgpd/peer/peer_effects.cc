@@ -11,7 +11,7 @@
 namespace slash32::bgp {
 namespace {
 
-/// After so long in Established no OPEN of a simultaneous open is on its way any more.
+/// After so long no OPEN of a simultaneous open is on its way any more.
 constexpr Seconds kSimultaneous{15};
 
 template <class... Arms>
@@ -153,10 +153,11 @@ void Peer::Impl::ended(Connection& c, PeerState before, const std::shared_ptr<co
 
 /// RFC 4271 section 6.8: in a simultaneous open one side may take that connection for Established which the other one
 /// gives up a moment later. Nothing failed and the next attempt settles it, so this NOTIFICATION ends no retention.
+/// From who had one connection alone it is one as any other.
 bool Peer::Impl::was_one_too_many(Ending how, Instant now) const {
   return how == Ending::NotificationReceived &&
          is(status.last_received.value_or(Notification{}), ErrorCode::Cease, cease::kConnectionCollision) &&
-         status.established_at && now < *status.established_at + kSimultaneous;
+         had_two_at && now < *had_two_at + kSimultaneous;
 }
 
 void Peer::Impl::session_down(const Session& session, const op::Ended& how, Instant now) {

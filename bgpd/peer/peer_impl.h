@@ -102,6 +102,7 @@ struct Peer::Impl {
   bool with_capabilities = true;  // of the next OPEN; off after the peer refused them (RFC 5492 section 3)
   ConnectionId next_id = 1;
   std::vector<std::unique_ptr<Connection>> connections;  // the first one opens connections
+  std::optional<Instant> had_two_at;                     // connections at a time: when that was so last
   std::optional<Instant> start_at;                       // when the initiator leaves Idle (IdleHoldTimer)
   std::optional<Duration> pause;                         // what `start_at` shall be set to
   Backoff backoff;
