@@ -213,7 +213,8 @@ void Daemon::plan() {
   if (!desired_ || desired_->waiting != desired.waiting)
     for (const auto& what : desired.waiting) log::info("waiting", {{"for", what}});
   desired_ = std::move(desired);
-  done_.bgpd_file = !desired_->bgpd_json;
+  std::error_code ignored;  // where it cannot be looked at, it cannot be counted on either
+  done_.bgpd_file = !desired_->bgpd_json && std::filesystem::exists(options_.bgpd_config, ignored);
   apply();
 }
 

@@ -47,7 +47,7 @@ class Daemon {
   /// What is done once, and tried again until it has worked.
   struct Done {
     bool node_file = false;  // stands, by us or as we found it
-    bool bgpd_file = false;  // the plan's stands
+    bool bgpd_file = false;  // the plan's stands; while there is none, an earlier one
     bool owes = true;        // an earlier life may have died, or been refused, between the file and the reload
     bool conflist = false;
     bool conflist_early = false;  // written without waiting any longer for bgpd
@@ -84,6 +84,9 @@ class Daemon {
   Result<bool> write_conflist();
   void note(std::string& place, const std::string& what, const std::string& why);
   bool wants_bgpd() const { return !options_.no_bgp; }
+  /// Nothing is planned for bgpd yet, and no earlier life left it a file.
+  bool lacks_bgpd_file() const { return wants_bgpd() && !done_.bgpd_file && !(desired_ && desired_->bgpd_json); }
+  bool lacks_files() const { return !done_.node_file || lacks_bgpd_file(); }
   std::vector<std::string> unready() const;
   std::vector<std::string> conditions() const;
 

@@ -192,6 +192,7 @@ void Daemon::try_conflist() {
   if (const auto there = plugins_in_place(options_); !there)
     return note(done_.conflist_trouble, "no conflist yet", there.error().message);
   const bool bgpd_ready = !wants_bgpd() || bgpd_ready_.value_or(false);
+  if (lacks_bgpd_file()) return note(done_.conflist_trouble, "no conflist yet", "bgpd.json is not there");
   if (wants_bgpd() && !((bgpd_ready || bgpd_wait_.is_over(now())) && done_.bgpd_file && reload_.done())) {
     const auto why = !bgpd_says_.empty() ? bgpd_says_ : "slash32-bgpd has not answered yet";
     return note(done_.conflist_trouble, "no conflist yet", why);
@@ -231,10 +232,9 @@ void Daemon::tell_api() {
 std::vector<std::string> Daemon::unready() const {
   std::vector<std::string> out;
   if (!desired_) out.emplace_back("nothing is planned yet");
-  if (!done_.node_file) {
-    if (desired_) out.insert(out.end(), desired_->waiting.begin(), desired_->waiting.end());
-    out.emplace_back("node.json is not there");
-  }
+  if (desired_ && lacks_files()) out.insert(out.end(), desired_->waiting.begin(), desired_->waiting.end());
+  if (!done_.node_file) out.emplace_back("node.json is not there");
+  if (desired_ && lacks_bgpd_file()) out.emplace_back("bgpd.json is not there");
   if (!done_.node_trouble.empty()) out.push_back(done_.node_trouble);
   if (wants_bgpd() && !bgpd_ready_.value_or(false))
     out.push_back(bgpd_says_.empty() ? "slash32-bgpd has not answered yet" : bgpd_says_);
@@ -254,7 +254,7 @@ std::vector<std::string> Daemon::conditions() const {
   if (done_.conflist_early && !bgpd_ready_.value_or(false))
     out.push_back("the conflist was written after " + std::to_string(ReadyWait::kMost.count()) +
                   " s without slash32-bgpd being ready: pods start, and may not reach other nodes yet");
-  if (desired_ && done_.node_file) out.insert(out.end(), desired_->waiting.begin(), desired_->waiting.end());
+  if (desired_ && !lacks_files()) out.insert(out.end(), desired_->waiting.begin(), desired_->waiting.end());
   for (const auto& [kind, view] : watches_.views())
     if (!view.trouble.empty()) out.push_back("not watching " + kind + ": " + view.trouble);
   for (const auto& problem : store_.world().left_out)

@@ -4,19 +4,21 @@ The agent runs on this machine with every path in a directory of its own. slash3
 what bgpd does with its file is tested elsewhere; that bgpd takes the file is asked of the real program.
 """
 
-import http.server
+import http.client
 import json
 import os
 import shutil
 import signal
 import socket
-import socketserver
 import subprocess
-import threading
+import sys
 
 import pytest
 from lab.lab import REPOSITORY
 from lab.shell import environment, run, wait_until
+
+sys.path.insert(0, os.path.join(REPOSITORY, "tests/support"))
+from bgpd_stand_in import BgpdStandIn  # noqa: E402  pylint: disable=wrong-import-position
 
 BIN = os.environ.get("SLASH32_BIN") or os.path.join(REPOSITORY, "build/release/bin")
 NODES, GROUP = "/api/v1/nodes", "/apis/slash32.io/v1alpha1"
@@ -40,48 +42,6 @@ def make_node(plane, name, ranges=(), address=None, unavailable=False):
     plane.api.patch(f"{NODES}/{name}/status", {"status": status})
 
 
-class Bgpd:
-    """bgpd's control socket: ready or not, and what it was asked."""
-
-    def __init__(self, path):
-        self.ready, self.asked = True, []
-        stand_in = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def answer(self, status, document):
-                body = json.dumps(document).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def do_GET(self):  # pylint: disable=invalid-name
-                stand_in.asked.append(self.path)
-                if self.path == "/v1/ready":
-                    return self.answer(200 if stand_in.ready else 503, {"reasons": ["no session yet"]})
-                return self.answer(200, {"neighbors": []})
-
-            def do_POST(self):  # pylint: disable=invalid-name
-                stand_in.asked.append(self.path)
-                self.answer(200, {"state": "applied", "changes": []})
-
-            def log_message(self, *_):
-                pass
-
-        class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-            daemon_threads = True
-
-            def get_request(self):
-                return self.socket.accept()[0], ("unix", 0)
-
-        self.server = Server(str(path), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
-
-
 class Agent:
     """One slash32-agent and its node's files."""
 
@@ -95,7 +55,7 @@ class Agent:
         self.node_file, self.bgpd_file = directory / "run/node.json", directory / "etc/bgpd.json"
         self.conflist = directory / "net.d/10-slash32.conflist"
         self.log = directory / "agent.log"
-        self.bgpd = Bgpd(directory / "run/bgpd.sock")
+        self.bgpd = BgpdStandIn(directory / "run/bgpd.sock")
         self.kubeconfig = plane.kubeconfig
         self.process = None
 

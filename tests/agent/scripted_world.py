@@ -24,7 +24,7 @@ def ours(name, **spec):
 class World:
     """An API of two nodes, and the agent of n1. `flags` of its command line; `before`: words that come before that."""
 
-    def __init__(self, directory, flags=("--mtu=1500",), before=()):
+    def __init__(self, directory, flags=("--mtu=1500", "--no-conflist"), before=()):
         self.directory, self.flags, self.before = directory, list(flags), list(before)
         self.authority = Authority(directory)
         self.server = ScriptedServer(*self.authority.issue("server"))
@@ -45,12 +45,12 @@ class World:
                                                    "certificate-authority": self.authority_file}}],
             "users": [{"name": "u", "user": {"tokenFile": str(self.token)}}]}))
         paths = {"node-file": "run/node.json", "bgpd-config": "bgpd.json", "secrets-dir": "secrets", "state-dir": "state",
-                 "bgpd-socket": "no-bgpd.sock", "bgpd-state-file": "bgpd.state", "socket": "agent.sock"}
+                 "bgpd-socket": "bgpd.sock", "bgpd-state-file": "bgpd.state", "socket": "agent.sock"}
         self.log = self.directory / "log"
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
                 [*self.before, AGENT, f"--kubeconfig={kubeconfig}", "--node-name=n1", "--namespace=slash32-system",
-                 "--no-conflist", *self.flags, *(f"--{flag}={self.directory / path}" for flag, path in paths.items())],
+                 *self.flags, *(f"--{flag}={self.directory / path}" for flag, path in paths.items())],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def said(self):

@@ -58,7 +58,7 @@ def fixture_network():
 
 @pytest.fixture(name="world")
 def fixture_world(network, tmp_path):
-    made = network.make(lambda: World(tmp_path, flags=(), before=network.inside))
+    made = network.make(lambda: World(tmp_path, flags=("--no-conflist",), before=network.inside))
     try:
         yield made
     finally:
