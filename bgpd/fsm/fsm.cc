@@ -189,8 +189,9 @@ Step on_open_sent(const Fsm& fsm, const Event& event, const FsmContext& context)
 
 /// Any message shows that the peer lives: stricter timers than the peer's own would break working sessions.
 std::vector<Operation> restart_hold(const Fsm& fsm) {
-  if (fsm.session->hold_time == Seconds{0}) return {};
-  return {op::StartTimer{Timer::Hold, fsm.session->hold_time}};
+  const auto hold = hold_after_message(*fsm.session);
+  if (!hold) return {};
+  return {op::StartTimer{Timer::Hold, *hold}};
 }
 
 Step established(const Fsm& fsm) {
@@ -252,7 +253,7 @@ Step on_established(const Fsm& fsm, const Event& event) {
           [&](const ev::CollisionLost&) -> Step { return collision_lost(fsm); },
           [&](const ev::NotificationReceived& e) -> Step { return notified(fsm, e.notification); },
           [&](const ev::KeepaliveReceived&) -> Step { return deliver(fsm, {}); },
-          [&](const ev::UpdateReceived&) -> Step { return deliver(fsm, op::DeliverUpdate{}); },
+          [&](const ev::UpdateReceived&) -> Step { return deliver(fsm, {}); },
           [&](const ev::UpdateError& e) -> Step { return notify_and_idle(fsm, e.notification); },
           [&](const ev::RefreshReceived& e) -> Step {
             return e.refresh ? deliver(fsm, op::DeliverRefresh{*e.refresh}) : deliver(fsm, {});
@@ -287,6 +288,11 @@ std::string_view to_string(PeerState state) {
       return "Established";
   }
   return "?";
+}
+
+std::optional<Seconds> hold_after_message(const Session& session) {
+  if (session.hold_time == Seconds{0}) return std::nullopt;
+  return session.hold_time;
 }
 
 Step step(const Fsm& fsm, const Event& event, const FsmContext& context) {

@@ -102,7 +102,6 @@ struct StopTimer {
 };
 struct StopAllTimers {};
 struct SessionUp {};
-struct DeliverUpdate {};
 struct DeliverRefresh {
   RouteRefresh refresh;
 };
@@ -114,7 +113,7 @@ struct Ended {
 
 using Operation =
     std::variant<op::StartConnect, op::SendOpen, op::SendKeepalive, op::SendNotification, op::CloseTcp, op::StartTimer,
-                 op::StopTimer, op::StopAllTimers, op::SessionUp, op::DeliverUpdate, op::DeliverRefresh, op::Ended>;
+                 op::StopTimer, op::StopAllTimers, op::SessionUp, op::DeliverRefresh, op::Ended>;
 
 struct Fsm {
   PeerState state = PeerState::Idle;
@@ -136,5 +135,9 @@ struct FsmContext {
 
 /// One step. Every pair of state and event has an answer.
 Step step(const Fsm& fsm, const Event& event, const FsmContext& context);
+
+/// To what any message in Established restarts the hold timer; nothing: there is none. It is all that a good UPDATE
+/// does (event 27), so that who has millions of them need not take a step for each.
+std::optional<Seconds> hold_after_message(const Session& session);
 
 }  // namespace slash32::bgp

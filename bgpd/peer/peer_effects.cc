@@ -76,9 +76,6 @@ void Peer::Impl::run(Connection& c, PeerState before, const std::shared_ptr<cons
                  [&](const op::StopTimer& o) { c.timers[index(o.timer)].reset(); },
                  [&](const op::StopAllTimers&) { c.timers = {}; },
                  [&](const op::SessionUp&) { session_up(c, now); },
-                 [&](const op::DeliverUpdate&) {
-                   if (delivering) actions.emplace_back(act::UpdateReceived{std::move(*delivering)});
-                 },
                  [&](const op::DeliverRefresh& o) { deliver_refresh(o.refresh, now); },
                  [&](const op::Ended& o) { ended(c, before, session, o, now); },
              },

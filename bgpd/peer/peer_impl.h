@@ -110,7 +110,6 @@ struct Peer::Impl {
   Refreshes refreshes;
   ConnectionId judging = 0;                      // the connection whose message is being judged, and ...
   std::span<const std::uint8_t> judged_message;  // ... that message, or what came instead of one
-  std::optional<Update> delivering;              // the UPDATE whose event is being dispatched
   DecodeContext decode_context;                  // of the established session
   bool recording = false;
   PeerState recorded = PeerState::Idle;  // the last state that was told, while recording

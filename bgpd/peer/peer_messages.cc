@@ -107,9 +107,9 @@ void Peer::Impl::on_update(Connection& c, std::span<const std::uint8_t> body, In
     retention.on_end_of_rib(*update->end_of_rib);
     refreshes.on_end_of_rib(*update->end_of_rib);
   }
-  delivering = std::move(*update);
-  dispatch(c, ev::UpdateReceived{}, now);
-  delivering.reset();
+  if (const auto hold = hold_after_message(*c.fsm.session))
+    c.timers[static_cast<std::size_t>(Timer::Hold)] = now + *hold;
+  actions.emplace_back(act::UpdateReceived{std::move(*update)});
 }
 
 void Peer::Impl::on_refresh(Connection& c, std::span<const std::uint8_t> body, Instant now) {

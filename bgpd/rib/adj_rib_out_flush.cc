@@ -1,5 +1,6 @@
 // From queues to messages: what changed is collected, grouped by audience and attribute set, encoded once.
 #include <algorithm>
+#include <boost/container/small_vector.hpp>
 #include <utility>
 
 #include "bgpd/rib/adj_rib_out.h"
@@ -15,17 +16,26 @@ constexpr std::size_t kMessageOverhead = 32;
 
 std::size_t nlri_size(std::uint8_t length) { return 1U + (length + 7U) / 8U; }
 
-constexpr std::size_t kAhead = 8;  // prefixes that memory is asked for before they are let go
+constexpr std::size_t kFewPrefixes = 16;  // room for so many is kept, in each of what may be a thousand tables
+constexpr std::size_t kAhead = 8;         // prefixes that memory is asked for before they are let go
 
 }  // namespace
 
-/// The work of one flush.
+/// The work of one flush. A single change, the most frequent, finds room in it without asking for memory.
 struct AdjRibOut::Batch {
-  std::vector<Op> ops;
-  std::vector<Audience> audiences{Audience{}};         // 0: everyone
-  std::vector<std::pair<std::size_t, PrefixId>> held;  // family and id: to be let go afterwards
-  IdMap<bool> sets;                                    // seen, for the estimate
-  std::size_t bytes = 0;                               // estimate
+  template <class T>
+  using Few = boost::container::small_vector<T, 4>;
+
+  Few<Op> ops;
+  Few<Audience> audiences{Audience{}};         // 0: everyone
+  Few<std::pair<std::size_t, PrefixId>> held;  // family and id: to be let go afterwards
+  std::size_t bytes = 0;                       // estimate
+
+  /// Whether it is met for the first time, for the estimate.
+  bool is_new(SetId set) {
+    if (first_set_ == 0) first_set_ = set;
+    return set == first_set_ ? !std::exchange(first_seen_, true) : more_sets_.insert(set).second;
+  }
 
   std::uint32_t audience(const Audience& wanted) {
     const auto found = std::ranges::find(audiences, wanted);
@@ -45,11 +55,16 @@ struct AdjRibOut::Batch {
     order.reserve(ops.size());
     for (const Op& op : ops) order.emplace_back(key(op), static_cast<std::uint32_t>(order.size()));
     std::ranges::sort(order);
-    std::vector<Op> sorted;
+    Few<Op> sorted;
     sorted.reserve(ops.size());
     for (const auto& [of, at] : order) sorted.push_back(ops[at]);
     ops = std::move(sorted);
   }
+
+ private:
+  SetId first_set_ = 0;
+  bool first_seen_ = false;
+  IdMap<bool> more_sets_;
 };
 
 bool AdjRibOut::has_output(const OutMember& member) const {
@@ -152,8 +167,7 @@ void AdjRibOut::collect_line(OutMember& member, std::size_t family, bool urgent,
     tables_.sets->release(taken.entry.told.set);
     const Op* op = batch.ops.empty() ? nullptr : &batch.ops.back();
     if (op == nullptr) continue;
-    if (op->set != 0 && batch.sets.insert(op->set).second)
-      batch.bytes += kMessageOverhead + tables_.sets->size_of(op->set);
+    if (op->set != 0 && batch.is_new(op->set)) batch.bytes += kMessageOverhead + tables_.sets->size_of(op->set);
     batch.bytes += nlri_size((*tables_.prefixes)[family].length(taken.id));
   }
 }
@@ -168,7 +182,7 @@ void AdjRibOut::collect_walk(OutMember& member, std::size_t family, std::size_t 
     if (set == 0) continue;
     batch.ops.push_back({set, 0, walk.next, static_cast<std::uint8_t>(family)});
     ++member.told[family];
-    if (batch.sets.insert(set).second) batch.bytes += kMessageOverhead + tables_.sets->size_of(set);
+    if (batch.is_new(set)) batch.bytes += kMessageOverhead + tables_.sets->size_of(set);
     batch.bytes += nlri_size(prefixes.length(walk.next));
   }
   if (complete_[family] && walk.next >= prefixes.end()) walk.active = false;
@@ -224,7 +238,7 @@ std::vector<OutSegment> AdjRibOut::encode(Batch& batch) {
     if (segments.empty() || segments.back().audience != audience) segments.push_back({audience, {}, 0});
     encode_run({&batch.ops[first], last - first}, segments.back());
   }
-  encoding_ = {};
+  if (encoding_.capacity() > kFewPrefixes) encoding_ = {};
   return segments;
 }
 

@@ -31,7 +31,10 @@ SetId AttributeSets::intern(AttributesPtr attributes) {
       fold((static_cast<std::uint64_t>(hash_value(*attributes)) ^ 0x9e3779b97f4a7c15ULL) * 0xff51afd7ed558ccdULL);
   const auto hash_of = [this](SetId id) { return entries_[id].hash; };
   const SetId found = index_.find(hash, hash_of, [&](SetId id) { return *entries_[id].attributes == *attributes; });
-  if (found != 0) return add_reference(found);
+  if (found != 0) {
+    if (entries_[found].references == 0) --resting_;
+    return add_reference(found);
+  }
   SetId id = 0;
   if (free_.empty()) {
     id = static_cast<SetId>(entries_.size());
@@ -47,6 +50,15 @@ SetId AttributeSets::intern(AttributesPtr attributes) {
 
 void AttributeSets::release(SetId id) {
   if (id == 0 || --entries_[id].references != 0) return;
+  entries_[id].tag = 0;
+  SetId& place = at_rest_.at(entries_[id].serial % at_rest_.size());
+  if (place != 0 && place != id && entries_[place].references == 0) forget(place);
+  place = id;
+  ++resting_;
+}
+
+void AttributeSets::forget(SetId id) {
+  --resting_;
   index_.erase(id, [this](SetId i) { return entries_[i].hash; });
   entries_[id] = {};
   free_.push_back(id);

@@ -3,6 +3,7 @@
 // numbers and packing is grouping by number.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -67,7 +68,9 @@ class IdSet {
   std::size_t size_ = 0;
 };
 
-/// Attribute sets as values. An id is given with one reference; whoever keeps a copy takes another.
+/// Attribute sets as values. An id is given with one reference; whoever keeps a copy takes another. The last sets to
+/// lose all references stay for a while: what is withdrawn often comes again as it was, and what was made of it (its
+/// export to others) is still known by its serial.
 class AttributeSets {
  public:
   AttributeSets() { entries_.push(); }  // id 0: none
@@ -86,9 +89,10 @@ class AttributeSets {
   void expect_use(SetId id) const { __builtin_prefetch(&entries_[id]); }
   /// Differs between two lives of the same id: for caches that hold no reference.
   std::uint32_t serial(SetId id) const { return entries_[id].serial; }
-  std::size_t size() const { return index_.size(); }
+  /// Those that somebody refers to.
+  std::size_t size() const { return index_.size() - resting_; }
 
-  /// A number the owner keeps with a set, 0 at first: its next hop (next_hops.h).
+  /// A number the owner keeps with a set, 0 at first and after its last reference: its next hop (next_hops.h).
   std::uint32_t tag(SetId id) const { return entries_[id].tag; }
   void set_tag(SetId id, std::uint32_t tag) { entries_[id].tag = tag; }
   bool is_last_reference(SetId id) const { return entries_[id].references == 1; }
@@ -101,10 +105,14 @@ class AttributeSets {
     std::uint32_t serial = 0;
     std::uint32_t tag = 0;
   };
+  void forget(SetId id);
+
   ChunkedVector<Entry> entries_;
   std::vector<SetId> free_;
   IdSet index_;
   std::uint32_t serial_ = 0;
+  std::array<SetId, 64> at_rest_{};  // by serial: every set without references is in its place, others may be
+  std::size_t resting_ = 0;
 };
 
 /// Attribute sets as encoded blocks: one allocation each, family and MP next hop in front.

@@ -189,7 +189,7 @@ void NeighborSession::session_up(const Session& session) {
   events_.up(session, *local);
 }
 
-void NeighborSession::run_one(Action action) {
+void NeighborSession::run_one(Action& action) {
   std::visit(Overloaded{
                  [&](act::Connect& a) { connect(a.id); },
                  [&](act::Send& a) {
@@ -221,13 +221,16 @@ void NeighborSession::run_one(Action action) {
 
 /// Actions are carried out in the order they were given, also those that a callback provokes meanwhile.
 void NeighborSession::carry_out(Actions actions) {
-  std::ranges::move(actions, std::back_inserter(actions_));
-  if (carrying_out_) return;
+  if (carrying_out_) {
+    std::ranges::move(actions, std::back_inserter(actions_));
+    return;
+  }
   carrying_out_ = true;
+  for (Action& action : actions) run_one(action);
   while (!actions_.empty()) {
     Action next = std::move(actions_.front());
     actions_.pop_front();
-    run_one(std::move(next));
+    run_one(next);
   }
   carrying_out_ = false;
   arm();

@@ -90,7 +90,7 @@ class NeighborSession {
  private:
   void carry_out(Actions actions);
   void notice();
-  void run_one(Action action);
+  void run_one(Action& action);
   void arm();
   void connect(ConnectionId id);
   void session_up(const Session& session);
@@ -113,7 +113,7 @@ class NeighborSession {
   std::map<ConnectionId, TcpConnection> connections_;
   std::set<ConnectionId> connected_;      // those of connections_ that were up
   std::map<ConnectionId, TcpKeys> keys_;  // what their sockets have
-  std::deque<Action> actions_;            // what is still to be carried out, in order
+  std::deque<Action> actions_;            // what callbacks provoked meanwhile, in order
   bool carrying_out_ = false;
   bool recording_sent_ = false;
   SessionEvents::Noticed noticed_;

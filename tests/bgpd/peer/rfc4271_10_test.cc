@@ -5,6 +5,7 @@
 #include "bgpd/fsm/negotiate.h"
 #include "bgpd/wire/header.h"
 #include "bgpd/wire/open.h"
+#include "bgpd/wire/update.h"
 #include "tests/bgpd/peer/world.h"
 
 namespace slash32::bgp {
@@ -31,12 +32,13 @@ struct Established {
     PeerSettings them = kThem;
     them.hold_time = Seconds{90};
     (void)peer.start(kNow);
-    const auto id = peer.on_accepted(kNow).first;
+    id = peer.on_accepted(kNow).first;
     (void)peer.on_bytes(id, encode_open(make_open(them, {}, true)), kNow);
     (void)peer.on_bytes(id, encode_keepalive(), kNow);
   }
   double dice;
   Peer peer{kUs, given, &dice};
+  ConnectionId id = 0;
 };
 
 TEST(Rfc4271_10, TheNextAttemptComesUpToAQuarterEarlier) {
@@ -63,6 +65,18 @@ TEST(Rfc4271_10, TheHoldTimerIsKeptToTheMoment) {
       (void)session.peer.on_time(at);
     EXPECT_EQ(session.peer.status().state, PeerState::Established);
     (void)session.peer.on_time(kNow + Seconds{90});
+    EXPECT_NE(session.peer.status().state, PeerState::Established);
+  }
+}
+
+// Section 8.2.2, Established, events 26 and 27.
+TEST(Rfc4271_10, AnUpdateRestartsTheHoldTimerAsAKeepaliveDoes) {
+  for (const auto& said : {encode_keepalive(), encode_end_of_rib(AddressFamily::IPv4)}) {
+    Established session(1.0);
+    (void)session.peer.on_bytes(session.id, said, kNow + Seconds{60});
+    (void)session.peer.on_time(kNow + Seconds{149});
+    EXPECT_EQ(session.peer.status().state, PeerState::Established);
+    (void)session.peer.on_time(kNow + Seconds{150});
     EXPECT_NE(session.peer.status().state, PeerState::Established);
   }
 }

@@ -112,24 +112,71 @@ TEST(PathList, KeepsThePathsOfItsPeers) {
   }
 }
 
+AttributesPtr with_med(std::uint32_t med) {
+  auto attributes = std::make_shared<PathAttributes>();
+  attributes->med = med;
+  return attributes;
+}
+
 TEST(AttributeSets, EqualSetsHaveEqualNumbersWhileSomebodyKeepsThem) {
   AttributeSets sets;
-  const auto make = [](std::uint32_t med) {
-    auto attributes = std::make_shared<PathAttributes>();
-    attributes->med = med;
-    return attributes;
-  };
-  const SetId one = sets.intern(make(1));
-  EXPECT_EQ(sets.intern(make(1)), one);
-  EXPECT_NE(sets.intern(make(2)), one);
+  const SetId one = sets.intern(with_med(1));
+  EXPECT_EQ(sets.intern(with_med(1)), one);
+  EXPECT_NE(sets.intern(with_med(2)), one);
   EXPECT_EQ(sets.size(), 2U);
   sets.release(one);
   EXPECT_EQ(sets.get(one).med, 1U);
-  const std::uint32_t serial = sets.serial(one);
   sets.release(one);
   EXPECT_EQ(sets.size(), 1U);
-  EXPECT_EQ(sets.intern(make(3)), one);  // the number is used again, and can be told apart
-  EXPECT_NE(sets.serial(one), serial);
+}
+
+TEST(AttributeSets, OneThatComesBackSoonIsTheOneItWas) {
+  AttributeSets sets;
+  const SetId one = sets.intern(with_med(1));
+  const std::uint32_t serial = sets.serial(one);
+  sets.set_tag(one, 7);
+  sets.release(one);
+  EXPECT_EQ(sets.size(), 0U);
+  for (std::uint32_t other = 2; other < 40; ++other) sets.release(sets.intern(with_med(other)));
+  EXPECT_EQ(sets.intern(with_med(1)), one);
+  EXPECT_EQ(sets.serial(one), serial);
+  EXPECT_EQ(sets.tag(one), 0U) << "what its owner kept with it went with the last reference";
+  EXPECT_EQ(sets.size(), 1U);
+}
+
+TEST(AttributeSets, ManyThatWentAreForgottenAndTheirNumbersUsedAgain) {
+  AttributeSets sets;
+  std::set<SetId> ids;
+  std::set<std::uint32_t> serials;
+  for (std::uint32_t other = 0; other < 10'000; ++other) {
+    const SetId id = sets.intern(with_med(other));
+    ids.insert(id);
+    serials.insert(sets.serial(id));
+    sets.release(id);
+  }
+  EXPECT_LT(ids.size(), 100U);
+  EXPECT_EQ(serials.size(), 10'000U) << "and can be told apart";
+}
+
+TEST(AttributeSets, CountReferencesAsAMapOfNumbersDoes) {
+  std::mt19937 random{kSeed};
+  AttributeSets sets;
+  std::map<std::uint32_t, std::vector<SetId>> held;  // MED to what was given for it
+  for (int i = 0; i < 50'000; ++i) {
+    const auto med = static_cast<std::uint32_t>(random() % 200);
+    auto& of = held[med];
+    if (random() % 2 == 0) {
+      const SetId id = sets.intern(with_med(med));
+      ASSERT_TRUE(of.empty() || of.front() == id);
+      of.push_back(id);
+    } else if (!of.empty()) {
+      sets.release(of.back());
+      of.pop_back();
+    }
+    if (of.empty()) held.erase(med);
+    ASSERT_EQ(sets.size(), held.size());
+    for (const auto& [value, ids] : held) ASSERT_EQ(sets.get(ids.front()).med, value);
+  }
 }
 
 TEST(Node, IsSmall) { EXPECT_EQ(sizeof(Node), 28U); }
