@@ -24,6 +24,9 @@ from world.speaker import ASN, Speaker, neighbor
 RUNS = [run.split(":") for run in os.environ.get("SLASH32_DEATH", "auto:2000").split(",")]
 SECOND, FAR_SECOND = "up1", "down1"
 CHUNK = 900
+# The kernel's patience, shortened: an unanswered question is a failure after half a second.
+QUICK = {"retrans_time_ms": 100, "base_reachable_time_ms": 1000, "delay_first_probe_time": 1, "ucast_solicit": 3,
+         "mcast_solicit": 3}
 # Of a busy machine; a table of any size that is written route by route takes longer sooner or later.
 SPREAD, WITHIN = 0.1, 0.5
 
@@ -139,6 +142,31 @@ def test_all_prefixes_take_the_other_path_when_bfd_says_that_the_next_hop_is_dea
     assert {world.way(one) for one in world.probed} == {SECOND}
     routes, objects = world.kernel()
     assert objects == "" and routes.split()[0] == str(count), (routes, objects)
+
+
+def neighbor_failed_at(monitor):
+    """When the kernel gave its neighbour entry up, by `ip -tshort monitor`."""
+    found = re.findall(r"^\[(\S+)\].* FAILED", monitor.log(), re.MULTILINE)
+    return found and datetime.datetime.fromisoformat(found[0]).timestamp()
+
+
+def test_all_prefixes_take_the_other_path_when_the_next_hop_answers_no_arp(world):
+    """By kernel.nextHopNeighbors alone: BIRD is alive, and its BFD knows nothing yet when the kernel gives its entry up."""
+    world.ours.sysctl({f"net.ipv4.neigh.{bfd.LINK}.{key}": value for key, value in QUICK.items()})
+    for words in ("add table arp mute", "add chain arp mute out { type filter hook output priority 0; }",
+                  f"add rule arp mute out oifname {bfd.FAR_LINK} arp operation reply drop"):
+        world.other.run("nft", words)
+    monitor = world.ours.spawn("ip", "-tshort", "monitor", "neigh", "dev", bfd.LINK)
+    known = world.ours.ip_json("neigh", "show", "to", bfd.THEIRS[4], "dev", bfd.LINK)[0]["lladdr"]
+    world.ours.ip(f"neigh change {bfd.THEIRS[4]} lladdr {known} dev {bfd.LINK} nud stale")  # asked for again with the next packet
+    with Probe(world.ours, world.other, FAR_SECOND, world.probed) as probe:
+        wait_until(probe.all_came, 60)
+        first = probe.first()
+    wait_until(lambda: neighbor_failed_at(monitor), 5, monitor.log)
+    took = tell(world, "neighbour entry failed", neighbor_failed_at(monitor), first)
+    if world.mode == "auto":
+        assert max(took) - min(took) < SPREAD and max(took) < WITHIN, took
+    assert "answers no ARP or ND" in world.speaker.process.log()
 
 
 def test_a_second_without_carrier_leaves_everything_as_it_was(world):
