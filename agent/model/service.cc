@@ -91,14 +91,6 @@ Status read_spec(const JsonField& spec, Service& out) {
 
 // ---------------------------------------------------------------- endpoints
 
-/// Ready unless it says otherwise (the API: absent is to be read as true), and not on its way out.
-Result<bool> is_ready(const JsonField& endpoint) {
-  const auto conditions = TRY(section(endpoint, "conditions"));
-  const bool ready = TRY(read_or(conditions, "ready", json::boolean, true));
-  const bool terminating = TRY(read_or(conditions, "terminating", json::boolean, false));
-  return ready && !terminating;
-}
-
 /// v1 has nodeName; v1beta1 before 1.20 says it in the topology.
 Result<std::string> node_of(const JsonField& endpoint) {
   auto name = TRY(read_or(endpoint, "nodeName", json::text, std::string{}));
@@ -113,9 +105,16 @@ Result<std::string> node_of(const JsonField& endpoint) {
 
 Status count_endpoint(const JsonField& endpoint, std::string_view node, EndpointSlice& out) {
   TRY(endpoint.is_object());
-  if (!TRY(is_ready(endpoint))) return ok();
-  ++out.ready;
-  if (TRY(node_of(endpoint)) == node) ++out.ready_here;
+  // The API: "ready" that is absent is to be read as true, "serving" that is absent as "ready".
+  const auto conditions = TRY(section(endpoint, "conditions"));
+  const bool ready = TRY(read_or(conditions, "ready", json::boolean, true));
+  const bool serving = TRY(read_or(conditions, "serving", json::boolean, ready));
+  const bool terminating = TRY(read_or(conditions, "terminating", json::boolean, false));
+  if (!(terminating ? serving : ready)) return ok();
+  const bool here = TRY(node_of(endpoint)) == node;
+  auto& count = out.endpoints;
+  ++(terminating ? count.leaving : count.ready);
+  if (here) ++(terminating ? count.leaving_here : count.ready_here);
   return ok();
 }
 

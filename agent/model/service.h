@@ -46,14 +46,21 @@ Result<Service> read_service(const nlohmann::json& object);
 /// status.loadBalancer.ingress[].ip of a Service that may be wrong anywhere else: what can be read of them.
 std::vector<IpAddress> addresses_in(const nlohmann::json& object);
 
-/// An EndpointSlice (discovery.k8s.io/v1 and v1beta1), counted as it is read: of a Service's endpoints a node needs to
-/// know how many are ready, and how many of them are its own.
+/// Of a Service's endpoints a node needs to know how many are good for what, and how many of them are its own.
+struct Endpoints {
+  std::uint32_t ready = 0;  // (absent means yes) and not terminating
+  std::uint32_t ready_here = 0;
+  std::uint32_t leaving = 0;  // terminating, and serving to the end
+  std::uint32_t leaving_here = 0;
+  bool operator==(const Endpoints&) const = default;
+};
+
+/// An EndpointSlice (discovery.k8s.io/v1 and v1beta1), counted as it is read.
 struct EndpointSlice {
   ObjectKey service;  // empty name: of no Service
   AddressFamily family = AddressFamily::IPv4;
-  bool fqdn = false;             // addressType FQDN: counts for nothing
-  std::uint32_t ready = 0;       // endpoints that are ready (absent means yes) and not terminating
-  std::uint32_t ready_here = 0;  // those of them on this node
+  bool fqdn = false;  // addressType FQDN: counts for nothing
+  Endpoints endpoints;
   bool operator==(const EndpointSlice&) const = default;
 };
 

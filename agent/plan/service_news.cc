@@ -2,6 +2,8 @@
 
 namespace slash32::agent::plan {
 
+using model::Endpoints;
+
 void ServiceNews::service(const model::ObjectKey& key) {
   if (all_) return;
   touched_.insert(key);
@@ -19,10 +21,11 @@ void ServiceNews::count(const model::EndpointSlice* slice, bool in) {
   if (slice == nullptr || slice->fqdn || slice->service.name.empty()) return;
   service(slice->service);
   const auto found = endpoints_.try_emplace({slice->service, slice->family}).first;
-  auto& [ready, ready_here] = found->second;
-  ready = in ? ready + slice->ready : ready - slice->ready;
-  ready_here = in ? ready_here + slice->ready_here : ready_here - slice->ready_here;
-  if (ready == 0 && ready_here == 0) endpoints_.erase(found);
+  for (const auto one : {&Endpoints::ready, &Endpoints::ready_here, &Endpoints::leaving, &Endpoints::leaving_here}) {
+    const auto of_slice = slice->endpoints.*one;
+    found->second.*one += in ? of_slice : 0U - of_slice;  // it was added before
+  }
+  if (found->second == Endpoints{}) endpoints_.erase(found);
 }
 
 void ServiceNews::forget_slices() {

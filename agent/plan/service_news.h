@@ -12,11 +12,6 @@
 
 namespace slash32::agent::plan {
 
-struct Endpoints {
-  std::uint32_t ready = 0;
-  std::uint32_t ready_here = 0;
-};
-
 class ServiceNews {
  public:
   /// More Services than this are not told apart: then all are looked at.
@@ -29,8 +24,8 @@ class ServiceNews {
   void forget_services() { all_ = true; }
   void forget_slices();
 
-  /// Ready endpoints of a Service in all of its slices of this family.
-  Endpoints endpoints(const model::ObjectKey& service, AddressFamily family) const;
+  /// The endpoints of a Service in all of its slices of this family.
+  model::Endpoints endpoints(const model::ObjectKey& service, AddressFamily family) const;
 
   struct Touched {
     bool all = false;  // else these alone
@@ -42,7 +37,7 @@ class ServiceNews {
  private:
   void count(const model::EndpointSlice* slice, bool in);
 
-  std::map<std::pair<model::ObjectKey, AddressFamily>, Endpoints> endpoints_;
+  std::map<std::pair<model::ObjectKey, AddressFamily>, model::Endpoints> endpoints_;
   std::set<model::ObjectKey> touched_;
   bool all_ = true;
 };

@@ -98,7 +98,8 @@ class ServiceRoutes::Judge {
       ++out.withheld;
       return;
     }
-    const bool only_here = local && count.ready <= count.ready_here;
+    const bool only_here =
+        local && (count.ready > 0 ? count.ready <= count.ready_here : count.leaving <= count.leaving_here);
     for (const auto index : asked)
       out.claims.push_back({prefix_for(kind, address, local, rules_.askers[index]), index, only_here});
   }
@@ -110,9 +111,10 @@ class ServiceRoutes::Judge {
     return config::special_around(host) == nullptr && (any || within(host, allowed));
   }
 
-  bool is_served(const Endpoints& count, bool local) const {
-    if (local) return count.ready_here > 0;
-    return count.ready > 0 || !rules_.withdraw_without_endpoints;
+  /// Who leaves and still serves counts where nobody is ready anywhere: kube-proxy sends to them then (KEP-1669).
+  bool is_served(const model::Endpoints& count, bool local) const {
+    if (local) return count.ready_here > 0 || (count.ready == 0 && count.leaving_here > 0);
+    return count.ready > 0 || count.leaving > 0 || !rules_.withdraw_without_endpoints;
   }
 
   /// The aggregate, where that is asked for and lies within what may be announced; the address itself otherwise. With

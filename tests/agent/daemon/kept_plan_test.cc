@@ -131,7 +131,9 @@ class Cluster {
     if (below(10) > 0) object["metadata"]["labels"]["kubernetes.io/service-name"] = "s" + digit(8);
     for (int i = below(3); i > 0; --i)
       object["endpoints"].push_back(
-          {{"addresses", {"10.244.1.9"}}, {"conditions", {{"ready", below(2) == 0}}}, {"nodeName", "n" + digit(3)}});
+          {{"addresses", {"10.244.1.9"}},
+           {"conditions", {{"ready", below(2) == 0}, {"serving", below(2) == 0}, {"terminating", below(3) == 0}}},
+           {"nodeName", "n" + digit(3)}});
     store.put(Kind::EndpointSlice, "default/" + name, named(name, object));
   }
 

@@ -127,7 +127,7 @@ TEST(Service, WithAnUnknownPolicyIsAnError) {
   EXPECT_THAT(service.error().message, HasSubstr("/spec/externalTrafficPolicy: must be one of \"Cluster\", \"Local\""));
 }
 
-TEST(EndpointSlice, CountsReadyEndpointsHereAndElsewhere) {
+TEST(EndpointSlice, CountsWhoIsReadyAndWhoLeavesHereAndElsewhere) {
   const auto slice = read_endpoint_slice(json::parse(R"({
     "metadata": {"name": "web-x", "namespace": "prod", "labels": {"kubernetes.io/service-name": "web"}},
     "addressType": "IPv4",
@@ -136,13 +136,15 @@ TEST(EndpointSlice, CountsReadyEndpointsHereAndElsewhere) {
       {"addresses": ["10.244.1.3"], "nodeName": "n1", "conditions": {}},
       {"addresses": ["10.244.1.4"], "nodeName": "n1", "conditions": {"ready": false, "serving": true, "terminating": true}},
       {"addresses": ["10.244.1.5"], "nodeName": "n1", "conditions": {"ready": true, "terminating": true}},
+      {"addresses": ["10.244.1.6"], "nodeName": "n1", "conditions": {"ready": false, "serving": false, "terminating": true}},
+      {"addresses": ["10.244.1.7"], "nodeName": "n1", "conditions": {"ready": false, "serving": true}},
       {"addresses": ["10.244.2.2"], "nodeName": "n2", "conditions": {"ready": null}},
+      {"addresses": ["10.244.2.4"], "nodeName": "n2", "conditions": {"ready": false, "serving": true, "terminating": true}},
       {"addresses": ["10.244.2.3"]}]})"),
                                          "n1");
   ASSERT_TRUE(slice) << slice.error().message;
   EXPECT_EQ(slice->service, (ObjectKey{"prod", "web"}));
-  EXPECT_EQ(slice->ready, 4U);
-  EXPECT_EQ(slice->ready_here, 2U);
+  EXPECT_EQ(slice->endpoints, (Endpoints{.ready = 4, .ready_here = 2, .leaving = 3, .leaving_here = 2}));
 }
 
 TEST(EndpointSlice, OfV1beta1SaysTheNodeInItsTopology) {
@@ -153,13 +155,13 @@ TEST(EndpointSlice, OfV1beta1SaysTheNodeInItsTopology) {
                                          "n1");
   ASSERT_TRUE(slice) << slice.error().message;
   EXPECT_EQ(slice->family, AddressFamily::IPv6);
-  EXPECT_EQ(slice->ready_here, 1U);
+  EXPECT_EQ(slice->endpoints.ready_here, 1U);
 }
 
 TEST(EndpointSlice, WithoutEndpointsHasNone) {
   const auto slice = read_endpoint_slice(
       json::parse(R"({"metadata": {"name": "x"}, "addressType": "FQDN", "endpoints": null})"), "n1");
-  EXPECT_EQ(slice->ready, 0U);
+  EXPECT_EQ(slice->endpoints, Endpoints{});
   EXPECT_TRUE(slice->fqdn);
   EXPECT_TRUE(slice->service.name.empty());
 }

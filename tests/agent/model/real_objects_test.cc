@@ -48,8 +48,8 @@ TEST(RealObjects, AnEndpointSliceOfV1beta1IsCountedByItsTopology) {
   // This server drops nodeName, whose feature gate is off.
   const auto slice = good(read_endpoint_slice(object("EndpointSlice", "web-abc"), "n1"));
   EXPECT_EQ(slice.service, (ObjectKey{"default", "web"}));
-  EXPECT_EQ(slice.ready, 2U);
-  EXPECT_EQ(slice.ready_here, 1U);
+  EXPECT_EQ(slice.endpoints.ready, 2U);
+  EXPECT_EQ(slice.endpoints.ready_here, 1U);
 }
 
 TEST(RealObjects, ASecretIsDecoded) {

@@ -84,8 +84,11 @@ struct Builder {
   /// Ready endpoints of a Service: so many in all, so many of them here.
   Builder& endpoints(const std::string& service, std::uint32_t ready, std::uint32_t here,
                      AddressFamily family = AddressFamily::IPv4) {
+    return endpoints(service, {.ready = ready, .ready_here = here}, family);
+  }
+  Builder& endpoints(const std::string& service, model::Endpoints count, AddressFamily family = AddressFamily::IPv4) {
     const model::ObjectKey key{"default", service + (family == AddressFamily::IPv4 ? "-4" : "-6")};
-    world.endpoint_slices[key] = {{"default", service}, family, false, ready, here};
+    world.endpoint_slices[key] = {{"default", service}, family, false, count};
     return *this;
   }
   Builder& secret(const std::string& name, const std::string& password) {

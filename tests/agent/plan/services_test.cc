@@ -44,6 +44,22 @@ TEST(Service, WithPolicyLocalIsAnnouncedWhereAReadyEndpointIs) {
   EXPECT_FALSE(announces(b.endpoints("web", 3, 0), kVip));  // that is for policy Cluster
 }
 
+TEST(Service, IsAnnouncedByThoseThatLeaveAndStillServeWhileNobodyIsReady) {
+  // A rollout of one replica: kube-proxy sends to the old pod until the new one is ready, or it is gone.
+  for (const char* kind : {kBalanced, kBalancedLocal}) {
+    auto b = cluster(kind);
+    EXPECT_TRUE(announces(b.endpoints("web", {.leaving = 1, .leaving_here = 1}), kVip));
+    EXPECT_EQ(announces(b.endpoints("web", {.leaving = 1}), kVip), kind == kBalanced);
+    EXPECT_FALSE(announces(b.endpoints("web", 0, 0), kVip));
+  }
+}
+
+TEST(Service, WithPolicyLocalLeavesANodeWhosePodsLeaveForOneThatIsReady) {
+  auto b = cluster(kBalancedLocal);
+  EXPECT_FALSE(announces(b.endpoints("web", {.ready = 1, .leaving = 1, .leaving_here = 1}), kVip));
+  EXPECT_TRUE(announces(b.endpoints("web", {.ready = 1, .ready_here = 1, .leaving = 1}), kVip));
+}
+
 TEST(Service, NeedsEndpointsOfTheAddresssFamily) {
   auto b = cluster();
   EXPECT_FALSE(announces(b.endpoints("web", 1, 1, AddressFamily::IPv6), kVip));
