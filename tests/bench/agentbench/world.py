@@ -13,6 +13,7 @@ from lab.namespace import Machine
 from lab.shell import wait_until
 
 MERGE = "application/merge-patch+json"
+MEMORY_BAR = 40  # MB, of each program, at its most
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -55,7 +56,7 @@ class World:
         return sum(1 for prefix in self.peer.there if prefix.endswith("/32") and prefix.startswith(("10.64.", "10.65.")))
 
     def measure(self, arguments):
-        """Prints everything."""
+        """Prints everything. Whether both programs kept to MEMORY_BAR."""
         count = arguments.services
         try:
             self.peer.wait(lambda: self.services_told() >= count, max(120, count), f"{count} Services at the peer")
@@ -70,8 +71,13 @@ class World:
             print(f"{name}: p50 {statistics.median(values) * 1000:.0f} ms, p99 "
                   f"{values[min(len(values) - 1, int(len(values) * 0.99))] * 1000:.0f} ms, {len(values)} samples")
         self.idle(arguments.idle)
+        most = {}
         for name, daemon in (("agent", self.agent), ("bgpd", self.bgpd)):
-            print(f"memory of {name}: {self.memory(daemon, 'VmRSS'):.1f} MB, at most {self.memory(daemon, 'VmHWM'):.1f} MB")
+            most[name] = self.memory(daemon, "VmHWM")
+            print(f"memory of {name}: {self.memory(daemon, 'VmRSS'):.1f} MB, at most {most[name]:.1f} MB")
+        for name, peak in most.items():
+            print(f"{'reached' if peak <= MEMORY_BAR else 'missed'}: memory of {name} at most {MEMORY_BAR} MB")
+        return max(most.values()) <= MEMORY_BAR
 
     def sample(self, arguments):
         """(seconds to the peer, seconds of the server's own) of changes one after another."""
