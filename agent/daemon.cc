@@ -139,13 +139,21 @@ void Daemon::read_facts() {
   auto facts = read_node_facts();
   note(done_.facts_trouble, "the kernel cannot be asked", facts ? "" : facts.error().message);
   if (!facts) return;
-  if (options_.mtu) facts->mtu = options_.mtu;
-  facts->default_gateways = last_known_gateways(facts_.default_gateways, std::move(facts->default_gateways));
-  if (*facts == facts_) return;
+  *facts = last_known(facts_ ? *facts_ : known_facts(), *std::move(facts));
+  const auto kept = write_facts(options_, *facts);
+  note(done_.facts_trouble, "what is known of the kernel is not kept", kept ? "" : kept.error().message);
+  if (facts_ == *facts) return;
   facts_ = *std::move(facts);
-  store_.world().default_gateways = facts_.default_gateways;
-  store_.world().mtu = facts_.mtu;
+  store_.world().default_gateways = facts_->default_gateways();
+  store_.world().mtu = options_.mtu ? options_.mtu : facts_->mtu();
   changed();
+}
+
+/// Of an earlier life.
+NodeFacts Daemon::known_facts() const {
+  auto known = agent::read_facts(options_);
+  if (!known) log::warn("what was known of the kernel cannot be read", {{"why", known.error().message}});
+  return known ? *std::move(known) : NodeFacts{};
 }
 
 /// Runtimes take the first network of the directory, whoever wrote it.

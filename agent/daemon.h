@@ -62,6 +62,7 @@ class Daemon {
   void changed();
   void tick();
   void read_facts();
+  NodeFacts known_facts() const;
   void look_for_networks();
   void track_ranges();
   bool knows_ranges();
@@ -114,7 +115,7 @@ class Daemon {
   Feedback feedback_;
   std::optional<control::HttpServer> control_, metrics_;
 
-  NodeFacts facts_;
+  std::optional<NodeFacts> facts_;  // nothing: not asked for yet
   RangeKeeper ranges_;
   bool ranges_known_ = false;  // what an earlier life kept of them has been read
   std::uint64_t ticks_ = 0;

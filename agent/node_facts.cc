@@ -36,22 +36,32 @@ Result<NodeFacts> read_node_facts() {
   for (const auto family : {AddressFamily::IPv4, AddressFamily::IPv6}) {
     const auto route = TRY(default_route(socket, family));
     if (!route) continue;
+    auto& way = out.ways[family];
     for (const auto& hop : route->next_hops) {
       const auto link = TRY(netlink::find_link(socket, hop.link));
       if (!link) continue;
-      if (hop.gateway) out.default_gateways.push_back({.address = *hop.gateway, .interface = link->name});
-      out.mtu = out.mtu ? std::min(*out.mtu, link->mtu) : link->mtu;
+      if (hop.gateway) way.gateways.push_back({.address = *hop.gateway, .interface = link->name});
+      way.mtu = way.mtu ? std::min(*way.mtu, link->mtu) : link->mtu;
     }
   }
   return out;
 }
 
-std::vector<plan::DefaultGateway> last_known_gateways(const std::vector<plan::DefaultGateway>& before,
-                                                      std::vector<plan::DefaultGateway> now) {
-  std::set<AddressFamily> known;
-  for (const auto& gateway : now) known.insert(gateway.address.family());
-  for (const auto& gateway : before)
-    if (!known.contains(gateway.address.family())) now.push_back(gateway);
+std::vector<plan::DefaultGateway> NodeFacts::default_gateways() const {
+  std::vector<plan::DefaultGateway> out;
+  for (const auto& [family, way] : ways) out.insert(out.end(), way.gateways.begin(), way.gateways.end());
+  return out;
+}
+
+std::optional<Mtu> NodeFacts::mtu() const {
+  std::optional<Mtu> out;
+  for (const auto& [family, way] : ways)
+    if (way.mtu) out = out ? std::min(*out, *way.mtu) : *way.mtu;
+  return out;
+}
+
+NodeFacts last_known(NodeFacts before, NodeFacts now) {
+  now.ways.merge(before.ways);
   return now;
 }
 

@@ -17,6 +17,19 @@ namespace {
 namespace fs = std::filesystem;
 
 fs::path ranges_file(const Options& options) { return options.state_dir / "pod-ranges.json"; }
+fs::path facts_file(const Options& options) { return options.node_file.parent_path() / "node-facts.json"; }
+
+Result<plan::DefaultGateway> gateway(const JsonField& field) {
+  return plan::DefaultGateway{.address = TRY(field.required("address", json::ip_address)),
+                              .interface = TRY(field.required("interface", json::non_empty_text))};
+}
+
+Result<NodeFacts::Way> way(const JsonField& field) {
+  NodeFacts::Way out;
+  out.gateways = TRY(field.required("gateways", json::array_of(gateway)));
+  if (const auto mtu = TRY(field.maybe("mtu", json::integer<std::uint32_t>(1)))) out.mtu = Mtu{*mtu};
+  return out;
+}
 
 }  // namespace
 
@@ -99,6 +112,34 @@ Status write_ranges(const Options& options, const std::vector<Prefix>& ranges) {
   auto document = nlohmann::json::array();
   for (const auto& range : ranges) document.push_back(range.to_string());
   const auto written = write_if_changed(ranges_file(options), document.dump() + "\n");
+  return written ? ok() : Status(std::unexpected(written.error()));
+}
+
+Result<NodeFacts> read_facts(const Options& options) {
+  const auto path = facts_file(options);
+  const auto text = TRY(read_file_if_there(path));
+  if (!text) return NodeFacts{};
+  const auto document = parse_json(*text);
+  if (!document) return fail(in(path.string(), document.error()));
+  NodeFacts out;
+  for (const auto family : {AddressFamily::IPv4, AddressFamily::IPv6}) {
+    auto read = JsonField(*document).maybe(std::string(to_string(family)), way);
+    if (!read) return fail(in(path.string(), std::move(read).error()));
+    if (*read) out.ways.emplace(family, **std::move(read));
+  }
+  return out;
+}
+
+Status write_facts(const Options& options, const NodeFacts& facts) {
+  auto document = nlohmann::json::object();
+  for (const auto& [family, way] : facts.ways) {
+    auto& one = document[std::string(to_string(family))];
+    one["gateways"] = nlohmann::json::array();
+    for (const auto& [address, interface] : way.gateways)
+      one["gateways"].push_back({{"address", address.to_string()}, {"interface", interface}});
+    if (way.mtu) one["mtu"] = way.mtu->value;
+  }
+  const auto written = write_if_changed(facts_file(options), document.dump() + "\n");
   return written ? ok() : Status(std::unexpected(written.error()));
 }
 

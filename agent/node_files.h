@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/node_facts.h"
 #include "agent/options.h"
 #include "common/ip.h"
 #include "common/result.h"
@@ -38,5 +39,10 @@ Result<std::optional<std::filesystem::path>> network_before(const std::filesyste
 /// is missing. Error: it is there and cannot be read; a former range may hold pods, and is not to be forgotten.
 Result<std::vector<Prefix>> read_ranges(const Options& options);
 Status write_ranges(const Options& options, const std::vector<Prefix>& ranges);
+
+/// What an earlier life in this boot knew of the kernel, in a file beside node.json. None where it is missing. Error:
+/// it cannot be read; the kernel will tell again.
+Result<NodeFacts> read_facts(const Options& options);
+Status write_facts(const Options& options, const NodeFacts& facts);
 
 }  // namespace slash32::agent

@@ -8,7 +8,7 @@ from scripted_server import wait_until
 from scripted_world import World, ours
 
 SECRET = {"metadata": {"name": "tor", "namespace": "slash32-system"}, "data": {"password": "c2VjcmV0"}}
-FILES = ("run/node.json", "bgpd.json", "state/node.json", "state/pod-ranges.json", "secrets/tor_password")
+FILES = ("run/node.json", "run/node-facts.json", "bgpd.json", "state/node.json", "state/pod-ranges.json", "secrets/tor_password")
 
 
 @pytest.fixture(name="world")

@@ -76,6 +76,23 @@ def test_the_mtu_and_the_gateway_are_those_of_the_default_route_and_follow_it(wo
     world.waits(FORMER, ["10.0.0.2", "10.0.0.253"])
 
 
+def test_a_default_route_that_is_away_changes_nothing_not_even_for_an_agent_that_starts_meanwhile(world, network):
+    world.api.put("bgppeers", ours("tor", defaultGateway="ipv4", remoteAs=65000))
+    world.start()
+    world.waits(FORMER, ["10.0.0.2", "10.0.0.254"])
+    network.ip("route del default")
+    world.api.put("nodes", node(3))
+    world.waits(FORMER, ["10.0.0.2", "10.0.0.254", "10.0.0.3"])
+    assert world.read("run/node.json")["mtu"] == 1432
+    world.kill()
+    world.start()
+    world.api.put("nodes", node(4))
+    world.waits(FORMER, ["10.0.0.2", "10.0.0.254", "10.0.0.3", "10.0.0.4"])
+    assert world.read("run/node.json")["mtu"] == 1432
+    network.ip("route add default via 10.0.0.253")
+    world.waits(FORMER, ["10.0.0.2", "10.0.0.253", "10.0.0.3", "10.0.0.4"])
+
+
 def test_a_labs_node_with_a_documentation_address_has_its_gateway_too(world, network):
     for words in ("addr add 192.0.2.1/24 dev up0", "route replace default via 192.0.2.254"):
         network.ip(words)

@@ -141,6 +141,24 @@ TEST(Conflist, IsWhatThePluginReads) {
   EXPECT_TRUE(read) << read.error().message;
 }
 
+TEST_F(NodeFiles, WhatWasKnownOfTheKernelComesBackAsItWas) {
+  EXPECT_EQ(read_facts(options_), NodeFacts{}) << "there is no file";
+  NodeFacts facts;
+  facts.ways[AddressFamily::IPv4] = {.gateways = {{.address = *IpAddress::parse("10.0.0.254"), .interface = "eth0"},
+                                                  {.address = *IpAddress::parse("10.1.0.254"), .interface = "eth1"}},
+                                     .mtu = Mtu{9000}};
+  facts.ways[AddressFamily::IPv6] = {};
+  ASSERT_TRUE(write_facts(options_, facts));
+  EXPECT_EQ(read_facts(options_), facts);
+}
+
+TEST_F(NodeFiles, DamagedFactsAreAnErrorWithItsPlace) {
+  const auto file = options_.node_file.parent_path() / "node-facts.json";
+  ASSERT_TRUE(write_if_changed(file, R"({"IPv4": {"gateways": [{"address": "10.0.0.1"}]}})"));
+  EXPECT_THAT(read_facts(options_).error().message,
+              HasSubstr("node-facts.json: /IPv4/gateways/0/interface: is missing"));
+}
+
 TEST(Conflist, PromisesNoVersionThatAPortmapBesideUsMayNotKnow) {
   const auto versions = [](bool portmap) {
     const auto document =
