@@ -136,11 +136,13 @@ void Daemon::tick() {
 }
 
 void Daemon::read_facts() {
-  auto now = read_node_facts();
-  if (!now) return note(done_.facts_trouble, "the kernel cannot be asked", now.error().message);
-  auto facts = last_known(facts_ ? *facts_ : known_facts(), *std::move(now));
+  const auto now = read_node_facts();
+  auto facts = last_known(facts_ ? *facts_ : known_facts(), now ? *now : NodeFacts{});
   const auto kept = write_facts(options_, facts);
-  note(done_.facts_trouble, "what is known of the kernel is not kept", kept ? "" : kept.error().message);
+  if (!now)
+    note(done_.facts_trouble, "the kernel cannot be asked", now.error().message);
+  else
+    note(done_.facts_trouble, "what is known of the kernel is not kept", kept ? "" : kept.error().message);
   if (facts_ == facts) return;
   facts_ = std::move(facts);
   store_.world().default_gateways = facts_->default_gateways();

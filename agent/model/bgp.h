@@ -76,7 +76,7 @@ struct BgpConfiguration {
   bool source_node_address = false;                             // kernel.prefSrc4 and prefSrc6: the node's addresses
   std::optional<std::uint16_t> listen_port;
   std::string log_level = "info";
-  bool drain_on_cordon = false;  // a Node that is cordoned drains
+  bool drain_on_cordon = true;  // a Node that is cordoned drains
   std::optional<std::string> metrics_address;
   std::map<std::string, std::string> communities;  // names for them
   bool pod_cidrs = true;                           // announced without any BGPAdvertisement

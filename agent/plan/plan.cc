@@ -84,7 +84,7 @@ std::optional<Drain> why_drained(const BgpConfiguration& conf, const Node& node)
   if (node.overrides.drain == false) return std::nullopt;
   if (node.shutting_down) return Drain{"ShuttingDown", "the kubelet shuts the node down"};
   if (conf.drain_on_cordon && node.unschedulable)
-    return Drain{"Cordoned", "the Node is cordoned, and BGPConfiguration says drainOnCordon", false};
+    return Drain{"Cordoned", "the Node is cordoned (drainOnCordon of BGPConfiguration)", false};
   return std::nullopt;
 }
 

@@ -177,12 +177,11 @@ def test_a_lease_is_given_back_by_an_agent_that_ends(cluster, web):
     assert addresses(cluster, "first") == ["192.0.2.10"]
 
 
-def test_a_cordoned_node_drains_where_that_is_wanted_and_comes_back(cluster, web):
+def test_a_cordoned_node_drains_and_comes_back(cluster, web):
     """kubectl's own cordon: the router is told to use the node last, for its pods and for Services: were all nodes
     cordoned at once, nobody else would announce these."""
     pods = next(item for item in cluster.node_items() if item["metadata"]["name"] == "n1")["spec"]["podCIDR"]
     cluster.plane.kubectl("cordon", "n1")
-    create_ours(cluster, "BGPConfiguration", "default", drainOnCordon=True)
     wait_until(lambda: SHUTDOWN in cluster.bird.routes(pods), 20, lambda: cluster.bird.routes(pods))
     wait_until(lambda: SHUTDOWN in cluster.bird.routes("192.0.2.10/32"), 20,
                lambda: cluster.bird.routes("192.0.2.10/32"))

@@ -25,11 +25,13 @@ std::string ready(const std::string& status, const std::string& message) {
          status + "', 'message': '" + message + "'}]}}";
 }
 
-TEST(Drain, ACordonDrainsWhereTheConfigurationSaysSoAndUncordoningEndsIt) {
+TEST(Drain, ACordonDrainsUnlessTheConfigurationForbidsItAndUncordoningEndsIt) {
   Builder b;
   b.node(1, kCordoned);
-  EXPECT_FALSE(drains(b)) << "a cordon alone only keeps new pods away";
-  b.configuration("{'drainOnCordon': true}");
+  EXPECT_TRUE(drains(b)) << "so does kubectl drain begin";
+  b.configuration("{'drainOnCordon': false}");
+  EXPECT_FALSE(drains(b));
+  b.configuration("{}");
   EXPECT_TRUE(drains(b));
   EXPECT_EQ(Planned(b.world).condition("Draining").reason, "Cordoned");
   b.node(1);
@@ -39,7 +41,7 @@ TEST(Drain, ACordonDrainsWhereTheConfigurationSaysSoAndUncordoningEndsIt) {
 
 TEST(Drain, OfAnotherNodeIsNotOurs) {
   Builder b;
-  b.configuration("{'drainOnCordon': true}").node(1).node(2, kCordoned);
+  b.node(1).node(2, kCordoned);
   EXPECT_FALSE(drains(b));
 }
 
@@ -48,13 +50,13 @@ TEST(Drain, AnAnnotationAsksForItAndForbidsIt) {
   b.node(1, annotated("true"));
   EXPECT_TRUE(drains(b));
   EXPECT_EQ(Planned(b.world).condition("Draining").reason, "Annotated");
-  b.configuration("{'drainOnCordon': true}").node(1, annotated("false"));
+  b.node(1, annotated("false"));
   EXPECT_FALSE(drains(b));
 }
 
 TEST(Drain, AnAnnotationThatIsNeitherIsSaidAndCountsAsNone) {
   Builder b;
-  b.node(1, annotated("yes"));
+  b.node(1, annotated("yes")).configuration("{'drainOnCordon': false}");
   const Planned plan(b.world);
   ASSERT_TRUE(plan.desired.bgpd_json) << "the rest of the plan does not wait for it";
   EXPECT_FALSE(plan.conf.drain);
@@ -63,7 +65,7 @@ TEST(Drain, AnAnnotationThatIsNeitherIsSaidAndCountsAsNone) {
   EXPECT_THAT(plan.condition("Draining").message, HasSubstr("slash32.io~1drain"));
   EXPECT_THAT(plan.condition("Draining").message, HasSubstr("must be \"true\" or \"false\""));
   EXPECT_EQ(std::ranges::count(plan.desired.events, "InvalidDrainAnnotation", &Event::reason), 1);
-  b.configuration("{'drainOnCordon': true}");
+  b.configuration("{}");
   EXPECT_TRUE(drains(b)) << "what else asks for it still does";
   EXPECT_THAT(Planned(b.world).condition("Draining").message, HasSubstr("slash32.io~1drain"));
 }
@@ -124,7 +126,7 @@ TEST_F(DrainedService, OfPolicyLocalStaysAsTheLastResortWhileItsOnlyEndpointsAre
 
 TEST_F(DrainedService, OfACordonedNodeStaysAsTheLastResortSinceAllNodesMayBeCordonedAtOnce) {
   service("Cluster", 1, 1);
-  b_.configuration("{'drainOnCordon': true}").node(1, kCordoned);
+  b_.node(1, kCordoned);
   EXPECT_TRUE(drains(b_));
   EXPECT_FALSE(is_withdrawn());
   b_.node(1);
@@ -133,7 +135,7 @@ TEST_F(DrainedService, OfACordonedNodeStaysAsTheLastResortSinceAllNodesMayBeCord
 
 TEST_F(DrainedService, OfANodeThatIsAnnotatedOrShutDownIsWithdrawnThoughItIsCordonedToo) {
   service("Cluster", 1, 1);
-  b_.configuration("{'drainOnCordon': true}").node(1, annotated("true"));
+  b_.node(1, annotated("true"));
   EXPECT_TRUE(is_withdrawn());
   b_.node(1, ready("False", "node is shutting down"));
   EXPECT_TRUE(drains(b_));
