@@ -49,6 +49,7 @@ Result<std::unique_ptr<Daemon>> Daemon::open(std::string conf_path, StartConf st
 Daemon::Daemon(std::string conf_path, StartConf start, KernelWatch watch, FibSync fib)
     : conf_path_(std::move(conf_path)),
       conf_(std::move(start.conf)),
+      objects_wanted_(conf_.kernel.next_hop_objects),
       source_(std::move(start.source)),
       watch_(std::move(watch)),
       fib_(std::move(fib)),

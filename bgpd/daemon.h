@@ -114,6 +114,8 @@ class Daemon {
   Taken take_text(const std::string& text);
   Taken take_file();
   Status can_apply(const config::BgpdConf& conf) const;
+  config::BgpdConf in_force(config::BgpdConf conf) const;
+  std::optional<std::string> told_of_next_start(const config::BgpdConf& conf) const;
   Taken take_put(const std::string& text);
   void keep_put();
   Taken reload();
@@ -182,7 +184,8 @@ class Daemon {
 
   Loop loop_;
   std::string conf_path_;
-  config::BgpdConf conf_;
+  config::BgpdConf conf_;        // in force
+  bool objects_wanted_;          // kernel.nextHopObjects as it was configured last, for the next start
   ConfSource source_;            // of conf_
   std::optional<PutConf> kept_;  // what is in force, where it was PUT in this life
   KernelWatch watch_;

@@ -200,6 +200,9 @@ std::vector<std::string> Daemon::conditions() const {
     out.push_back(
         "kernel.nextHopObjects: all routes name their next hops themselves; the kernel showed no such objects at "
         "the start (before Linux 5.3 it has none; else restart slash32-bgpd), or kernel.table is above 65535");
+  if (objects_wanted_ != conf_.kernel.next_hop_objects)
+    out.push_back(std::string("kernel.nextHopObjects: \"") + (objects_wanted_ ? "auto" : "off") +
+                  "\" is in force from the next start of slash32-bgpd on, which costs no packet (SIGTERM)");
   if (!fib.forward_drop_trouble.empty())
     out.push_back("packets for unused addresses (originate.prefixes[].dropForwarded) are not dropped: " +
                   fib.forward_drop_trouble);

@@ -58,7 +58,10 @@ HttpResponse Daemon::check_config(const std::string& text) {
   const auto checked = config::check_bgpd_conf(text);
   if (!checked.errors.empty()) return refused(400, checked.errors);
   if (const auto good = can_apply(checked.conf); !good) return refused(409, {good.error()});
-  const auto changes = compare_confs(conf_, router_id_, checked.conf, checked.conf.router_id.value_or(router_id_));
+  const auto conf = in_force(checked.conf);
+  const auto changes = compare_confs(conf_, router_id_, conf, conf.router_id.value_or(router_id_));
+  auto lines = describe(changes);
+  if (const auto later = told_of_next_start(checked.conf)) lines.push_back(*later);
   ordered_json neighbors = ordered_json::array();
   std::size_t resets = 0, sessions = 0;
   for (const auto& change : changes.neighbors) {
@@ -67,7 +70,7 @@ HttpResponse Daemon::check_config(const std::string& text) {
     ++resets;
     sessions += neighbors.back()["established"].size();
   }
-  const ordered_json document = {{"state", "checked"},        {"changes", describe(changes)},
+  const ordered_json document = {{"state", "checked"},        {"changes", lines},
                                  {"neighbors", neighbors},    {"resets", resets},
                                  {"sessionsReset", sessions}, {"summary", summary(resets, sessions)}};
   return {.status = 200, .body = dump(document), .more = nullptr};

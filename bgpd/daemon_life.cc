@@ -48,9 +48,13 @@ void Daemon::look_after_files() {
 Taken Daemon::take_text(const std::string& text) {
   auto checked = config::check_bgpd_conf(text);
   if (!checked.errors.empty()) return std::unexpected(ConfRefused{true, std::move(checked.errors)});
-  auto changes = conf_changes(conf_, router_id_, checked.conf, checked.conf.router_id.value_or(router_id_));
-  if (auto good = apply(std::move(checked.conf)); !good)
-    return std::unexpected(ConfRefused{false, {std::move(good).error()}});
+  const bool objects = checked.conf.kernel.next_hop_objects;
+  const auto later = told_of_next_start(checked.conf);
+  auto conf = in_force(std::move(checked.conf));
+  auto changes = conf_changes(conf_, router_id_, conf, conf.router_id.value_or(router_id_));
+  if (auto good = apply(std::move(conf)); !good) return std::unexpected(ConfRefused{false, {std::move(good).error()}});
+  objects_wanted_ = objects;
+  if (later) changes.push_back(*later);
   return changes;
 }
 
@@ -110,9 +114,21 @@ Status Daemon::can_apply(const config::BgpdConf& conf) const {
   if (stopping_) return fail(7, "slash32-bgpd is stopping");
   if (conf.kernel.table != conf_.kernel.table)
     return fail(7, "/kernel/table: cannot change while running; restart slash32-bgpd");
-  if (conf.kernel.next_hop_objects != conf_.kernel.next_hop_objects)
-    return fail(7, "/kernel/nextHopObjects: cannot change while running; restart slash32-bgpd");
   return ok();
+}
+
+/// What of it can be so before the next start.
+config::BgpdConf Daemon::in_force(config::BgpdConf conf) const {
+  conf.kernel.next_hop_objects = conf_.kernel.next_hop_objects;
+  return conf;
+}
+
+/// A line of what changes, where something waits for the next start that did not before, or no longer does.
+std::optional<std::string> Daemon::told_of_next_start(const config::BgpdConf& conf) const {
+  if (conf.kernel.next_hop_objects == objects_wanted_) return std::nullopt;
+  return conf.kernel.next_hop_objects == conf_.kernel.next_hop_objects
+             ? "/kernel/nextHopObjects changed back to what is in force"
+             : "/kernel/nextHopObjects changed; in force from the next start of slash32-bgpd on";
 }
 
 /// What can fail comes first, and what it made goes away again with it: nothing is half-changed.

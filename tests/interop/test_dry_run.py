@@ -74,8 +74,7 @@ def test_what_resets_nothing_ends_with_0(pair, ask):
 
 def test_what_would_be_refused_ends_with_1_and_its_place(pair, bgpd, ask):
     _peers, document = settled(pair, external(1))
-    for change, place in ({"localAs": 0}, "/localAs"), ({"kernel": {"table": 99}}, "/kernel/table"), \
-            ({"kernel": {"nextHopObjects": "auto"}}, "/kernel/nextHopObjects"):
+    for change, place in ({"localAs": 0}, "/localAs"), ({"kernel": {"table": 99}}, "/kernel/table"):
         pair.speaker.write({**document, **change})
         status, said = ask()
         assert status == 1 and said.count(place) >= 2, said
@@ -86,6 +85,26 @@ def test_what_would_be_refused_ends_with_1_and_its_place(pair, bgpd, ask):
     assert done.returncode == 1 and nobody in done.stderr, done
     done = pair.node.run(bgpd, "--against", nobody, check=False)
     assert done.returncode == 2, "only together with --check-config"
+
+
+def test_what_waits_for_the_next_start_is_told_and_holds_nothing_else_up(pair, ask):
+    _peers, document = settled(pair, external(1))
+
+    def waits():
+        return [why for why in pair.speaker.get("/v1/status")["conditions"] if "next start" in why]
+
+    pair.speaker.write({**document, "logLevel": "debug", "kernel": {"nextHopObjects": "auto"}})
+    said = ["/logLevel changed", "/kernel/nextHopObjects changed; in force from the next start of slash32-bgpd on"]
+    assert ask() == (0, "\n  ".join(["would be taken", *said]) + "\nno session would reset\n") and not waits()
+    for told in said, []:
+        status, body = pair.speaker.request("POST", "/v1/reload")
+        assert (status, json.loads(body)["changes"]) == (200, told)
+        assert ["\"auto\"" in why for why in waits()] == [True]
+    pair.speaker.write({**document, "logLevel": "debug"})
+    status, body = pair.speaker.request("POST", "/v1/reload")
+    assert (status, json.loads(body)["changes"]) == (200, ["/kernel/nextHopObjects changed back to what is in force"])
+    assert not waits()
+    assert pair.speaker.neighbor("p1")["flaps"] == 0
 
 
 def test_a_range_tells_of_its_sessions(pair, ask):

@@ -54,7 +54,7 @@ TEST(Crds, LetNodesSayWhateverTheirSessionsCanHave) {
   for (const std::string object : {"gracefulRestart", "bfd", "addPath", "maxPrefixes"})
     for (const auto& key : keys_under("neighbors[]." + object + "."))
       EXPECT_TRUE(properties.contains(key)) << object << "." << key << " is missing in bgpconfigurations.yaml";
-  for (const char* key : {"install", "metric", "multipath", "multipathRelax", "maxRoutes", "nextHopNeighbors"})
+  for (const char* key : {"install", "metric", "multipath", "multipathRelax", "maxRoutes", "nextHopNeighbors", "nextHopObjects"})
     EXPECT_TRUE(properties.contains(key)) << key;
 }
 
