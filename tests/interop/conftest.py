@@ -80,11 +80,11 @@ def pair(bgpd, tmp_path):
 
 @pytest.fixture
 def raw_behind(pair):
-    """Makes raw peers behind a router (world/behind.py), in turn, of the AS that is said; they end with the test."""
+    """Makes sessions of raw peers behind a router (world/behind.py), in turn, of the AS that is said; they end with the test."""
     made = []
 
     def make(asn):
-        made.append(behind.connected(pair, len(made), asn))
+        made.append(behind.established(pair, len(made), asn))
         return made[-1]
 
     yield make

@@ -226,7 +226,7 @@ def test_a_router_passes_on_the_paths_of_two_neighbours(pair, other, raw_behind)
     next hop of IPv6 routes over eBGP, also where it is told not to."""
     start(pair, other, PASSING_ON, addPath={"receive": True})
     pair.speaker.wait_established("router", 40)
-    raws = [raw_behind(asn).establish() for asn in OTHERS]
+    raws = [raw_behind(asn) for asn in OTHERS]
     for number, (asn, raw) in enumerate(zip(OTHERS, raws)):
         raw.send(a.announce([NETS[4]], (asn,), WAYS[4][number]), a.announce6([NETS[6]], (asn,), WAYS[6][number]))
     ways = {NETS[4]: WAYS[4], NETS[6]: (SELF6,) * 2 if other == (routers.Openbgpd, False) else WAYS[6]}

@@ -85,7 +85,7 @@ def others_of(pair, prefix):
 def test_as_our_reflector_it_passes_on_what_we_and_another_client_say(pair, other, raw_behind):
     made = start(pair, other, REFLECTORS)
     pair.speaker.wait_established("router", 40)
-    raw = raw_behind(ASN).establish()
+    raw = raw_behind(ASN)
     announce_far(raw)
     for prefix, hop in ((FAR, HOP), (FAR6, HOP6)):
         assert pair.speaker.wait_in_kernel(prefix, timeout=30)["gateway"] == hop

@@ -35,7 +35,7 @@ def test_a_route_server_that_does_not_prepend_is_heard_where_it_is_told_to_be_on
         for prefix in (RANGE, RANGE6):
             wait_until(lambda prefix=prefix: made.has_route(prefix), 30, lambda: logs(pair))
     else:
-        client = raw_behind(CLIENT).establish()
+        client = raw_behind(CLIENT)
         client.send(a.announce([FAR], (CLIENT,), HOP), a.announce6([FAR6], (CLIENT,), HOP6))
         for prefix in (RANGE, RANGE6):
             client.pump(lambda prefix=prefix: prefix in client.rib, 30)

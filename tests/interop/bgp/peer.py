@@ -12,6 +12,10 @@ class Timeout(AssertionError):
     """What was waited for did not come."""
 
 
+class Ended(AssertionError):
+    """The connection ended before it came."""
+
+
 def default_capabilities(asn):
     """What a modern peer without graceful restart says."""
     return [wire.multiprotocol(wire.IPV4), wire.multiprotocol(wire.IPV6), wire.capability(wire.CAP_ROUTE_REFRESH),
@@ -109,7 +113,8 @@ class Peer:
         deadline = time.monotonic() + timeout
         while True:
             got = self.receive(deadline - time.monotonic())
-            assert got is not None, f"the connection ended; waited for {wire.NAMES[kind]}"
+            if got is None:
+                raise Ended(f"the connection ended; waited for {wire.NAMES[kind]}")
             if got[0] == kind:
                 self.note(*got)
                 return got[1]

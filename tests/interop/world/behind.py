@@ -5,7 +5,7 @@ The words by which a router has them are made here. `ours` and `theirs` are its 
 those with them; `asns` says who they are.
 """
 
-from bgp.peer import Peer
+from bgp.peer import Ended, Peer
 from world import routers
 from world.host import wait_until
 from world.pair import NODE_LINK, connect
@@ -65,16 +65,21 @@ def openbgpd(ours, theirs, asns):
     return {"session": ours, "more": raws}
 
 
-def connected(pair, number, asn):
-    """Raw peer `number`, as soon as the router listens; nothing is said yet."""
+def established(pair, number, asn):
+    """Raw peer `number`, as soon as the router takes its session: one that does not wait for it yet ends the connection."""
     def attempt():
         try:
-            return connect(pair.node, RAWS[number], SELF)
+            peer = Peer(connect(pair.node, RAWS[number], SELF), asn, IDS[number])
         except OSError:
+            return None
+        try:
+            return peer.establish()
+        except (Ended, OSError):
+            peer.close()
             return None
 
     def logs():
         return "\n".join(process.log()[-1500:] for process in pair.outside.processes)
 
     pair.node.ip(f"addr replace {RAWS[number]}/16 dev {NODE_LINK}")
-    return Peer(wait_until(attempt, 30, logs), asn, IDS[number])
+    return wait_until(attempt, 30, logs)
