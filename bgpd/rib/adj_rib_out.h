@@ -18,18 +18,11 @@
 #include <vector>
 
 #include "bgpd/rib/export.h"
+#include "bgpd/rib/out_batch.h"
 #include "bgpd/rib/out_queue.h"
 #include "bgpd/rib/rib.h"
 
 namespace slash32::bgp {
-
-/// Who of the group gets a segment: one member, or all but some.
-struct Audience {
-  PeerSlot only = kNoSlot;
-  std::array<PeerSlot, 4> except{kNoSlot, kNoSlot, kNoSlot, kNoSlot};
-  bool operator==(const Audience&) const = default;
-  bool includes(PeerSlot slot) const;
-};
 
 struct OutSegment {
   Audience audience;
@@ -113,14 +106,6 @@ class AdjRibOut {
   void take(OutMember& member, std::size_t max_bytes, Rib::Output& out);
 
  private:
-  struct Op {
-    SetId set = 0;  // 0: withdraw
-    std::uint32_t audience = 0;
-    PrefixId id = kNoPrefix;
-    std::uint8_t family = 0;
-  };
-  struct Batch;
-
   SetId visible(const OutState& state, const OutMember& member) const;
   OutMember* attached_at(PeerSlot slot) const;
   OutMember* attached_at_next_hop(SetId set) const;
@@ -129,14 +114,14 @@ class AdjRibOut {
   void detach(OutMember& member);
 
   bool flush(OutMember& member, std::size_t max_bytes, Rib::Output& out);
-  void collect(OutMember& member, std::size_t max_bytes, Batch& batch);
-  void collect_line(OutMember& member, std::size_t family, bool urgent, std::size_t max_bytes, Batch& batch);
-  void collect_walk(OutMember& member, std::size_t family, std::size_t max_bytes, Batch& batch);
-  void add_for_one(OutMember& member, std::size_t family, const OutQueue::Taken& taken, Batch& batch);
-  void add_for_all(std::size_t family, const OutQueue::Taken& taken, Batch& batch);
-  std::vector<OutSegment> encode(Batch& batch);
+  void collect(OutMember& member, std::size_t max_bytes, OutBatch& batch);
+  void collect_line(OutMember& member, std::size_t family, bool urgent, std::size_t max_bytes, OutBatch& batch);
+  void collect_walk(OutMember& member, std::size_t family, std::size_t max_bytes, OutBatch& batch);
+  void add_for_one(OutMember& member, std::size_t family, const OutQueue::Taken& taken, OutBatch& batch);
+  void add_for_all(std::size_t family, const OutQueue::Taken& taken, OutBatch& batch);
+  std::vector<OutSegment> encode(OutBatch& batch);
   std::optional<PathId> path_id(std::size_t family) const;
-  void encode_run(std::span<const Op> run, OutSegment& segment);
+  void encode_run(std::span<const OutOp> run, OutSegment& segment);
   void deliver(OutMember& member, std::vector<OutSegment> segments, Rib::Output& out);
   void take_backlog(OutMember& member, std::size_t max_bytes, Rib::Output& out);
   void take_end_of_rib(OutMember& member, std::size_t family, Rib::Output& out);
@@ -156,6 +141,7 @@ class AdjRibOut {
   std::vector<OutMember*> by_slot_;
   std::unordered_map<IpAddress, OutMember*> by_address_;
   std::size_t attached_ = 0;
+  OutBatch batch_;                // while flush() works
   std::vector<Prefix> encoding_;  // a run of them, while encode() works
 };
 

@@ -1,6 +1,5 @@
 // From queues to messages: what changed is collected, grouped by audience and attribute set, encoded once.
 #include <algorithm>
-#include <boost/container/small_vector.hpp>
 #include <utility>
 
 #include "bgpd/rib/adj_rib_out.h"
@@ -20,52 +19,6 @@ constexpr std::size_t kFewPrefixes = 16;  // room for so many is kept, in each o
 constexpr std::size_t kAhead = 8;         // prefixes that memory is asked for before they are let go
 
 }  // namespace
-
-/// The work of one flush. A single change, the most frequent, finds room in it without asking for memory.
-struct AdjRibOut::Batch {
-  template <class T>
-  using Few = boost::container::small_vector<T, 4>;
-
-  Few<Op> ops;
-  Few<Audience> audiences{Audience{}};         // 0: everyone
-  Few<std::pair<std::size_t, PrefixId>> held;  // family and id: to be let go afterwards
-  std::size_t bytes = 0;                       // estimate
-
-  /// Whether it is met for the first time, for the estimate.
-  bool is_new(SetId set) {
-    if (first_set_ == 0) first_set_ = set;
-    return set == first_set_ ? !std::exchange(first_seen_, true) : more_sets_.insert(set).second;
-  }
-
-  std::uint32_t audience(const Audience& wanted) {
-    const auto found = std::ranges::find(audiences, wanted);
-    if (found != audiences.end()) return static_cast<std::uint32_t>(found - audiences.begin());
-    audiences.push_back(wanted);
-    return static_cast<std::uint32_t>(audiences.size() - 1);
-  }
-
-  // Withdrawals first, and together what shares messages, in the order in which it changed.
-  void sort() {
-    const auto key = [](const Op& op) {  // one number, quickly compared
-      return std::uint64_t{op.set != 0} << 63 | std::uint64_t{op.audience} << 33 | std::uint64_t{op.family} << 32 |
-             op.set;
-    };
-    if (std::ranges::is_sorted(ops, {}, key)) return;
-    std::vector<std::pair<std::uint64_t, std::uint32_t>> order;
-    order.reserve(ops.size());
-    for (const Op& op : ops) order.emplace_back(key(op), static_cast<std::uint32_t>(order.size()));
-    std::ranges::sort(order);
-    Few<Op> sorted;
-    sorted.reserve(ops.size());
-    for (const auto& [of, at] : order) sorted.push_back(ops[at]);
-    ops = std::move(sorted);
-  }
-
- private:
-  SetId first_set_ = 0;
-  bool first_seen_ = false;
-  IdMap<bool> more_sets_;
-};
 
 bool AdjRibOut::has_output(const OutMember& member) const {
   if (!member.backlog.empty()) return true;
@@ -131,7 +84,7 @@ bool AdjRibOut::flush(OutMember& member, std::size_t max_bytes, Rib::Output& out
   if (member.attached)
     for (OutMember* other : members_)
       if (other != &member && other->attached && other->backlog_bytes > kMaxBacklog) detach(*other);
-  Batch batch;
+  OutBatch& batch = batch_;
   collect(member, max_bytes, batch);
   const bool worked = !batch.ops.empty() || !batch.held.empty();
   deliver(member, encode(batch), out);
@@ -144,17 +97,19 @@ bool AdjRibOut::flush(OutMember& member, std::size_t max_bytes, Rib::Output& out
     --(*tables_.prefixes)[family].node(id).held;
     (*tables_.prefixes)[family].forget_if_unused(id);
   }
+  batch.clear();
   return worked;
 }
 
-void AdjRibOut::collect(OutMember& member, std::size_t max_bytes, Batch& batch) {
+void AdjRibOut::collect(OutMember& member, std::size_t max_bytes, OutBatch& batch) {
   for (const bool urgent : {true, false})
     for (std::size_t family = 0; family < kFamilies; ++family) collect_line(member, family, urgent, max_bytes, batch);
   if (member.attached) return;
   for (std::size_t family = 0; family < kFamilies; ++family) collect_walk(member, family, max_bytes, batch);
 }
 
-void AdjRibOut::collect_line(OutMember& member, std::size_t family, bool urgent, std::size_t max_bytes, Batch& batch) {
+void AdjRibOut::collect_line(OutMember& member, std::size_t family, bool urgent, std::size_t max_bytes,
+                             OutBatch& batch) {
   OutQueue& queue = member.attached ? queue_ : member.queue;
   while (!queue.line_empty(family, urgent) && batch.bytes < max_bytes) {
     const OutQueue::Taken taken = queue.take(family, urgent);
@@ -165,14 +120,14 @@ void AdjRibOut::collect_line(OutMember& member, std::size_t family, bool urgent,
     else
       add_for_one(member, family, taken, batch);
     tables_.sets->release(taken.entry.told.set);
-    const Op* op = batch.ops.empty() ? nullptr : &batch.ops.back();
+    const OutOp* op = batch.ops.empty() ? nullptr : &batch.ops.back();
     if (op == nullptr) continue;
     if (op->set != 0 && batch.is_new(op->set)) batch.bytes += kMessageOverhead + tables_.sets->size_of(op->set);
     batch.bytes += nlri_size((*tables_.prefixes)[family].length(taken.id));
   }
 }
 
-void AdjRibOut::collect_walk(OutMember& member, std::size_t family, std::size_t max_bytes, Batch& batch) {
+void AdjRibOut::collect_walk(OutMember& member, std::size_t family, std::size_t max_bytes, OutBatch& batch) {
   OutMember::Walk& walk = member.walk[family];
   if (!walk.active) return;
   const PrefixTable& prefixes = (*tables_.prefixes)[family];
@@ -188,7 +143,7 @@ void AdjRibOut::collect_walk(OutMember& member, std::size_t family, std::size_t 
   if (complete_[family] && walk.next >= prefixes.end()) walk.active = false;
 }
 
-void AdjRibOut::add_for_one(OutMember& member, std::size_t family, const OutQueue::Taken& taken, Batch& batch) {
+void AdjRibOut::add_for_one(OutMember& member, std::size_t family, const OutQueue::Taken& taken, OutBatch& batch) {
   const SetId before = visible(taken.entry.told, member);
   const SetId now = visible(state(family, taken.id), member);
   if (before == now && (!taken.entry.again || now == 0)) return;  // it was told exactly this
@@ -197,7 +152,7 @@ void AdjRibOut::add_for_one(OutMember& member, std::size_t family, const OutQueu
 }
 
 // The members for whom the change looks different from what the others see get an operation of their own.
-void AdjRibOut::add_for_all(std::size_t family, const OutQueue::Taken& taken, Batch& batch) {
+void AdjRibOut::add_for_all(std::size_t family, const OutQueue::Taken& taken, OutBatch& batch) {
   const OutState& old = taken.entry.told;
   const OutState now = state(family, taken.id);
   const bool silent = old.set == now.set;
@@ -216,25 +171,25 @@ void AdjRibOut::add_for_all(std::size_t family, const OutQueue::Taken& taken, Ba
     if (member_silent == silent && (silent || after == now.set)) continue;  // as the others
     if (!silent) others.except[excepted++] = member->slot;
     if (member_silent) continue;
-    const std::uint32_t audience = batch.audience({.only = member->slot});
+    const std::uint32_t audience = batch.number_of({.only = member->slot});
     batch.ops.push_back({after, audience, taken.id, static_cast<std::uint8_t>(family)});
   }
   told_[family] += difference;
   if (silent) return;
   if (excepted > 1) std::sort(others.except.begin(), others.except.begin() + excepted);
-  batch.ops.push_back({now.set, batch.audience(others), taken.id, static_cast<std::uint8_t>(family)});
+  batch.ops.push_back({now.set, batch.number_of(others), taken.id, static_cast<std::uint8_t>(family)});
 }
 
-std::vector<OutSegment> AdjRibOut::encode(Batch& batch) {
+std::vector<OutSegment> AdjRibOut::encode(OutBatch& batch) {
   encoding_.reserve(batch.ops.size());
   batch.sort();
   std::vector<OutSegment> segments;
   for (std::size_t first = 0, last = 0; first < batch.ops.size(); first = last) {
-    const Op& head = batch.ops[first];
+    const OutOp& head = batch.ops[first];
     while (last < batch.ops.size() && batch.ops[last].set == head.set && batch.ops[last].family == head.family &&
            batch.ops[last].audience == head.audience)
       ++last;
-    const Audience& audience = batch.audiences[head.audience];
+    const Audience& audience = batch.audience(head.audience);
     if (segments.empty() || segments.back().audience != audience) segments.push_back({audience, {}, 0});
     encode_run({&batch.ops[first], last - first}, segments.back());
   }
@@ -247,11 +202,11 @@ std::optional<PathId> AdjRibOut::path_id(std::size_t family) const {
   return static_cast<PathId>(lane_ + 1);
 }
 
-void AdjRibOut::encode_run(std::span<const Op> run, OutSegment& segment) {
+void AdjRibOut::encode_run(std::span<const OutOp> run, OutSegment& segment) {
   const std::size_t family = run.front().family;
   std::vector<Prefix>& prefixes = encoding_;
   prefixes.clear();
-  for (const Op& op : run) prefixes.push_back((*tables_.prefixes)[family].prefix(op.id));
+  for (const OutOp& op : run) prefixes.push_back((*tables_.prefixes)[family].prefix(op.id));
   if (run.front().set != 0) {
     const auto count = encode_announcements(tables_.sets->view(run.front().set), prefixes, settings_.max_message_size,
                                             segment.bytes, path_id(family));
