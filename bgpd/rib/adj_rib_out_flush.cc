@@ -176,7 +176,7 @@ void AdjRibOut::add_for_all(std::size_t family, const OutQueue::Taken& taken, Ou
   }
   told_[family] += difference;
   if (silent) return;
-  if (excepted > 1) std::sort(others.except.begin(), others.except.begin() + excepted);
+  if (excepted > 1) std::ranges::sort(others.except);  // kNoSlot is the greatest
   batch.ops.push_back({now.set, batch.number_of(others), taken.id, static_cast<std::uint8_t>(family)});
 }
 
