@@ -54,7 +54,8 @@ TEST(Crds, LetNodesSayWhateverTheirSessionsCanHave) {
   for (const std::string object : {"gracefulRestart", "bfd", "addPath", "maxPrefixes"})
     for (const auto& key : keys_under("neighbors[]." + object + "."))
       EXPECT_TRUE(properties.contains(key)) << object << "." << key << " is missing in bgpconfigurations.yaml";
-  for (const char* key : {"install", "metric", "multipath", "multipathRelax", "maxRoutes", "nextHopNeighbors", "nextHopObjects"})
+  for (const char* key :
+       {"install", "metric", "multipath", "multipathRelax", "maxRoutes", "nextHopNeighbors", "nextHopObjects"})
     EXPECT_TRUE(properties.contains(key)) << key;
 }
 
