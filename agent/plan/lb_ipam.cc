@@ -169,10 +169,11 @@ class Allocator {
 
   bool may_keep(const Client& client, const IpAddress& address) const {
     const auto& [addresses, pool_name, problem] = client.request;
-    const auto* pool = pool_of(address);
-    if (pool == nullptr || !wants(client, address.family()) || client.has_family(address.family())) return false;
+    if (!wants(client, address.family()) || client.has_family(address.family())) return false;
     if (!problem.empty()) return true;  // what it has is better than what cannot be read
     if (!addresses.empty() && std::ranges::find(addresses, address) == addresses.end()) return false;
+    // Its pool was taken away: clients know it, as they do where it is all that a Service has.
+    if (pool_of(address) == nullptr) return pool_name.empty() || !is_offered(client, address.family());
     const bool in_pool = std::ranges::any_of(
         pools_, [&](const IpPool* p) { return p->meta.key.name == pool_name && holds(*p, address); });
     return pool_name.empty() || in_pool;
@@ -206,19 +207,26 @@ class Allocator {
   void assign_requested(Client& client) {
     if (is_settled(client)) return;
     if (!client.request.problem.empty()) return warn(client, "InvalidRequest", client.request.problem);
+    std::vector<IpAddress> found;
+    bool all = true;
     for (const auto& address : client.request.addresses) {
       if (std::ranges::find(client.has, address) != client.has.end()) continue;
-      const auto problem = why_not(client, address);
+      const auto problem = why_not(client, address, found);
       if (problem.empty())
-        give(client, address);
+        found.push_back(address);
       else
         warn(client, "AddressNotAvailable", address.to_string() + " " + problem);
+      all &= problem.empty();
     }
+    if (client.service->require_dual_stack && !all) return;
+    for (const auto& address : found) give(client, address);
   }
 
-  std::string why_not(const Client& client, const IpAddress& address) const {
+  /// `found`: what it gets besides.
+  std::string why_not(const Client& client, const IpAddress& address, const std::vector<IpAddress>& found) const {
     if (!wants(client, address.family())) return "is of no family of the Service";
-    if (client.has_family(address.family())) return "is a second address of its family";
+    if (client.has_family(address.family()) || std::ranges::count(found, address.family(), &IpAddress::family) > 0)
+      return "is a second address of its family";
     const bool offered = std::ranges::any_of(
         pools_, [&](const IpPool* pool) { return holds(*pool, address) && serves(*pool, *client.service); });
     if (!offered) return "is in no IPPool that serves this Service";
@@ -294,6 +302,9 @@ class Allocator {
       return warn(client, "OtherLoadBalancer",
                   "its status has a host name, which another load balancer wrote: left as it is");
     if (client.foreign) return warn(client, "AddressInNoPool", "its addresses are in no IPPool, and left as they are");
+    for (const auto& address : client.has)
+      if (pool_of(address) == nullptr)
+        warn(client, "AddressInNoPool", address.to_string() + " is in no IPPool, and left as it is");
     auto has = client.has;
     const auto place = [&](const IpAddress& address) {
       return std::ranges::find(client.service->ip_families, address.family()) - client.service->ip_families.begin();

@@ -196,6 +196,23 @@ TEST(LbIpam, LeavesAServiceItsAddressWhenTheIpPoolIsTakenAwayAndTakesItUpAgainWi
   EXPECT_EQ(c.said(), "");
 }
 
+TEST(LbIpam, LeavesAServiceOfTwoFamiliesTheOneWhoseIpPoolIsTakenAwayToo) {
+  Cluster c;
+  c.pool("four", "{'addresses': ['192.0.2.0/30']}").pool("six", "{'addresses': ['2001:db8::/120']}");
+  c.wants("web");
+  auto& web = c.world.services.at({"default", "web"});
+  web.ip_families = {AddressFamily::IPv6, AddressFamily::IPv4};
+  c.run();
+  ASSERT_EQ(c.of("web"), "2001:db8::,192.0.2.0");
+  c.world.pools.erase("six");
+  c.pool("other", "{'addresses': ['2001:db8:9::/120']}");
+  c.run();
+  EXPECT_EQ(c.of("web"), "2001:db8::,192.0.2.0") << "clients know it";
+  EXPECT_THAT(c.said(), HasSubstr("default/web AddressInNoPool: 2001:db8:: is in no IPPool, and left as it is"));
+  web.load_balancer_ip = "192.0.2.0";
+  EXPECT_EQ(c.run().of("web"), "192.0.2.0") << "it asks for this one alone";
+}
+
 TEST(LbIpam, LeavesServicesOfOthersAloneButNotTheirAddresses) {
   auto c = with_pool();
   c.wants("metallb", "", "'loadBalancerClass': 'metallb.io/speaker'").wants("cloud").wants("mine");
@@ -262,6 +279,19 @@ TEST(LbIpam, OfTwoFamiliesGivesBothOrWithRequireDualStackNone) {
   c.run();
   EXPECT_EQ(c.of("prefer"), "2001:db8::,192.0.2.0");
   EXPECT_EQ(c.of("require"), "2001:db8::1,192.0.2.1");
+}
+
+TEST(LbIpam, WithRequireDualStackGivesBothAddressesThatAreAskedForOrNone) {
+  auto c = with_pool("'192.0.2.0/30', '2001:db8::/120'");
+  c.wants("first", "'slash32.io/load-balancer-ips': '2001:db8::7'", "", 0);
+  c.world.services.at({"default", "first"}).ip_families = {AddressFamily::IPv6};
+  c.wants("both", "'slash32.io/load-balancer-ips': '192.0.2.1,2001:db8::7'", "'ipFamilyPolicy': 'RequireDualStack'", 1);
+  c.world.services.at({"default", "both"}).ip_families = {AddressFamily::IPv4, AddressFamily::IPv6};
+  c.run();
+  EXPECT_EQ(c.of("both"), "");
+  EXPECT_THAT(c.said(), HasSubstr("default/both AddressNotAvailable: 2001:db8::7 belongs to Service default/first"));
+  c.world.services.erase({"default", "first"});
+  EXPECT_EQ(c.run().of("both"), "192.0.2.1,2001:db8::7");
 }
 
 TEST(LbIpam, ReportsPoolsThatOverlapAndNeverGivesAnAddressTwice) {
