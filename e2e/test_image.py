@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import tarfile
@@ -118,6 +119,36 @@ def test_several_architectures_are_one_index_over_an_image_each():
         assert [m["platform"]["architecture"] for m in inner] == ["amd64", "arm64"]
         for one in inner:
             assert json.loads(blob(tar, one["digest"]))["layers"]
+
+
+def for_arm64(source, target):
+    """A copy that says it is for another machine; nobody runs it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with open(source, "rb") as file:
+        data = bytearray(file.read())
+    struct.pack_into("<H", data, 18, elf.ARM64)
+    target.write_bytes(data)
+
+
+def test_one_image_of_two_architectures_has_the_libraries_of_each(tmp_path):
+    """Those of the other one from a root of its own, where nothing of this machine's is."""
+    daemons = [os.path.join(binaries_directory(), name) for name in DAEMONS if [name] != missing()[1:]]
+    for path in (*daemons, *(os.path.join(binaries_directory(), name) for name in ("slash32", "slash32-ipam"))):
+        for_arm64(path, tmp_path / "bin" / os.path.basename(path))
+    libraries = elf.closure(daemons, "amd64")
+    for path, source in libraries.items():
+        for_arm64(source, tmp_path / "root" / path.replace("x86_64", "aarch64").lstrip("/"))
+    out, options = tmp_path / "x.tar", ["--bin", f"amd64={binaries_directory()}", "--bin", f"arm64={tmp_path}/bin"]
+    assert build(out, *options, "--sysroot", "riscv=/").returncode == 2
+    done = build(out, *options, "--sysroot", f"arm64={tmp_path}/root")
+    assert done.returncode == 0, done.stderr
+    with tarfile.open(out) as tar:
+        index = json.loads(blob(tar, json.load(tar.extractfile("index.json"))["manifests"][0]["digest"]))
+        for one, machine in zip(index["manifests"], (elf.AMD64, elf.ARM64)):
+            layer = json.loads(blob(tar, one["digest"]))["layers"][0]
+            with tarfile.open(fileobj=io.BytesIO(blob(tar, layer["digest"]))) as system:
+                heads = [system.extractfile(file).read(20) for file in system if ".so" in file.name and file.isfile()]
+            assert [struct.unpack_from("<H", head, 18)[0] for head in heads] == [machine] * len(libraries)
 
 
 def test_the_closure_is_what_the_loader_itself_finds():

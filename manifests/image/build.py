@@ -69,7 +69,8 @@ def build_image(architecture, directory, options):
         program = elf.open_for(paths[name], architecture)
         if program.interpreter or program.needed:
             raise elf.ElfError(f"{paths[name]}: is not static, and would not run on every node")
-    libraries = elf.closure([paths[name] for name in daemons], architecture, options.sysroot)
+    sysroot = options.sysroots.get(architecture, options.sysroots.get(None, ""))
+    libraries = elf.closure([paths[name] for name in daemons], architecture, sysroot)
     system, programs = oci.Tree(), oci.Tree()  # the first stays the same from one of our versions to the next
     add_system(system)
     for path, source in libraries.items():
@@ -101,7 +102,8 @@ def read_command_line(arguments):
     parser.add_argument("--name", help="of the image (default: slash32.io/slash32:VERSION)")
     parser.add_argument("--version", default=version_of_tree(), help="for name and labels (default: %(default)s)")
     parser.add_argument("--revision", default="", help="of the source, for the label")
-    parser.add_argument("--sysroot", default="", help="where the libraries of another architecture are")
+    parser.add_argument("--sysroot", action="append", default=[], metavar="[ARCH=]DIR", dest="sysroots",
+                        help="where the libraries of an architecture are, or of all that none is named for (default: /)")
     parser.add_argument("--without", action="append", default=[], choices=("slash32-agent",),
                         help="leave a program out, for nodes that do without Kubernetes")
     options = parser.parse_args(arguments)
@@ -110,11 +112,14 @@ def read_command_line(arguments):
     if not re.fullmatch(r"[a-z0-9.:/_-]+:[A-Za-z0-9_.-]+", options.name):
         parser.error(f"--name: {options.name} has no tag")
     options.bins = [b.split("=", 1) if "=" in b else ["amd64", b] for b in options.bins or ["build/release/bin"]]
-    architectures = [architecture for architecture, _ in options.bins]
-    if unknown := set(architectures) - set(elf.ARCHITECTURES):
-        parser.error(f"--bin: architecture {', '.join(sorted(unknown))} is none of {', '.join(elf.ARCHITECTURES)}")
-    if len(set(architectures)) != len(architectures):
-        parser.error("--bin: an architecture is given twice")
+    sysroots = [s.split("=", 1) if "=" in s else [None, s] for s in options.sysroots]
+    for option, pairs in (("--bin", options.bins), ("--sysroot", sysroots)):
+        architectures = [architecture for architecture, _ in pairs]
+        if unknown := set(architectures) - {*elf.ARCHITECTURES, None}:
+            parser.error(f"{option}: architecture {', '.join(sorted(unknown))} is none of {', '.join(elf.ARCHITECTURES)}")
+        if len(set(architectures)) != len(architectures):
+            parser.error(f"{option}: an architecture is given twice")
+    options.sysroots = dict(sysroots)
     return options
 
 
