@@ -69,8 +69,8 @@ void tell_what_is_left(const fs::path& directory, Steps& steps) {
 }
 
 const std::vector<std::string_view> kStoreFiles{"ipam.mdb", "ipam.mdb.new", "ipam.stamp", "lock"};
-const std::vector<std::string_view> kRunFiles{"node.json", "node-facts.json", "bgpd.json",
-                                              "bgpd.sock", "bgpd.state",      "agent.sock"};
+const std::vector<std::string_view> kRunFiles{"node.json",  "node-facts.json", "bgpd.json", "bgpd.sock",
+                                              "bgpd.state", "bgpd.state.put",  "agent.sock"};
 const std::vector<std::string_view> kStateFiles{"node.json", "bgpd.json", "pod-ranges.json"};
 const std::vector<std::string_view> kLogFiles{"cni.log", "cni.log.1"};
 

@@ -273,7 +273,7 @@ def test_what_is_not_ours_stays(world):
 
 def test_what_the_agent_and_bgpd_wrote_goes_with_their_passwords(world):
     world.sh("mkdir -p /var/lib/slash32 && mkdir -m 700 /run/slash32/secrets && cd /run/slash32 &&"
-             "touch secrets/tor.password node.json node.json.tmp.7 node-facts.json bgpd.state bgpd.sock;"
+             "touch secrets/tor.password node.json node.json.tmp.7 node-facts.json bgpd.state bgpd.state.put bgpd.sock;"
              "cd /var/lib/slash32 && touch node.json bgpd.json pod-ranges.json")
     assert cleanup(world).returncode == 0
     assert not exists(world, "/run/slash32") and not exists(world, "/var/lib/slash32")
