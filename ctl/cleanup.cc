@@ -38,6 +38,15 @@ Status check_daemons_are_gone(const Options& options, const CleanupQuery& query)
 
 std::string holder(const ipam::Record& record) { return name_of(record.key) + " holds " + record.address.to_string(); }
 
+/// The pod's addresses with it: by those Kubernetes tells which one it is, and not by its sandbox.
+std::string survivor(const HostEnd& end, const NodeView& node) {
+  auto text = name_of(end.alias.key) + " lives: " + end.link.name;
+  for (const auto& route : node.host_routes)
+    if (node.has_pod_route(end.link.index, route.destination.address()))
+      text += ", " + route.destination.address().to_string();
+  return text;
+}
+
 /// False, and the steps say why, where what pods live of has to stay.
 bool may_go_on(const CleanupQuery& query, const std::vector<fs::path>& stores, Steps& steps) {
   const auto living = living_pods(stores);
@@ -135,7 +144,7 @@ std::vector<fs::path> stores_of(const CleanupQuery& query, const std::vector<Net
 Result<std::vector<std::string>> living_pods(const std::vector<fs::path>& stores) {
   std::vector<std::string> out;
   const auto node = TRY(look_at_node());
-  for (const auto& end : node.ends) out.push_back(name_of(end.alias.key) + " lives: " + end.link.name);
+  for (const auto& end : node.ends) out.push_back(survivor(end, node));
   const auto is_told = [&](const ipam::Record& record) {
     return std::ranges::any_of(node.ends, [&](const HostEnd& end) { return pod::alias_is_of(end.alias, record.key); });
   };

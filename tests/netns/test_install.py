@@ -215,12 +215,14 @@ def test_settings_that_the_kernel_changes_along_with_forwarding_are_put_back_too
 def test_a_living_pod_keeps_all_but_the_configuration_until_it_is_gone(world):
     install(world)
     configure(world)
-    address = world.add("c1", "p1").addresses[0]
+    answer = world.add("c1", "p1")
+    address = answer.addresses[0]
     routes_of_bgpd(world)
     done = cleanup(world)
     outcome = steps(done)
     assert outcome[CONFLIST] == "done" and done.returncode == 1
-    assert "container c1, interface eth0, network k8s lives" in done.stdout
+    assert f"container c1, interface eth0, network k8s lives: {answer.host_link}, {', '.join(answer.addresses)}" in outcome, \
+        "by its addresses kubectl tells which one it is"
     assert world.pings(address) and len(ours_in_the_kernel(world)) > 6
     assert exists(world, f"{BIN_DIR}/slash32") and setting(world, FORWARD4) == "1"
     assert world.cni("DEL", "c1", "p1").ok, "what the pod needs to go is there"
