@@ -75,7 +75,8 @@ eventually() {
   done
 }
 
-tor_has() { docker exec "$tor" vtysh -c "show bgp $1 unicast" 2> /dev/null | grep -qF "$2"; }
+# grep reads to the end: one that leaves early can end its writer with SIGPIPE, which pipefail takes for a failure.
+tor_has() { docker exec "$tor" vtysh -c "show bgp $1 unicast" 2> /dev/null | grep -F "$2" > /dev/null; }
 
 check_routes() {
   local range
@@ -115,10 +116,24 @@ check_pods() {
   echo "the router reaches everybody"
 }
 
+# Between pods of two nodes; counts may differ by the one that is on its way when it ends.
 check_restart() {
+  local pods address addresses said
+  mapfile -t pods < <(kube get pods -l app=probe -o name)
+  addresses=$(kube get "${pods[2]}" -o jsonpath='{.status.podIPs[*].ip}')
+  for address in $addresses; do
+    kube exec "${pods[0]}" -- sh -c "ping -q -i 0.1 $address > /tmp/ping.$address 2>&1 < /dev/null & echo \$! > /tmp/pid.$address"
+  done
   kube -n slash32-system rollout restart daemonset/slash32
   kube -n slash32-system rollout status daemonset/slash32 --timeout=300s
   check_routes
+  for address in $addresses; do
+    said=$(kube exec "${pods[0]}" -- sh -c "kill -INT \$(cat /tmp/pid.$address); sleep 1; cat /tmp/ping.$address")
+    [[ $said =~ ([0-9]+)\ packets\ transmitted,\ ([0-9]+)\ packets\ received ]] || fail "a ping of $address says: $said"
+    echo "${BASH_REMATCH[0]} by $address"
+    [ "${BASH_REMATCH[2]}" -gt 0 ] || fail "$address did not answer"
+    [ $((BASH_REMATCH[1] - BASH_REMATCH[2])) -le 1 ] || fail "the restart has cost $address packets"
+  done
 }
 
 case ${1:-} in
@@ -132,6 +147,9 @@ needs
 if [ "${1:-}" = --down ]; then
   down
   exit 0
+fi
+if kind get clusters 2> /dev/null | grep -xF "$name" > /dev/null; then
+  fail "a cluster $name is there already: --down takes it down, SLASH32_KIND_NAME names another"
 fi
 work=$(mktemp -d)
 finish() {
