@@ -168,6 +168,16 @@ TEST(LbIpam, SharesAnAddressByKeyWherePortsDiffer) {
   EXPECT_EQ(c.of("same-port") + c.of("other-key") + c.of("local"), "");
 }
 
+TEST(LbIpam, SharesAnAddressOfPolicyLocalWhereTheSamePodsAreBehindIt) {
+  auto c = with_pool("'192.0.2.1-192.0.2.1'");
+  const std::string key = "'slash32.io/sharing-key': 'dns'", local = "'externalTrafficPolicy': 'Local'";
+  c.wants("tcp", key, local, 0).wants("udp", key, local, 1).wants("other-pods", key, local, 2);
+  c.world.services.at({"default", "udp"}).selector = c.world.services.at({"default", "tcp"}).selector;
+  c.run();
+  EXPECT_EQ(c.of("udp"), c.of("tcp"));
+  EXPECT_EQ(c.of("other-pods"), "") << "a node with its pods alone would be sent packets for the others";
+}
+
 TEST(LbIpam, MovesTheYoungerOfTwoWhoseSharingKeysComeToDiffer) {
   auto c = with_pool("'192.0.2.1-192.0.2.2'");
   const std::string key = "'slash32.io/sharing-key': 'dns'";
