@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/plan/lb_ipam.h"
 #include "agent/plan/ranges.h"
 #include "config/special_address.h"
 
@@ -85,8 +86,9 @@ class ServiceRoutes::Judge {
   void add_address(const Service& service, std::size_t kind, const IpAddress& address,
                    const std::vector<std::size_t>& asked, Share& out, std::vector<std::string>* refused) const {
     if (!is_allowed(kind, address)) {
-      ++out.refused;
       ++out.withheld;
+      if (is_of_another(service, kind)) return;
+      ++out.refused;
       if (refused != nullptr)
         refused->push_back(std::string(kKinds[kind].name) + " " + address.to_string() + " of Service " +
                            service.meta.key.to_string() + " is in no range that may be announced");
@@ -102,6 +104,12 @@ class ServiceRoutes::Judge {
         local && (count.ready > 0 ? count.ready <= count.ready_here : count.leaving <= count.leaving_here);
     for (const auto index : asked)
       out.claims.push_back({prefix_for(kind, address, local, rules_.askers[index]), index, only_here});
+  }
+
+  /// A load balancer's that the Service names, and which is not ours: that it is not announced is as it should be.
+  static bool is_of_another(const Service& service, std::size_t kind) {
+    return kKinds[kind].addresses == &Service::ingress &&
+           service.load_balancer_class.value_or(kLoadBalancerClass) != kLoadBalancerClass;
   }
 
   bool is_allowed(std::size_t kind, const IpAddress& address) const {

@@ -109,6 +109,21 @@ TEST(Service, LoadBalancerAddressOfAnotherRangeIsAnnouncedOnlyWhereConfigured) {
   EXPECT_TRUE(announces(b, "198.51.100.1/32"));
 }
 
+TEST(Service, OfAnotherLoadBalancersClassIsNoCauseForComplaint) {
+  auto b = cluster();
+  b.endpoints("web", 1, 1)
+      .service("other",
+               "{'spec': {'type': 'LoadBalancer', 'loadBalancerClass': 'metallb.io/l2'},"
+               " 'status': {'loadBalancer': {'ingress': [{'ip': '198.51.100.1'}]}}}")
+      .endpoints("other", 1, 1);
+  const Planned plan(b.world);
+  EXPECT_FALSE(plan.originated("198.51.100.1/32"));
+  EXPECT_TRUE(plan.condition("ServicesAccepted").status) << "it says itself that it is another's";
+  b.service("other",
+            "{'spec': {'type': 'LoadBalancer'}, 'status': {'loadBalancer': {'ingress': [{'ip': '198.51.100.1'}]}}}");
+  EXPECT_FALSE(Planned(b.world).condition("ServicesAccepted").status);
+}
+
 TEST(Service, IsNotAnnouncedFromANodeThatIsExcludedOrWithoutNetwork) {
   auto b = cluster();
   b.endpoints("web", 1, 1);
