@@ -198,6 +198,32 @@ def test_an_upgraded_server_that_has_another_version_of_endpoint_slices_costs_no
     wait_until(lambda: f"{VIP}/32" not in world.originated(), lambda: f"{world.originated()}\n{world.said()}", 60)
 
 
+def test_a_service_of_policy_local_is_announced_while_a_pod_of_this_node_is_ready(world):
+    """Word for word as the API tells of it: elsewhere, here, not ready, ready, on its way out."""
+    def endpoint(node_name, **conditions):
+        world.api.put("endpointslices", {
+            "metadata": {"name": "web-1", "namespace": "default", "labels": {"kubernetes.io/service-name": "web"}},
+            "addressType": "IPv4", "ports": [{"port": 80}],
+            "endpoints": [{"addresses": ["10.244.1.7"], "nodeName": node_name, "conditions": conditions}]})
+
+    def announced(yes):
+        wait_until(lambda: (f"{VIP}/32" in world.originated()) == yes, lambda: f"{world.originated()}\n{world.said()}")
+
+    one = service("web")
+    one["spec"]["externalTrafficPolicy"] = "Local"
+    one["status"] = {"loadBalancer": {"ingress": [{"ip": VIP}]}}
+    world.api.put("ippools", ours("public", addresses=[POOL]))
+    world.api.put("services", one)
+    endpoint("n1", ready=True)
+    world.start()
+    announced(True)
+    for node_name, conditions, yes in (("n2", {"ready": True}, False), ("n1", {"ready": True, "serving": True}, True),
+                                       ("n1", {"ready": False}, False), ("n1", {}, True),
+                                       ("n1", {"ready": False, "serving": True, "terminating": True}, False)):
+        endpoint(node_name, **conditions)
+        announced(yes)
+
+
 def test_an_answer_that_is_older_than_what_the_watch_told_changes_nothing(world):
     def overtaken(exchange):
         """The Service is written, and changed by its owner; the watch tells of both before the answer arrives."""
