@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import random
 import shutil
 import socket
 import struct
@@ -27,6 +28,7 @@ DAEMONS = ("slash32-agent", "slash32-bgpd", "slash32ctl")
 STORAGE = '[storage]\ndriver = "vfs"\nrunroot = "/run/containers/storage"\ngraphroot = "/var/lib/containers/storage"\n'
 
 sys.path.insert(0, os.path.join(REPOSITORY, "manifests/image"))
+import build as builder  # noqa: E402  (found by the line above)
 import elf  # noqa: E402  (found by the line above)
 import oci  # noqa: E402
 
@@ -106,6 +108,20 @@ def test_what_cannot_be_an_image_is_refused_and_leaves_no_archive(tmp_path):
     assert not out.exists()
 
 
+def test_an_image_that_has_grown_too_large_is_refused(tmp_path, monkeypatch, capsys):
+    """Where it is built, not where nodes have to pull it."""
+    monkeypatch.setattr(builder, "LIMIT", 400_000)
+    program = b"\x7fELF\x02\x01".ljust(18, b"\0") + b"\x3e".ljust(46, b"\0")  # amd64, static
+    for name in (*DAEMONS, "slash32", "slash32-ipam"):
+        (tmp_path / name).write_bytes(program)
+    command = ["--bin", str(tmp_path), "--output", str(tmp_path / "x.tar")]
+    assert builder.main(command) == 0
+    os.remove(tmp_path / "x.tar")
+    (tmp_path / "slash32ctl").write_bytes(program + random.Random(1).randbytes(400_000))
+    assert builder.main(command) == 1
+    assert "octets, more than 400000" in capsys.readouterr().err and not (tmp_path / "x.tar").exists()
+
+
 def test_several_architectures_are_one_index_over_an_image_each():
     """What `--bin amd64=… --bin arm64=…` writes, with layers of one file."""
     tree = oci.Tree()
@@ -130,7 +146,17 @@ def for_arm64(source, target):
     target.write_bytes(data)
 
 
-def test_one_image_of_two_architectures_has_the_libraries_of_each(tmp_path):
+def own(root, package, libraries):
+    """Has dpkg of a root say that they are of this package, whose licence is there."""
+    for name, text in (("var/lib/dpkg/status", f"Package: {package}\nStatus: install ok installed\nArchitecture: arm64\n"
+                        "Version: 1\nMaintainer: x <x@x>\nDescription: x\n"),
+                       (f"var/lib/dpkg/info/{package}.list", "".join(f"{p}\n" for p in libraries).replace("x86_64", "aarch64")),
+                       ("var/lib/dpkg/info/format", "1\n"), (f"usr/share/doc/{package}/copyright", "theirs")):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+
+
+def test_one_image_of_two_architectures_has_the_libraries_of_each_and_their_licences(tmp_path):
     """Those of the other one from a root of its own, where nothing of this machine's is."""
     daemons = [os.path.join(binaries_directory(), name) for name in DAEMONS if [name] != missing()[1:]]
     for path in (*daemons, *(os.path.join(binaries_directory(), name) for name in ("slash32", "slash32-ipam"))):
@@ -138,6 +164,7 @@ def test_one_image_of_two_architectures_has_the_libraries_of_each(tmp_path):
     libraries = elf.closure(daemons, "amd64")
     for path, source in libraries.items():
         for_arm64(source, tmp_path / "root" / path.replace("x86_64", "aarch64").lstrip("/"))
+    own(tmp_path / "root", "libtheirs", libraries)
     out, options = tmp_path / "x.tar", ["--bin", f"amd64={binaries_directory()}", "--bin", f"arm64={tmp_path}/bin"]
     assert build(out, *options, "--sysroot", "riscv=/").returncode == 2
     done = build(out, *options, "--sysroot", f"arm64={tmp_path}/root")
@@ -148,7 +175,9 @@ def test_one_image_of_two_architectures_has_the_libraries_of_each(tmp_path):
             layer = json.loads(blob(tar, one["digest"]))["layers"][0]
             with tarfile.open(fileobj=io.BytesIO(blob(tar, layer["digest"]))) as system:
                 heads = [system.extractfile(file).read(20) for file in system if ".so" in file.name and file.isfile()]
+                licences = {file.name.split("/")[-2] for file in system if file.name.endswith("/copyright")}
             assert [struct.unpack_from("<H", head, 18)[0] for head in heads] == [machine] * len(libraries)
+            assert ("libc6" in licences, "libtheirs" in licences) == (machine == elf.AMD64, machine == elf.ARM64)
 
 
 def test_the_closure_is_what_the_loader_itself_finds():

@@ -39,23 +39,26 @@ def add_system(tree):
     tree.link("/usr/lib/ssl/cert.pem", "/etc/ssl/certs/ca-certificates.crt")
 
 
-def package_of(path):
+def package_of(path, sysroot):
     """Debian's package of a file, asked for by every name it goes by."""
     for name in (path, path.removeprefix("/usr"), "/usr" + path):
-        done = subprocess.run(["dpkg-query", "-S", name], capture_output=True, text=True, check=False)
+        done = subprocess.run(["dpkg-query", f"--admindir={sysroot}/var/lib/dpkg", "-S", name], capture_output=True, text=True,
+                              check=False)
         if done.returncode == 0:
             return done.stdout.split(":")[0]
     return None
 
 
-def add_licences(tree, files):
-    """Ours, and those of what is copied or linked in."""
+def add_licences(tree, files, sysroot):
+    """Ours, and those of what is copied or linked in: as the system has them that it is from."""
     tree.copy("/usr/share/doc/slash32/LICENSE", os.path.join(REPOSITORY, "LICENSE"))
-    packages = {package_of(path) for path in files} | set(LINKED_IN)
+    packages = {package_of(path, sysroot) for path in files} | set(LINKED_IN)
     for package in sorted(p for p in packages if p):
-        source = f"/usr/share/doc/{package}/copyright"
-        if os.path.exists(source):
-            tree.copy(f"/usr/share/doc/{package}/copyright", os.path.realpath(source))
+        for root in (sysroot, ""):
+            source = f"{root}/usr/share/doc/{package}/copyright"
+            if os.path.exists(source):
+                tree.copy(f"/usr/share/doc/{package}/copyright", os.path.realpath(source))
+                break
 
 
 def build_image(architecture, directory, options):
@@ -75,7 +78,7 @@ def build_image(architecture, directory, options):
     add_system(system)
     for path, source in libraries.items():
         system.copy(path, source, 0o755)
-    add_licences(system, list(libraries))
+    add_licences(system, list(libraries), sysroot)
     for name in daemons:
         programs.copy(f"/usr/sbin/{name}", paths[name], 0o755)
     for name in PLUGINS:
