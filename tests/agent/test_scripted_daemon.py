@@ -199,7 +199,8 @@ def test_an_upgraded_server_that_has_another_version_of_endpoint_slices_costs_no
 
 
 def test_a_service_of_policy_local_is_announced_while_a_pod_of_this_node_is_ready(world):
-    """Word for word as the API tells of it: elsewhere, here, not ready, ready, on its way out."""
+    """Word for word as the API tells of it: elsewhere, here, not ready, ready, gone but for its name, and the last one
+    on its way out that still serves."""
     def endpoint(node_name, **conditions):
         world.api.put("endpointslices", {
             "metadata": {"name": "web-1", "namespace": "default", "labels": {"kubernetes.io/service-name": "web"}},
@@ -219,7 +220,8 @@ def test_a_service_of_policy_local_is_announced_while_a_pod_of_this_node_is_read
     announced(True)
     for node_name, conditions, yes in (("n2", {"ready": True}, False), ("n1", {"ready": True, "serving": True}, True),
                                        ("n1", {"ready": False}, False), ("n1", {}, True),
-                                       ("n1", {"ready": False, "serving": True, "terminating": True}, False)):
+                                       ("n1", {"ready": False, "serving": False, "terminating": True}, False),
+                                       ("n1", {"ready": False, "serving": True, "terminating": True}, True)):
         endpoint(node_name, **conditions)
         announced(yes)
 
