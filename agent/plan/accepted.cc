@@ -1,6 +1,8 @@
 #include "agent/plan/accepted.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -32,6 +34,40 @@ model::Node plain_node(int number, std::optional<Asn> as) {
   return out;
 }
 
+/// Where addresses of a kind come from.
+struct Source {
+  bool wanted = false;
+  const char* name = nullptr;
+  std::vector<Prefix> ranges;
+  bool anywhere = false;  // also from beyond them: then no aggregate is known to be ours
+};
+
+/// Aggregates that are asked for and never announced, since no range holds one: a pool of ten addresses is no /24.
+std::vector<std::string> missing_aggregates(const World& world, const BgpConfiguration& conf,
+                                            const model::AdvertisedKinds& kinds,
+                                            const std::array<std::optional<std::uint8_t>, 2>& lengths,
+                                            const std::string& section) {
+  const auto& services = conf.services;
+  const std::array<Source, 3> sources{
+      {{kinds.cluster_ips, "services.clusterIPRanges", services.cluster_ranges, services.cluster_ranges.empty()},
+       {kinds.external_ips, "services.externalIPRanges", services.external_ranges},
+       {kinds.load_balancer_ips, "IPPools and services.loadBalancerIPRanges", load_balancer_ranges(world, conf)}}};
+  std::vector<std::string> out;
+  for (const auto& source : sources)
+    for (const auto family : {AddressFamily::IPv4, AddressFamily::IPv6}) {
+      const auto& length = lengths[family == AddressFamily::IPv4 ? 0 : 1];
+      if (!source.wanted || !length) continue;
+      const auto of_family = [&](const Prefix& range) { return range.family() == family; };
+      const auto holds_one = [&](const Prefix& range) { return of_family(range) && range.length() <= *length; };
+      if (!source.anywhere && std::ranges::none_of(source.ranges, of_family)) continue;
+      if (std::ranges::any_of(source.ranges, holds_one)) continue;
+      out.push_back(section + (family == AddressFamily::IPv4 ? "aggregationLength: " : "aggregationLengthV6: ") +
+                    source.name + " hold no whole /" + std::to_string(*length) +
+                    ": addresses are announced one by one");
+    }
+  return out;
+}
+
 /// A cluster of two nodes, of the ASes that the first two have, and nothing else but it: what makes no plan there makes
 /// none anywhere.
 Condition condition_of(const World& world, const BgpConfiguration& conf) {
@@ -49,7 +85,11 @@ Condition condition_of(const World& world, const BgpConfiguration& conf) {
   const auto reflects = [&](const auto& node) { return conf.reflectors->nodes.matches(node.second.meta.labels); };
   if (conf.reflectors && std::ranges::none_of(world.nodes, reflects))
     return refused("NoNodes", "/spec/reflectors/nodeSelector matches no node");
-  return accepted("");
+  const model::AdvertisedKinds kinds{.cluster_ips = conf.services.cluster_ips,
+                                     .external_ips = conf.services.external_ips,
+                                     .load_balancer_ips = conf.services.load_balancer_ips};
+  return accepted(joined_text(missing_aggregates(
+      world, conf, kinds, {conf.services.aggregation4, conf.services.aggregation6}, "/spec/services/")));
 }
 
 Condition condition_of_filter(const World& world, const std::string& name) {
@@ -96,7 +136,9 @@ Condition condition_of(const World& world, const BgpConfiguration& conf, const B
   if (const auto missing = missing_peers(world, one); !missing.empty()) return refused("NoPeers", missing);
   if (const auto missing = missing_ranges(world, conf, one); !missing.empty())
     return refused("NoRanges", "/spec/advertise: " + missing + ": none is announced");
-  return accepted("selects " + counted(nodes, "node"));
+  auto said = missing_aggregates(world, conf, one.kinds, {one.aggregation4, one.aggregation6}, "/spec/");
+  said.insert(said.begin(), "selects " + counted(nodes, "node"));
+  return accepted(joined_text(said));
 }
 
 bool is_resource(Kind kind) {

@@ -94,6 +94,25 @@ TEST(Accepted, AnAdvertisementThatComesToNothingSaysWhy) {
   EXPECT_TRUE(advertisement_condition(b, "ranges").status);
 }
 
+TEST(Accepted, AnAggregateThatNoRangeHoldsIsSaid) {
+  Builder b;
+  b.node(1).configuration("{'services': {'aggregationLength': 24, 'aggregationLengthV6': 112}}");
+  EXPECT_EQ(configuration_condition(b).message, "") << "nor is there an address";
+  b.pool("p", "{'addresses': ['192.0.2.10-192.0.2.200']}");
+  EXPECT_TRUE(configuration_condition(b).status);
+  EXPECT_EQ(configuration_condition(b).message,
+            "/spec/services/aggregationLength: IPPools and services.loadBalancerIPRanges hold no whole /24: "
+            "addresses are announced one by one");
+  b.pool("q", "{'addresses': ['198.51.100.0/24']}");
+  EXPECT_EQ(configuration_condition(b).message, "");
+  b.advertisement("a", "{'advertise': ['ClusterIP', 'LoadBalancerIP'], 'aggregationLength': 24}");
+  EXPECT_EQ(advertisement_condition(b, "a").message,
+            "selects 1 node; /spec/aggregationLength: services.clusterIPRanges hold no whole /24: "
+            "addresses are announced one by one");
+  b.configuration("{'services': {'clusterIPRanges': ['10.96.0.0/16']}}");
+  EXPECT_EQ(advertisement_condition(b, "a").message, "selects 1 node");
+}
+
 TEST(Accepted, WhatCannotBeReadSaysWhere) {
   Builder b;
   EXPECT_FALSE(has_resources(b.world));
