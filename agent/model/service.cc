@@ -55,10 +55,12 @@ Status read_ingress(const JsonField& root, Service& out) {
   for (const auto& one : TRY(list->each([](const JsonField& f) -> Result<JsonField> { return f; }))) {
     TRY(one.is_object());
     const auto ip = find(one, "ip");
-    if (ip && ip->value() != "")
+    if (ip && ip->value() != "") {
       out.ingress.push_back(TRY(json::ip_address(*ip)));
-    else if (!TRY(read_or(one, "hostname", json::text, std::string{})).empty())
+      if (TRY(read_or(one, "ipMode", json::text, std::string{})) == "Proxy") out.proxied.push_back(out.ingress.back());
+    } else if (!TRY(read_or(one, "hostname", json::text, std::string{})).empty()) {
       out.ingress_by_name = true;
+    }
   }
   return ok();
 }

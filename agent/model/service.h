@@ -28,6 +28,7 @@ struct Service {
   std::vector<IpAddress> cluster_ips;
   std::vector<IpAddress> external_ips;
   std::vector<IpAddress> ingress;          // status.loadBalancer.ingress[].ip
+  std::vector<IpAddress> proxied;          // those of them with ipMode Proxy: nodes take no packets for them
   bool ingress_by_name = false;            // an ingress has a host name and no IP: of another load balancer
   std::vector<AddressFamily> ip_families;  // spec.ipFamilies, or those of its cluster IPs
   bool require_dual_stack = false;

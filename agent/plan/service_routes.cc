@@ -85,9 +85,10 @@ class ServiceRoutes::Judge {
 
   void add_address(const Service& service, std::size_t kind, const IpAddress& address,
                    const std::vector<std::size_t>& asked, Share& out, std::vector<std::string>* refused) const {
-    if (!is_allowed(kind, address)) {
+    const bool proxied = is_proxied(service, kind, address);
+    if (proxied || !is_allowed(kind, address)) {
       ++out.withheld;
-      if (is_of_another(service, kind)) return;
+      if (proxied || is_of_another(service, kind)) return;
       ++out.refused;
       if (refused != nullptr)
         refused->push_back(std::string(kKinds[kind].name) + " " + address.to_string() + " of Service " +
@@ -104,6 +105,12 @@ class ServiceRoutes::Judge {
         local && (count.ready > 0 ? count.ready <= count.ready_here : count.leaving <= count.leaving_here);
     for (const auto index : asked)
       out.claims.push_back({prefix_for(kind, address, local, rules_.askers[index]), index, only_here});
+  }
+
+  /// Its load balancer sends to the nodes' own addresses; kube-proxy leaves it alone, and a router would have it back.
+  static bool is_proxied(const Service& service, std::size_t kind, const IpAddress& address) {
+    return kKinds[kind].addresses == &Service::ingress &&
+           std::ranges::find(service.proxied, address) != service.proxied.end();
   }
 
   /// A load balancer's that the Service names, and which is not ours: that it is not announced is as it should be.

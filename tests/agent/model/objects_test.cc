@@ -100,14 +100,15 @@ TEST(Service, IsReadWithWhatTheAgentUses) {
              "externalTrafficPolicy": "Local", "internalTrafficPolicy": "Cluster", "loadBalancerIP": "192.0.2.7",
              "loadBalancerClass": "slash32.io/bgp", "selector": {"app": "web"},
              "ports": [{"name": "http", "port": 80, "targetPort": "http", "nodePort": 30080}, {"port": 53, "protocol": "UDP"}]},
-    "status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.7", "ipMode": "VIP"}, {"hostname": "x.example"}]}}})"));
+    "status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.7", "ipMode": "VIP"}, {"ip": "192.0.2.8", "ipMode": "Proxy"}, {"hostname": "x.example"}]}}})"));
   ASSERT_TRUE(service) << service.error().message;
   EXPECT_EQ(service->type, ServiceType::LoadBalancer);
   EXPECT_EQ(service->cluster_ips.size(), 2U);
   EXPECT_TRUE(service->require_dual_stack);
   EXPECT_EQ(service->external_policy, TrafficPolicy::Local);
   EXPECT_EQ(service->internal_policy, TrafficPolicy::Cluster);
-  EXPECT_THAT(service->ingress, ElementsAre(ip("192.0.2.7")));
+  EXPECT_THAT(service->ingress, ElementsAre(ip("192.0.2.7"), ip("192.0.2.8")));
+  EXPECT_THAT(service->proxied, ElementsAre(ip("192.0.2.8")));
   EXPECT_TRUE(service->ingress_by_name);
   EXPECT_THAT(service->ports, ElementsAre(ServicePort{"TCP", 80}, ServicePort{"UDP", 53}));
 }

@@ -109,6 +109,18 @@ TEST(Service, LoadBalancerAddressOfAnotherRangeIsAnnouncedOnlyWhereConfigured) {
   EXPECT_TRUE(announces(b, "198.51.100.1/32"));
 }
 
+TEST(Service, IsNotAnnouncedByAnAddressForWhichNodesTakeNoPackets) {
+  auto b = cluster(
+      "{'spec': {'type': 'LoadBalancer'}, 'status': {'loadBalancer': {'ingress': ["
+      "{'ip': '192.0.2.7', 'ipMode': 'Proxy'}, {'ip': '198.51.100.7', 'ipMode': 'Proxy'},"
+      " {'ip': '192.0.2.8', 'ipMode': 'VIP'}]}}}");
+  b.endpoints("web", 1, 1);
+  const Planned plan(b.world);
+  EXPECT_FALSE(plan.originated(kVip)) << "kube-proxy leaves it alone: the router would have it back";
+  EXPECT_TRUE(plan.originated("192.0.2.8/32"));
+  EXPECT_TRUE(plan.condition("ServicesAccepted").status);
+}
+
 TEST(Service, OfAnotherLoadBalancersClassIsNoCauseForComplaint) {
   auto b = cluster();
   b.endpoints("web", 1, 1)
