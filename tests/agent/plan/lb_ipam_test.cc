@@ -345,5 +345,41 @@ TEST(LbIpam, OfAnyHistoryHasNoAddressTwiceAndSettlesAtOnce) {
   }
 }
 
+TEST(LbIpam, OfAnyHistoryOfPoolsSettlesAtOnceAndTakesNoAddressAway) {
+  constexpr std::uint32_t kSeed = 11;
+  std::mt19937 random(kSeed);
+  const auto below = [&](std::uint32_t limit) { return static_cast<int>(random() % limit); };
+  Cluster c;
+  for (int step = 0; step < 300; ++step) {
+    SCOPED_TRACE("seed " + std::to_string(kSeed) + ", step " + std::to_string(step));
+    const auto name = "s" + std::to_string(below(8));
+    const auto pool = std::to_string(below(3));
+    if (below(3) == 0)
+      c.world.services.erase({"default", name});
+    else if (!c.world.services.contains({"default", name})) {
+      c.wants(name, below(3) == 0 ? "'slash32.io/pool': '" + pool + "'" : "",
+              below(3) == 0 ? "'ipFamilyPolicy': 'RequireDualStack'" : "", below(3));
+      if (below(2) == 0)
+        c.world.services.at({"default", name}).ip_families = {AddressFamily::IPv6, AddressFamily::IPv4};
+    }
+    if (below(4) == 0)
+      c.world.pools.erase(pool);
+    else if (!c.world.pools.contains(pool))
+      c.pool(pool, below(2) == 0 ? "{'addresses': ['192.0." + pool + ".0/30']}"
+                                 : "{'addresses': ['192.0." + pool + ".0/31', '2001:db8:" + pool + "::/126']}");
+    const auto before = c.world.services;
+    c.run();
+    std::map<IpAddress, int> holders;
+    for (const auto& [key, service] : c.world.services)
+      for (const auto& address : service.ingress) EXPECT_EQ(++holders[address], 1) << address.to_string();
+    for (const auto& [key, service] : before)
+      if (!service.meta.annotations.contains("slash32.io/pool")) {
+        for (const auto& address : service.ingress)
+          EXPECT_THAT(c.world.services.at(key).ingress, testing::Contains(address)) << key.to_string();
+      }
+    EXPECT_THAT(plan_load_balancers(c.world).assignments, IsEmpty());
+  }
+}
+
 }  // namespace
 }  // namespace slash32::agent::plan
