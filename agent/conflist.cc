@@ -18,7 +18,7 @@ std::string conflist_text(const ConflistSettings& settings) {
   if (!settings.portmap) versions.push_back("1.1.0");
   const ordered_json out = {{"cniVersion", "1.0.0"},
                             {"cniVersions", std::move(versions)},
-                            {"name", "slash32"},
+                            {"name", kNetworkName},
                             {"plugins", std::move(plugins)}};
   return out.dump(2) + "\n";
 }

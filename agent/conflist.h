@@ -6,6 +6,9 @@
 
 namespace slash32::agent {
 
+/// The network that the conflist makes.
+inline constexpr const char* kNetworkName = "slash32";
+
 struct ConflistSettings {
   std::filesystem::path ipam_dir;
   std::filesystem::path node_file;

@@ -48,7 +48,8 @@ plan::PlanOptions plan_options_of(const Options& options) {
   return {.node_name = options.node_name,
           .secrets_dir = options.secrets_dir.string(),
           .bgpd_socket = options.bgpd_socket.string(),
-          .bgpd_state_file = options.bgpd_state_file.string()};
+          .bgpd_state_file = options.bgpd_state_file.string(),
+          .keeps_tables = !options.no_conflist};
 }
 
 }  // namespace

@@ -52,7 +52,7 @@ class Daemon {
     bool conflist = false;
     bool conflist_early = false;  // written without waiting any longer for bgpd
     std::string node_trouble, ranges_trouble, bgpd_trouble, reload_trouble, conflist_trouble, facts_trouble,
-        network_trouble;
+        network_trouble, tables_trouble;
   };
 
   Daemon(Options options, kube::Access access);
@@ -72,6 +72,7 @@ class Daemon {
   // What comes out: daemon_apply.cc.
   void apply();
   void apply_node();
+  void keep_tables();
   void apply_bgpd();
   void restore_copy();
   void reload_bgpd();

@@ -8,6 +8,7 @@
 #include "agent/conflist.h"
 #include "agent/daemon.h"
 #include "agent/node_files.h"
+#include "agent/node_tables.h"
 #include "agent/reports.h"
 #include "common/fd.h"
 #include "common/json_field.h"
@@ -78,6 +79,14 @@ void Daemon::apply_node() {
     written = write_if_changed(copy_of_node_file(options_), *desired_->node_json);
   }
   note(done_.node_trouble, "node.json is not written", written ? "" : written.error().message);
+  keep_tables();
+}
+
+/// With each tick as well: an ADD that had read the node.json before may have written after us, and others flush.
+void Daemon::keep_tables() {
+  if (options_.no_conflist || !done_.node_trouble.empty()) return;
+  const auto kept = keep_node_tables(kNetworkName, *desired_->node_json);
+  note(done_.tables_trouble, "the node's nftables tables are not kept", kept ? "" : kept.error().message);
 }
 
 /// After a reboot /run is empty. Where the API is not heard of soon, what this node was is better than nothing.
@@ -248,7 +257,7 @@ std::vector<std::string> Daemon::unready() const {
 std::vector<std::string> Daemon::conditions() const {
   auto out = unready();
   for (const auto* trouble : {&done_.reload_trouble, &done_.ranges_trouble, &done_.facts_trouble,
-                              &done_.network_trouble, &feedback_.trouble()})
+                              &done_.network_trouble, &done_.tables_trouble, &feedback_.trouble()})
     if (!trouble->empty()) out.push_back(*trouble);
   if (const auto trouble = leader_.trouble(); !trouble.empty()) out.push_back(trouble);
   if (done_.conflist_early && !bgpd_ready_.value_or(false))

@@ -3,10 +3,10 @@
 #include "common/cni/error.h"
 #include "common/log.h"
 #include "common/netlink/links.h"
+#include "common/node/masquerade.h"
 #include "common/pod/address_claim.h"
 #include "common/scope_guard.h"
 #include "plugin/address_source.h"
-#include "plugin/masquerade.h"
 #include "plugin/names.h"
 #include "plugin/node.h"
 #include "plugin/pod_link.h"
@@ -90,7 +90,7 @@ Result<PodPlan> plan_for(const cni::Call& call, const config::NetConf& conf, net
                  .default_route = TRY(plan_default_route(conf, ns)),
                  .routes = TRY(plan_routes(conf, families_of(addresses), uplink.mtu)),
                  .host_settings = conf.host_sysctl,
-                 .group = conf.masquerade.value_or(false) ? masquerade_group(call.network) : 0};
+                 .group = conf.masquerade.value_or(false) ? node::masquerade_group(call.network) : 0};
 }
 
 /// What the node itself must have before the pod's link is there.
@@ -99,8 +99,8 @@ Status prepare(const cni::Call& call, const config::NetConf& conf, netlink::Sock
   TRY(prepare_node(host, conf, families_of(plan.addresses), call.deadline));
   if (plan.group != 0) {
     const auto exempt = TRY(exempt_destinations(call, conf));
-    const auto node_file = conf.has_node_file ? NodeFile::Read : NodeFile::Absent;
-    TRY(prepare_masquerade(call.network, exempt, node_file, call.deadline));
+    const auto node_file = conf.has_node_file ? node::NodeFile::Read : node::NodeFile::Absent;
+    TRY(node::prepare_masquerade(call.network, exempt, node_file, call.deadline));
   }
   return call.deadline.check("the pod's link");
 }

@@ -6,8 +6,8 @@
 #include "common/cni/error.h"
 #include "common/netlink/addressing.h"
 #include "common/netlink/links.h"
+#include "common/node/masquerade.h"
 #include "plugin/address_source.h"
-#include "plugin/masquerade.h"
 #include "plugin/names.h"
 #include "plugin/node.h"
 #include "plugin/pod_link.h"
@@ -151,10 +151,12 @@ Status check_settings(netlink::Socket& host, const netlink::Link& link, const co
 
 /// The pod's link says whether it is masqueraded; with `ipMasq` it must.
 Status check_masqueraded(const cni::Call& call, const netlink::Link& link, const config::NetConf& conf) {
-  if (link.group == masquerade_group(call.network)) return check_masquerade(call.network, call.deadline.remaining());
+  if (link.group == node::masquerade_group(call.network))
+    return node::check_masquerade(call.network, call.deadline.remaining());
   if (!conf.masquerade.value_or(false)) return ok();
   return missing("link " + link.name + " has group " + std::to_string(link.group) + ", not " +
-                 std::to_string(masquerade_group(call.network)) + ": the pod is not masqueraded, as ipMasq has it");
+                 std::to_string(node::masquerade_group(call.network)) +
+                 ": the pod is not masqueraded, as ipMasq has it");
 }
 
 Status check_host_end(netlink::Socket& host, const netlink::Link& link, const Expected& expected,

@@ -7,20 +7,16 @@
 #include "common/log.h"
 #include "common/netlink/addressing.h"
 #include "common/netlink/links.h"
+#include "common/node/anti_spoofing.h"
 #include "common/pod/node_address.h"
+#include "config/ipam_conf.h"
 #include "config/node_conf.h"
-#include "plugin/names.h"
 
 namespace slash32::plugin {
 namespace {
 
-constexpr std::int32_t kPriorityRaw = -300;  // NF_IP_PRI_RAW: before conntrack remembers a spoofed packet
 constexpr Mtu kEthernetMtu{1500};
 constexpr Mtu kMinMtu6{1280};  // RFC 8200 section 5
-
-Result<netlink::Socket> open_netfilter(std::chrono::milliseconds patience) {
-  return netlink::Socket::open(netlink::Family::Netfilter, patience);
-}
 
 // ---- the uplink
 
@@ -64,33 +60,24 @@ Status complete_from_node_file(config::NetConf& conf) {
   return ok();
 }
 
+Result<std::vector<Prefix>> exempt_destinations(const cni::Call& call, const config::NetConf& conf) {
+  auto out = conf.masquerade_exempt;
+  if (conf.ipam_type == config::kIpamType)
+    for (const auto& range : TRY(config::read_ipam_conf(call.root().child("ipam"), conf.data_dir)).ranges)
+      out.push_back(range.subnet);
+  return out;
+}
+
 Families families_of(const std::vector<IpAddress>& addresses) {
   Families out;
   for (const auto& address : addresses) (address.is_v4() ? out.v4 : out.v6) = true;
   return out;
 }
 
-netlink::Table anti_spoofing_table() {
-  using Kind = netlink::Statement::Kind;
-  return {.name = "slash32",
-          .version = "slash32 2",
-          .chains =
-              {{.name = "pods-source", .type = "filter", .hook = netlink::Hook::PreRouting, .priority = kPriorityRaw}},
-          .rules = {{.chain = "pods-source",
-                     .statements = {{.kind = Kind::IfnameStarts, .text = std::string(kHostPrefix), .prefix = {}},
-                                    {.kind = Kind::ReversePathMissing, .text = {}, .prefix = {}},
-                                    {.kind = Kind::Counter, .text = {}, .prefix = {}},
-                                    {.kind = Kind::Drop, .text = {}, .prefix = {}}}}}};
-}
-
 Status prepare_node(netlink::Socket& host, const config::NetConf& conf, Families families,
                     const cni::Deadline& deadline) {
   TRY(node::enable_forwarding(host, conf.state_dir, families, deadline));
-  if (!conf.anti_spoofing) return ok();
-  auto netfilter = TRY(open_netfilter(deadline.remaining()));
-  const auto table = anti_spoofing_table();
-  if (TRY(netlink::table_is_current(netfilter, table))) return ok();
-  return netlink::install_table(netfilter, table);
+  return conf.anti_spoofing ? node::prepare_anti_spoofing(deadline) : ok();
 }
 
 Status check_node(netlink::Socket& host, const config::NetConf& conf, Families families,
@@ -98,12 +85,7 @@ Status check_node(netlink::Socket& host, const config::NetConf& conf, Families f
   const auto forwarding = TRY(read_forwarding(host, families));
   if (!forwarding.v4) return fail(999, std::string(node::kForward4) + " is 0: nothing is forwarded to or from pods");
   if (!forwarding.v6) return fail(999, std::string(node::kForward6) + " is 0: nothing is forwarded to or from pods");
-  if (!conf.anti_spoofing) return ok();
-  auto netfilter = TRY(open_netfilter(patience));
-  const auto table = anti_spoofing_table();
-  if (!TRY(netlink::table_is_current(netfilter, table)))
-    return fail(999, "nftables table inet " + table.name + " is missing or not as we made it");
-  return ok();
+  return conf.anti_spoofing ? node::check_anti_spoofing(patience) : ok();
 }
 
 Status check_mtu(Mtu mtu, Families families) {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "common/cni/deadline.h"
-#include "common/netlink/nftables.h"
+#include "common/cni/skel.h"
 #include "common/netlink/socket.h"
 #include "common/node/forwarding.h"
 #include "common/pod/settings.h"
@@ -22,10 +22,6 @@ using node::read_forwarding;
 
 /// Which families the pod has.
 Families families_of(const std::vector<IpAddress>& addresses);
-
-/// The table of the anti-spoofing rule: what comes from a host end with a source that is not routed back there is
-/// dropped, in both families. IPv6 has no rp_filter, and `all` can loosen IPv4's.
-netlink::Table anti_spoofing_table();
 
 /// Forwarding on for the families, the anti-spoofing table in place. Costs two look-ups when all is well.
 /// Error: nothing of the setting that failed was changed; those before it stay (they are the node's, not the pod's).
@@ -47,6 +43,10 @@ struct Uplink {
 /// destinations that see pods' own addresses. A node.json that is there and cannot be read is an error (CNI code 7)
 /// where its MTU is needed or pods are, or may be, masqueraded; else a logged warning, and nothing of it counts.
 Status complete_from_node_file(config::NetConf& conf);
+/// Destinations that see pods' own addresses: those of the configuration and of node.json (see
+/// complete_from_node_file()), and the subnets of our own IPAM's section. The same for every pod of the network,
+/// whatever the runtime adds for one.
+Result<std::vector<Prefix>> exempt_destinations(const cni::Call& call, const config::NetConf& conf);
 /// CNI code 7: too small for IPv6.
 Status check_mtu(Mtu mtu, Families families);
 /// From the configuration, else the default route. CNI code 7: a hostSource that is no address of the node, an MTU too

@@ -43,7 +43,7 @@ struct PodPlan {
   Families default_route;                          // where it is to be made
   std::vector<cni::RouteConfig> routes;            // beside it, each with its gateway
   std::vector<config::HostSetting> host_settings;  // of the host end
-  std::uint32_t group = 0;                         // of the host end: masquerade_group(), or none
+  std::uint32_t group = 0;                         // of the host end: node::masquerade_group(), or none
 
   bool has_v6() const;
   bool has_default_route(AddressFamily family) const {

@@ -24,8 +24,8 @@ const std::map<std::string, Folders> kMayInclude = {
     {"common/netlink", {"common"}},
     // What the plugin makes on the node's side of a pod and slash32ctl mends there.
     {"common/pod", {"common", "common/netlink", "common/cni/error.h"}},
-    // What the plugin changes of the node itself, and slash32ctl installs and puts back.
-    {"common/node", {"common", "common/cni/deadline.h", "common/netlink", "common/pod"}},
+    // What the plugin changes of the node itself, the agent keeps, and slash32ctl installs and puts back.
+    {"common/node", {"common", "common/cni/deadline.h", "common/cni/error.h", "common/netlink", "common/pod"}},
     {"config", {"common", "common/cni"}},
     {"ipam", {"config", "common", "common/cni", "common/netlink", "common/pod"}},
     {"plugin", {"ipam", "config", "common", "common/cni", "common/netlink", "common/node", "common/pod"}},
@@ -47,7 +47,9 @@ const std::map<std::string, Folders> kMayInclude = {
     {"agent/plan", {"agent/model", "config", "common"}},
     // The client of the Kubernetes API. It knows paths, versions and bytes, and nothing of what the objects mean.
     {"agent/kube", {"common"}},
-    {"agent", {"agent/model", "agent/plan", "agent/kube", "config", "common", "common/control", "common/netlink"}},
+    {"agent",
+     {"agent/model", "agent/plan", "agent/kube", "config", "common", "common/cni/deadline.h", "common/control",
+      "common/netlink", "common/node"}},
     // ipam: `slash32ctl ipam` reads the store through the library that owns its format.
     // bgpd/policy: `slash32ctl policy test` must decide as the speaker does, so it asks the same evaluator, which knows
     // routes as bgpd/wire's attributes. Both are pure; nothing else of bgpd is seen.

@@ -165,10 +165,12 @@ class Planner {
     condition("NodeConfigured", out_.node_json.has_value(), out_.node_json ? "Configured" : "Waiting",
               joined_text(said));
     if (!file.waiting.empty()) warn("PodCIDRMissing", file.waiting);
-    if (out_.node_json && conf.masquerade.enabled && conf.pod_ranges.empty()) say_ranges_are_guessed();
+    if (out_.node_json && conf.masquerade.enabled && conf.pod_ranges.empty() && !options_.keeps_tables)
+      say_ranges_are_guessed();
   }
 
-  /// What is exempt stands in the kernel since the last pod was added: nobody calls the plugin when a node joins.
+  /// What is exempt from an admin's own network stands in the kernel since its last pod was added: nobody calls the
+  /// plugin when a node joins.
   void say_ranges_are_guessed() {
     condition("PodRangesGiven", false, "TakenFromNodes",
               "BGPConfiguration has no pods.ranges, and masquerading is on: exempt are the ranges of the nodes there "

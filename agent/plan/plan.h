@@ -22,6 +22,7 @@ struct PlanOptions {
   std::string secrets_dir = "/run/slash32/secrets";
   std::string bgpd_socket = "/run/slash32/bgpd.sock";
   std::string bgpd_state_file = "/run/slash32/bgpd.state";
+  bool keeps_tables = true;  // the agent brings the network's nftables tables up to date: it knows which it is
 };
 
 /// A condition of BGPNodeStatus.

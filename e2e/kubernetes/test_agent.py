@@ -1,6 +1,7 @@
 """slash32-agent against the real kube-apiserver: from a Node of the API to the files of a node, and what it survives.
 
-The agent runs on this machine with every path in a directory of its own. slash32-bgpd is stood in for by a control socket:
+The agent runs on this machine with every path in a directory of its own, and without the right to change its network:
+tests/agent/test_scripted_tables.py has what it makes there. slash32-bgpd is stood in for by a control socket:
 what bgpd does with its file is tested elsewhere; that bgpd takes the file is asked of the real program.
 """
 
@@ -62,7 +63,7 @@ class Agent:
     def words(self, *flags):
         """The command line; no path of it is the machine's own."""
         d = self.directory
-        words = [os.path.join(BIN, "slash32-agent"), "--kubeconfig", self.kubeconfig, "--node-name", self.name,
+        words = ["setpriv", "--bounding-set=-net_admin", os.path.join(BIN, "slash32-agent"), "--kubeconfig", self.kubeconfig, "--node-name", self.name,
                  "--node-file", self.node_file, "--bgpd-config", self.bgpd_file, "--secrets-dir", d / "run/secrets",
                  "--state-dir", d / "lib", "--conflist", self.conflist, "--cni-bin-dir", self.binaries,
                  "--ipam-dir", d / "run/ipam", "--bgpd-socket", d / "run/bgpd.sock", "--bgpd-state-file",

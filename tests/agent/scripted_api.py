@@ -55,9 +55,11 @@ class Api:
             kind = "MODIFIED" if key in self._of(plural) else "ADDED"
             self._keep(plural, key, item, kind, told)
 
-    def delete(self, plural, name):
-        """Takes an object away and tells nobody: as a lease that is deleted."""
+    def delete(self, plural, name, told=False):
+        """Takes an object away. Not told: as a lease, which nobody watches."""
         with self._lock:
+            if told:
+                self._keep(plural, name, self._of(plural)[name], "DELETED")
             del self._of(plural)[name]
 
     def get(self, plural, name):

@@ -7,6 +7,7 @@ import socket
 import sys
 
 import pytest
+from scripted_network import Network
 from scripted_server import wait_until
 from scripted_world import AGENT, World
 
@@ -18,7 +19,9 @@ from bgpd_stand_in import BgpdStandIn  # noqa: E402  pylint: disable=wrong-impor
 def fixture_world(tmp_path):
     """Its bgpd is ready from the start, whatever it has been told."""
     plugins = pathlib.Path(AGENT).parent
-    made = World(tmp_path, flags=("--mtu=1500", f"--conflist={tmp_path}/10.conflist", f"--cni-bin-dir={plugins}"))
+    network = Network()
+    made = network.make(lambda: World(tmp_path, before=network.inside, flags=(
+        "--mtu=1500", f"--conflist={tmp_path}/10.conflist", f"--cni-bin-dir={plugins}")))
     made.conflist, made.bgpd = tmp_path / "10.conflist", BgpdStandIn(tmp_path / "bgpd.sock")
     made.withheld = []
     made.api.trouble.append(lambda exchange: withhold_peers(made, exchange))
@@ -27,6 +30,7 @@ def fixture_world(tmp_path):
     finally:
         made.close()
         made.bgpd.close()
+        network.close()
 
 
 def withhold_peers(world, exchange):

@@ -252,7 +252,7 @@ def test_only_the_installer_is_privileged():
         assert "privileged" not in context and context["allowPrivilegeEscalation"] is False
         assert context["readOnlyRootFilesystem"] is True and context["capabilities"]["drop"] == ["ALL"]
         added[container["name"]] = set(context["capabilities"].get("add", []))
-    assert added == {"agent": set(), "bgpd": {"NET_ADMIN", "NET_RAW", "NET_BIND_SERVICE"}}
+    assert added == {"agent": {"NET_ADMIN"}, "bgpd": {"NET_ADMIN", "NET_RAW", "NET_BIND_SERVICE"}}
     assert pod["initContainers"][0]["securityContext"]["readOnlyRootFilesystem"] is True
 
 

@@ -1,14 +1,13 @@
-#include "plugin/masquerade.h"
+#include "common/node/masquerade.h"
 
 #include <algorithm>
 
 #include "common/cni/error.h"
 #include "common/log.h"
+#include "common/pod/names.h"
 #include "common/sha256.h"
-#include "config/ipam_conf.h"
-#include "plugin/names.h"
 
-namespace slash32::plugin {
+namespace slash32::node {
 namespace {
 
 using Kind = netlink::Statement::Kind;
@@ -26,7 +25,7 @@ Statement statement(Kind kind) { return {.kind = kind, .text = {}, .prefix = {}}
 
 Rule to_a_pod_here() {
   auto out_of_a_host_end = statement(Kind::OutIfnameStarts);
-  out_of_a_host_end.text = kHostPrefix;
+  out_of_a_host_end.text = pod::kHostPrefix;
   return {.chain = std::string(kChain), .statements = {std::move(out_of_a_host_end), statement(Kind::Return)}};
 }
 
@@ -56,7 +55,10 @@ std::uint32_t masquerade_group(const std::string& network) {
   return kGroupMark | std::uint32_t{digest[0]} << 16 | std::uint32_t{digest[1]} << 8 | digest[2];
 }
 
-netlink::Table masquerade_table(const std::string& network, const std::vector<Prefix>& exempt, NodeFile node_file) {
+netlink::Table masquerade_table(const std::string& network, std::vector<Prefix> exempt, NodeFile node_file) {
+  std::ranges::sort(exempt);
+  const auto repeated = std::ranges::unique(exempt);
+  exempt.erase(repeated.begin(), repeated.end());
   const auto name = network.size() <= kMaxNetworkName ? network : sha256_hex(network, kHashDigits);
   netlink::Table table{.name = std::string(kTablePrefix) + name,
                        .version = node_file == NodeFile::Read ? "slash32 masq 1+node.json" : "slash32 masq 1",
@@ -68,17 +70,6 @@ netlink::Table masquerade_table(const std::string& network, const std::vector<Pr
   for (const auto& destination : exempt) table.rules.push_back(to(destination));
   table.rules.push_back(masqueraded(network));
   return table;
-}
-
-Result<std::vector<Prefix>> exempt_destinations(const cni::Call& call, const config::NetConf& conf) {
-  auto out = conf.masquerade_exempt;
-  if (conf.ipam_type == config::kIpamType)
-    for (const auto& range : TRY(config::read_ipam_conf(call.root().child("ipam"), conf.data_dir)).ranges)
-      out.push_back(range.subnet);
-  std::ranges::sort(out);
-  const auto repeated = std::ranges::unique(out);
-  out.erase(repeated.begin(), repeated.end());
-  return out;
 }
 
 Status prepare_masquerade(const std::string& network, const std::vector<Prefix>& exempt, NodeFile node_file,
@@ -102,4 +93,4 @@ Status check_masquerade(const std::string& network, std::chrono::milliseconds pa
   return fail(cni::kInternal, "nftables table inet " + name + " is missing or not as we made it");
 }
 
-}  // namespace slash32::plugin
+}  // namespace slash32::node

@@ -1,10 +1,10 @@
-#include "plugin/masquerade.h"
+#include "common/node/masquerade.h"
 
 #include <gtest/gtest.h>
 
 #include <set>
 
-namespace slash32::plugin {
+namespace slash32::node {
 namespace {
 
 TEST(MasqueradeGroup, IsTheNetworksAndOursAndPositiveAsASignedNumber) {
@@ -36,4 +36,4 @@ TEST(MasqueradeTable, HasAHashForANameThatIsTooLong) {
 }
 
 }  // namespace
-}  // namespace slash32::plugin
+}  // namespace slash32::node
