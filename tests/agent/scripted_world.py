@@ -50,8 +50,13 @@ class World:
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
                 [*self.before, AGENT, f"--kubeconfig={kubeconfig}", "--node-name=n1", "--namespace=slash32-system",
-                 *self.flags, *(f"--{flag}={self.directory / path}" for flag, path in paths.items())],
+                 *(f"--{flag}={self.directory / path}" for flag, path in paths.items() if not self.says(flag)),
+                 *self.flags],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def says(self, flag):
+        """Whether the flags have it."""
+        return any(one.startswith(f"--{flag}=") for one in self.flags)
 
     def said(self):
         """The end of the agent's log."""
